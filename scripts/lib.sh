@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What every script here shares: where things lie, how they speak, how a step's noise is kept.
+# Sourced, never run. Messages go to stderr, results to stdout, as the binary itself does it.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034  # used by the scripts that source this
+deps=$root/.deps
+self=${0##*/}
+
+say() { printf '%s: %s\n' "$self" "$*" >&2; }
+die() {
+    say "$*"
+    exit 1
+}
+usage_error() {
+    say "$* (see scripts/$self --help)"
+    exit 2
+}
+
+# --help is the comment block at the top of the script, so that the two cannot disagree.
+print_help() {
+    sed -n '3,${/^#/!q;s/^# \{0,1\}//;p}' "$0"
+}
+
+seconds_since() { printf '%d s' $((SECONDS - $1)); }
+
+# Package clients print where they download from; the reader needs what failed, not which mirror.
+without_hosts() { sed -E 's#[a-z]+://[^/ "]+#(registry)#g'; }
+
+# run_logged LOG COMMAND…: all output to LOG; on failure its tail and its path.
+run_logged() {
+    local log=$1 status=0
+    shift
+    mkdir -p "$(dirname "$log")"
+    # 9 is where a script holds its lock: nothing that it starts may keep it.
+    "$@" >"$log" 2>&1 </dev/null 9>&- || status=$?
+    if [ "$status" -ne 0 ]; then
+        tail -n 25 "$log" | without_hosts | sed 's/^/    /' >&2
+        say "failed with status $status: $1 ${2-} … (whole log: $log)"
+    fi
+    return "$status"
+}
