@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/base/wake.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "host/base/clock.h"
+
+ps_status ps_wake_init(ps_wake *wake, ps_error *error) {
+    wake->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (wake->fd >= 0) return PS_OK;
+    return ps_fail(error, PS_IO, "cannot make an eventfd: %s; raise the limit of open files (ulimit -n)",
+                   strerror(errno));
+}
+
+void ps_wake_deinit(ps_wake *wake) {
+    if (wake->fd >= 0) (void)close(wake->fd);
+    wake->fd = -1;
+}
+
+void ps_wake_signal(const ps_wake *wake) {
+    const uint64_t one = 1;
+    /* A full counter means that the sleeper is already being woken. */
+    const ssize_t written = write(wake->fd, &one, sizeof one);
+    (void)written;
+}
+
+void ps_wake_wait(const ps_wake *wake, int64_t deadline_ns) {
+    struct pollfd poll_fd = {.fd = wake->fd, .events = POLLIN, .revents = 0};
+    struct timespec left, *timeout = NULL;
+    if (deadline_ns != INT64_MAX) {
+        int64_t ns = deadline_ns - ps_clock_ns();
+        if (ns < 0) ns = 0;
+        left.tv_sec = ns / PS_NS_PER_S;
+        left.tv_nsec = ns % PS_NS_PER_S;
+        timeout = &left;
+    }
+    if (ppoll(&poll_fd, 1, timeout, NULL) <= 0) return;
+    uint64_t count;
+    const ssize_t taken = read(wake->fd, &count, sizeof count);
+    (void)taken;
+}

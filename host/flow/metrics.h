@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Counters of one lane: written by its thread, read by anybody. Names as exported are in docs/metrics.md.
+ */
+#ifndef PS_HOST_FLOW_METRICS_H
+#define PS_HOST_FLOW_METRICS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "host/base/limits.h"
+#include "host/batch/rejects.h"
+
+typedef _Atomic uint64_t ps_counter;
+
+enum { PS_HISTOGRAM_BUCKETS = 24 };
+
+/* Durations by powers of two from 64 µs up; bucket i counts those below 64 µs << i. */
+typedef struct ps_histogram {
+    ps_counter bucket[PS_HISTOGRAM_BUCKETS + 1];
+    ps_counter sum_ns, count;
+} ps_histogram;
+
+typedef struct ps_lane_metrics {
+    ps_counter rows_in, rows_out, rows_filtered, rows_rejected, anomalies;
+    ps_counter bytes_in, batches, commits, aborts, restores, rebalances;
+    ps_counter rejects[PS_REJECT_COUNT];
+    ps_counter series, series_evicted, state_bytes_written;
+    ps_counter fill_ns, decode_ns, resolve_ns, emit_ns, idle_ns;
+    ps_counter call_ns[PS_CALLS_MAX];
+    ps_counter partitions; /* owned now */
+    _Atomic int64_t lag;   /* rows behind the ends, all owned partitions; -1 unknown */
+    ps_histogram commit;   /* commit latency */
+} ps_lane_metrics;
+
+/* One writer: a relaxed load and store is enough and costs no bus lock. */
+static inline void ps_count(ps_counter *counter, uint64_t n) {
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+static inline uint64_t ps_read(const ps_counter *counter) {
+    return atomic_load_explicit((ps_counter *)(uintptr_t)counter, memory_order_relaxed);
+}
+
+static inline void ps_histogram_add(ps_histogram *histogram, int64_t ns) {
+    uint32_t i = 0;
+    while (i < PS_HISTOGRAM_BUCKETS && ns >= INT64_C(64000) << i) i++;
+    ps_count(&histogram->bucket[i], 1);
+    ps_count(&histogram->sum_ns, (uint64_t)(ns < 0 ? 0 : ns));
+    ps_count(&histogram->count, 1);
+}
+
+#endif

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# What can be switched, and the flags that every file is compiled with.
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+foreach(PART KAFKA HWLOC OPENCL CUDA)
+  set(PS_${PART} AUTO CACHE STRING "AUTO (where it is found), ON (or stop) or OFF")
+  set_property(CACHE PS_${PART} PROPERTY STRINGS AUTO ON OFF)
+endforeach()
+set(PS_SANITIZE "" CACHE STRING "Sanitizers, separated by commas: address,undefined or thread")
+option(PS_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+option(PS_SYSTEM_LIBRDKAFKA "Accept the distribution's librdkafka (2.0.2 on Debian 12) instead of the project's own" OFF)
+set(PS_DEPS ${PROJECT_SOURCE_DIR}/.deps CACHE PATH "Where scripts/setup puts what Debian does not have")
+
+add_library(ps_flags INTERFACE)
+target_include_directories(ps_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+target_compile_definitions(ps_flags INTERFACE _GNU_SOURCE PS_VERSION="${PROJECT_VERSION}")
+# Contraction is off everywhere: a kernel must give the same bits on every compiler and processor.
+target_compile_options(ps_flags INTERFACE -ffp-contract=off -fno-omit-frame-pointer
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Werror
+  $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes>
+  $<$<NOT:$<CONFIG:Debug>>:-fstack-protector-strong>)
+target_link_options(ps_flags INTERFACE -Wl,-z,relro,-z,now)
+if(PS_SANITIZE)
+  target_compile_options(ps_flags INTERFACE -fsanitize=${PS_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(ps_flags INTERFACE -fsanitize=${PS_SANITIZE})
+else()
+  target_compile_definitions(ps_flags INTERFACE $<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=2>)
+endif()
+
+find_package(PkgConfig)
+find_package(Threads REQUIRED)
+target_link_libraries(ps_flags INTERFACE Threads::Threads)
+
+# ps_find(PART target module): resolves AUTO. PS_<PART> becomes ON or OFF, PkgConfig::<target> exists when it is ON.
+function(ps_find PART TARGET MODULE)
+  if("${PS_${PART}}" STREQUAL "OFF")
+    return()
+  endif()
+  if(PKG_CONFIG_FOUND)
+    pkg_check_modules(${TARGET} QUIET IMPORTED_TARGET ${MODULE})
+  endif()
+  if(${TARGET}_FOUND)
+    set(PS_${PART} ON PARENT_SCOPE)
+  elseif("${PS_${PART}}" STREQUAL "ON")
+    message(FATAL_ERROR "PS_${PART}=ON, but ${MODULE} was not found: run scripts/setup")
+  else()
+    set(PS_${PART} OFF PARENT_SCOPE)
+  endif()
+endfunction()
+
+ps_find(HWLOC HWLOC hwloc)
+# The project's own librdkafka comes first unless the distribution's is asked for.
+if(NOT PS_SYSTEM_LIBRDKAFKA)
+  set(ENV{PKG_CONFIG_PATH} "${PS_DEPS}/librdkafka/lib/pkgconfig:$ENV{PKG_CONFIG_PATH}")
+  ps_find(KAFKA RDKAFKA rdkafka-static>=2.13.2)
+else()
+  ps_find(KAFKA RDKAFKA rdkafka>=2.0.2)
+endif()
+
+function(ps_print_summary)
+  message(STATUS "penstock ${PROJECT_VERSION}: ${CMAKE_BUILD_TYPE}, ${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}, ${CMAKE_SYSTEM_PROCESSOR}")
+  message(STATUS "  Kafka ${PS_KAFKA} (librdkafka ${RDKAFKA_VERSION}) · hwloc ${PS_HWLOC} · OpenCL ${PS_OPENCL} · CUDA ${PS_CUDA} · sanitizers '${PS_SANITIZE}'")
+endfunction()
