@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/table.h"
+
+#include "kernels/crc32c.h"
+#include "kernels/ewma.h"
+#include "kernels/segment.h"
+#include "kernels/sha256.h"
+#include "kernels/vote.h"
+#include "kernels/xxh3.h"
+#include "kernels/zscore.h"
+
+#define PS_KERNEL_ROW(name, NAME, buffers, ulp) ps_kernel_fn ps_##name##_c;
+#include "kernels/kernels.def"
+#undef PS_KERNEL_ROW
+
+#define PS_KERNEL_ROW(name, NAME, buffers, ulp) \
+    [PS_KERNEL_##NAME] = {#name, ps_##name##_c, buffers, sizeof(ps_##name##_params), ulp},
+const ps_kernel ps_kernels[PS_KERNEL_COUNT] = {
+#include "kernels/kernels.def"
+};
+#undef PS_KERNEL_ROW
