@@ -141,12 +141,35 @@ launch_node() { # launch_node NODE
     [ ! -f "$home/broker.jsa" ] || options+=("-XX:SharedArchiveFile=$home/broker.jsa" -Xlog:disable)
     # shellcheck disable=SC2086  # PS_KAFKA_JAVA carries several options
     setsid java "${options[@]}" ${PS_KAFKA_JAVA-} -Dps.log=INFO "$(logging)" -cp "$home/libs/*" \
-        kafka.Kafka "$dir/server-$1.properties" </dev/null >>"$dir/node-$1.log" 2>&1 9>&- &
+        kafka.Kafka "$dir/server-$1.properties" </dev/null >>"$dir/node-$1.log" 2>&1 8>&- 9>&- &
     pid=$!
     echo "$pid $(start_time_of "$pid")" >"$dir/node-$1.pid"
 }
 
 port_is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# taken_port OFFSET…: the first of the nodes' ports that somebody listens on; status 1 when all are free
+taken_port() {
+    local node offset
+    for node in $(seq "$nodes"); do
+        for offset; do
+            if port_is_open "$(port_of "$node" "$offset")"; then port_of "$node" "$offset" && return 0; fi
+        done
+    done
+    return 1
+}
+
+# Below 32768, the proxies' ports included, because outgoing connections take theirs from there on.
+# A block is locked until this script ends, by when its brokers listen, so that two starts at once
+# never choose the same one.
+pick_base_port() {
+    mkdir -p "$deps/ports"
+    for base_port in $(seq 12000 400 18400 | shuf); do
+        exec 8>"$deps/ports/$base_port"
+        if flock -n 8 && ! taken_port 0 1 2 3 $((fault_proxy_offset + 2)) >/dev/null; then return 0; fi
+    done
+    return 1
+}
 
 metadata_of() { timeout 5 kcat -L -m 2 -b "$(address_of "$1")" 2>/dev/null; }
 
