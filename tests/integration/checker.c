@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads a job's source, output and dead letters from Kafka and says whether the one follows from
+ * the other: every record once, in order, byte for byte, with the right digest, score and verdict.
+ * JSON on stdout; exit code 0 clean, 1 faults, 2 it could not tell.
+ */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/integration/ledger.h"
+
+typedef struct arguments {
+    const char *brokers, *source, *output, *dead;
+    bool uncommitted, empty;
+    ledger_config config;
+} arguments;
+
+static const struct option options[] = {
+    {"brokers",          required_argument, NULL, 'b'},
+    {"source",           required_argument, NULL, 's'},
+    {"output",           required_argument, NULL, 'o'},
+    {"dead",             required_argument, NULL, 'd'},
+    {"form",             required_argument, NULL, 'f'},
+    {"no-hash",          no_argument,       NULL, 'n'},
+    {"field",            required_argument, NULL, 'F'},
+    {"series",           required_argument, NULL, 'S'},
+    {"alpha",            required_argument, NULL, 'a'},
+    {"warmup",           required_argument, NULL, 'w'},
+    {"threshold",        required_argument, NULL, 't'},
+    {"expect",           required_argument, NULL, 'e'},
+    {"keep",             required_argument, NULL, 'k'},
+    {"keep-score-above", required_argument, NULL, 'K'},
+    {"at-least-once",    no_argument,       NULL, 'l'},
+    {"other-partitions", no_argument,       NULL, 'p'},
+    {"read-uncommitted", no_argument,       NULL, 'u'},
+    {"empty",            no_argument,       NULL, 'E'},
+    {NULL,               0,                 NULL, 0  }
+};
+
+static const char usage[] =
+    "checker --brokers B --source TOPIC --output TOPIC [--dead TOPIC] [--form headers|json]\n"
+    "        [--no-hash] [--field PATH --alpha A --warmup N --threshold X [--series PATH]]\n"
+    "        [--expect HEADER] [--keep PATH=JSON] [--keep-score-above X] [--at-least-once]\n"
+    "        [--other-partitions] [--read-uncommitted] [--empty]";
+
+static void take(arguments *a, int option) {
+    switch (option) {
+    case 'b':
+        a->brokers = optarg;
+        break;
+    case 's':
+        a->source = optarg;
+        break;
+    case 'o':
+        a->output = optarg;
+        break;
+    case 'd':
+        a->dead = optarg;
+        break;
+    case 'f':
+        a->config.json = strcmp(optarg, "json") == 0;
+        break;
+    case 'n':
+        a->config.sha256 = false;
+        break;
+    case 'F':
+        a->config.field = optarg;
+        break;
+    case 'S':
+        a->config.series = optarg;
+        break;
+    case 'a':
+        a->config.detector.alpha = strtod(optarg, NULL);
+        break;
+    case 'w':
+        a->config.detector.warmup = strtod(optarg, NULL);
+        break;
+    case 't':
+        a->config.detector.threshold = strtof(optarg, NULL);
+        break;
+    case 'e':
+        a->config.expect = optarg;
+        break;
+    case 'k': {
+        char *equals = strchr(optarg, '=');
+        if (!equals) client_die("--keep wants PATH=JSON");
+        *equals = 0;
+        a->config.keep_field = optarg;
+        a->config.keep_value = equals + 1;
+        break;
+    }
+    case 'K':
+        a->config.keep_score_above = strtod(optarg, NULL);
+        break;
+    case 'l':
+        a->config.duplicates = true;
+        break;
+    case 'p':
+        a->config.same_partitions = false;
+        break;
+    case 'u':
+        a->uncommitted = true;
+        break;
+    case 'E':
+        a->empty = true;
+        break;
+    default:
+        client_die("%s", usage);
+    }
+}
+
+static void on_source(void *context, const record *r) {
+    ledger_source(context, r);
+}
+static void on_output(void *context, const record *r) {
+    ledger_output(context, r);
+}
+static void on_dead(void *context, const record *r) {
+    ledger_dead(context, r);
+}
+static void on_any(void *context, const record *r) {
+    (void)context;
+    (void)r;
+}
+
+int main(int argc, char **argv) {
+    arguments a = {
+        .config = {.sha256 = true,
+                   .same_partitions = true,
+                   .keep_score_above = NAN,
+                   .detector = {0.05, 32, 6.0f}}
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) take(&a, option);
+    if (!a.brokers || !a.source || !a.output || optind != argc) client_die("%s", usage);
+    a.config.topic = a.source;
+
+    const double begin = client_seconds();
+    ledger *l = ledger_open(&a.config);
+    const uint64_t sources = client_read(a.brokers, a.source, true, on_source, l);
+    if (sources == 0 && !a.empty) client_die("the source %s is empty: nothing to check", a.source);
+    const uint64_t outputs = client_read(a.brokers, a.output, true, on_output, l);
+    if (a.dead) (void)client_read(a.brokers, a.dead, true, on_dead, l);
+    ledger_finish(l);
+    int64_t aborted = -1;
+    if (a.uncommitted)
+        aborted = (int64_t)(client_read(a.brokers, a.output, false, on_any, NULL) - outputs);
+    const bool clean = ledger_report(l, aborted, stdout);
+    ledger_close(l);
+    (void)fprintf(stderr, "checker: %s after %.1f s\n", clean ? "clean" : "FAULTS",
+                  client_seconds() - begin);
+    return clean ? 0 : 1;
+}
