@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A pipeline file, read and checked: every part chosen, every option typed. Nothing here touches
+ * the network.
+ */
+#ifndef PS_HOST_CLI_CONFIG_H
+#define PS_HOST_CLI_CONFIG_H
+
+#include "host/cli/yaml.h"
+#include "host/flow/parts.h"
+
+typedef enum ps_on_error { PS_ON_ERROR_REJECT, PS_ON_ERROR_FAIL } ps_on_error;
+typedef enum ps_client { PS_CLIENT_AUTO, PS_CLIENT_NATIVE, PS_CLIENT_LIBRDKAFKA } ps_client;
+
+/* `runtime`; the options are in host/cli/tables.c. */
+typedef struct ps_runtime {
+    int64_t lanes; /* 0: auto */
+    uint32_t backend, numa, client;
+    int64_t batch_rows, batch_bytes, linger_ns, depth, memory_max, series_max;
+    const char *instance;
+} ps_runtime;
+
+/* What stands directly in `decode`, beside the codec. */
+typedef struct ps_decode {
+    const char *series; /* a field, or $key */
+    uint32_t on_error;
+} ps_decode;
+
+typedef struct ps_top {
+    const char *pipeline;
+} ps_top;
+
+typedef struct ps_listen {
+    const char *listen; /* NULL: no metrics server */
+} ps_listen;
+
+/* A part as a pipeline file names it. */
+typedef struct ps_chosen {
+    const ps_about *about; /* NULL: absent; else the first member of the ps_source, ps_stage, … */
+    void *config;
+    const ps_node *node; /* its options, for messages */
+    ps_place place;      /* of its name */
+} ps_chosen;
+
+typedef struct ps_config {
+    ps_pool *pool; /* owns everything below */
+    ps_faults faults;
+    ps_node *root;
+    ps_top top;
+    ps_chosen source, codec, sink;
+    ps_chosen stage[PS_STAGES_MAX];
+    uint32_t stage_count;
+    ps_decode decode;
+    ps_field_list fields; /* the codec's */
+    ps_dead_config dead;
+    bool has_dead;
+    ps_runtime runtime;
+    ps_listen metrics;
+} ps_config;
+
+/* Reads FILE ("-": stdin), applies `--set` texts, then ${ENV}, then checks everything. Faults are
+ * in config->faults; false where there is one. The file itself being unreadable is a fault too.
+ * Owns: deinit in either case. */
+bool ps_config_init(ps_config *config, const char *file, const char *const *sets,
+                    uint32_t set_count);
+void ps_config_deinit(ps_config *config);
+
+/* The chosen parts with their types. */
+const ps_source *ps_config_source(const ps_config *config);
+const ps_codec *ps_config_codec(const ps_config *config); /* NULL: none */
+const ps_sink *ps_config_sink(const ps_config *config);
+const ps_stage *ps_config_stage(const ps_config *config, uint32_t i);
+
+/* What the sink promises, and why, one sentence. */
+const char *ps_config_delivery(const ps_config *config, const char **why);
+
+/* The plan of a faultless configuration; a stage that cannot plan adds a fault at its place. Owns:
+ * deinit, always. */
+ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) PS_MUST_USE;
+
+#endif

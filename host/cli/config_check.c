@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What no single option can know: checks between parts, and the plan.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "host/base/text.h"
+#include "host/cli/config_read.h"
+#include "host/cli/registry.h"
+
+/* A part's table row and value, found by the option's name: the checks below hold for every part
+ * that has such an option, whoever wrote it. */
+static const char *choice_of(const ps_chosen *part, const char *name, char *text) {
+    if (part->about == NULL) return NULL;
+    const ps_option *option = ps_option_find(part->about->options, name);
+    if (option == NULL || option->type != PS_OPTION_CHOICE) return NULL;
+    return ps_option_value(option, part->config, text);
+}
+
+static bool wrote(const ps_chosen *part, const char *name) {
+    return ps_node_get(part->node, name) != NULL;
+}
+
+const ps_source *ps_config_source(const ps_config *config) {
+    return (const void *)config->source.about;
+}
+const ps_codec *ps_config_codec(const ps_config *config) {
+    return (const void *)config->codec.about;
+}
+const ps_sink *ps_config_sink(const ps_config *config) {
+    return (const void *)config->sink.about;
+}
+const ps_stage *ps_config_stage(const ps_config *config, uint32_t i) {
+    return (const void *)config->stage[i].about;
+}
+
+const char *ps_config_delivery(const ps_config *config, const char **why) {
+    const ps_sink *sink = ps_config_sink(config);
+    *why = "this sink promises nothing";
+    return sink->delivery == NULL
+               ? "none"
+               : sink->delivery(config->sink.config, ps_config_source(config), why);
+}
+
+static void check_name(ps_config *config) {
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    const char *name = config->top.pipeline;
+    if (name == NULL) return;
+    const ps_place place = ps_place_of(config->root, "pipeline", config->root->place);
+    if (name[0] == '\0' || name[strspn(name, allowed)] != '\0' || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0)
+        ps_fault_add(&config->faults, place,
+                     "pipeline: '%s' is not a name: letters, digits, '.', '_' and '-' (topics are "
+                     "named after it)",
+                     name);
+    else if (strlen(name) > 200)
+        ps_fault_add(&config->faults, place,
+                     "pipeline: a name has 200 bytes at most: topics are named after it");
+}
+
+static void check_series(ps_config *config) {
+    const char *series = config->decode.series;
+    if (series == NULL || strcmp(series, "$key") == 0) return;
+    const ps_node *decode = ps_node_get(config->root, "decode");
+    const ps_place place = ps_place_of(decode, "series", config->root->place);
+    ps_nearest nearest = ps_nearest_to(series);
+    for (uint32_t i = 0; i < config->fields.count; i++) {
+        ps_field *field = (ps_field *)(uintptr_t)&config->fields
+                              .at[i]; /* the pool's: a row without a series has no state */
+        ps_nearest_offer(&nearest, field->name);
+        if (strcmp(field->name, series) != 0) continue;
+        field->required = true;
+        if (field->type != PS_FIELD_STRING)
+            ps_fault_add(&config->faults, place,
+                         "decode.series: field '%s' must be a string to name series", series);
+        return;
+    }
+    const char *meant = ps_nearest_take(&nearest);
+    ps_fault_add(&config->faults, place, "decode.series: field '%s' is not declared%s%s%s", series,
+                 meant == NULL ? " in fields; `$key` takes the record's key" : "; did you mean '",
+                 meant == NULL ? "" : meant, meant == NULL ? "" : "'?");
+}
+
+static void check_form(ps_config *config) {
+    char form[PS_OPTION_TEXT_MAX];
+    if (choice_of(&config->sink, "form", form) == NULL) return;
+    if (strcmp(form, "json") != 0 && strcmp(form, "packed") != 0) return;
+    if (config->codec.about != NULL && strcmp(config->codec.about->name, "json") == 0) return;
+    ps_fault_add(&config->faults, ps_place_of(config->sink.node, "form", config->sink.place),
+                 "form %s appends to JSON objects: add `decode: {json: {fields: {…}}}`", form);
+}
+
+static void check_delivery(ps_config *config) {
+    char asked[PS_OPTION_TEXT_MAX];
+    if (config->source.about == NULL || choice_of(&config->sink, "delivery", asked) == NULL) return;
+    if (!wrote(&config->sink, "delivery") || strcmp(asked, "exactly_once") != 0) return;
+    const char *why = "";
+    const char *promised = ps_config_delivery(config, &why);
+    if (strcmp(promised, asked) == 0) return;
+    ps_fault_add(&config->faults, ps_place_of(config->sink.node, "delivery", config->sink.place),
+                 "delivery: this pipeline can promise %s only: %s", promised, why);
+}
+
+static void check_dead(ps_config *config) {
+    const bool topic = config->dead.topic != NULL, file = config->dead.file != NULL;
+    const ps_item *item = ps_node_item(config->root, "dead_letter");
+    if (item == NULL || item->value->kind == PS_NODE_SCALAR) return;
+    if (topic == file)
+        ps_fault_add(&config->faults, item->place,
+                     "dead_letter wants exactly one of 'topic' and 'file'");
+    const bool kafka = config->sink.about != NULL && strcmp(config->sink.about->name, "kafka") == 0;
+    if (topic && !kafka && config->sink.about != NULL)
+        ps_fault_add(&config->faults, item->place,
+                     "dead_letter.topic needs the kafka sink, whose transaction it shares; use "
+                     "dead_letter.file");
+}
+
+/* One topic read twice, or written to while it is read, would feed on itself. */
+static void check_topics(ps_config *config) {
+    if (config->source.about == NULL || strcmp(config->source.about->name, "kafka") != 0) return;
+    const ps_node *topics = ps_node_get(config->source.node, "topics");
+    const char *out = NULL;
+    if (config->sink.about != NULL && strcmp(config->sink.about->name, "kafka") == 0) {
+        const ps_node *topic = ps_node_get(config->sink.node, "topic");
+        out = topic == NULL ? NULL : topic->text;
+    }
+    const ps_place sink_place = ps_place_of(config->sink.node, "topic", config->sink.place);
+    const ps_place dead_place =
+        ps_place_of(ps_node_get(config->root, "dead_letter"), "topic", config->root->place);
+    for (const ps_item *item = topics == NULL ? NULL : topics->first; item != NULL;
+         item = item->next) {
+        const char *name = item->value->text;
+        bool again = false;
+        if (name == NULL) continue;
+        for (const ps_item *other = topics->first; other != item; other = other->next)
+            again = again || (other->value->text != NULL && strcmp(other->value->text, name) == 0);
+        if (again) {
+            ps_fault_add(&config->faults, item->place, "topics: '%s' is here twice", name);
+            continue;
+        }
+        if (out != NULL && strcmp(out, name) == 0)
+            ps_fault_add(&config->faults, sink_place,
+                         "topic: '%s' is the source's own: it would feed on itself", name);
+        if (config->dead.topic != NULL && strcmp(config->dead.topic, name) == 0)
+            ps_fault_add(&config->faults, dead_place, "dead_letter.topic: '%s' is the source's own",
+                         name);
+    }
+    if (out != NULL && config->dead.topic != NULL && strcmp(config->dead.topic, out) == 0)
+        ps_fault_add(&config->faults, dead_place, "dead_letter.topic: '%s' is the sink's own", out);
+}
+
+static void check_runtime(ps_config *config) {
+    const ps_node *runtime = ps_node_get(config->root, "runtime");
+    if (config->runtime.client == PS_CLIENT_NATIVE)
+        ps_fault_add(&config->faults, ps_place_of(runtime, "client", config->root->place),
+                     "client: this build has no native Kafka client yet; use auto or librdkafka");
+    if (config->runtime.instance[0] == '\0')
+        ps_fault_add(&config->faults, ps_place_of(runtime, "instance", config->root->place),
+                     "instance: must not be empty: ids of transactions are made of it");
+}
+
+void ps_config_cross_check(ps_config *config) {
+    check_name(config);
+    if (config->codec.about != NULL) check_series(config);
+    check_form(config);
+    check_dead(config);
+    check_topics(config);
+    check_runtime(config);
+    if (config->faults.count == 0) check_delivery(config);
+    if (config->faults.count > 0) return;
+    ps_plan *plan = ps_pool_take(config->pool, sizeof *plan);
+    ps_error error;
+    (void)!ps_config_plan(config, plan, &error);
+    ps_plan_deinit(plan);
+}
+
+/* Where a stage's complaint belongs: at the option whose value it quotes, else at the stage. */
+static ps_place quoted_place(const ps_chosen *stage, const char *message) {
+    char quoted[PS_NAME_MAX + 2];
+    for (const ps_item *item = stage->node == NULL ? NULL : stage->node->first; item != NULL;
+         item = item->next) {
+        if (item->value->kind != PS_NODE_SCALAR || strlen(item->value->text) >= PS_NAME_MAX)
+            continue;
+        (void)snprintf(quoted, sizeof quoted, "'%s'", item->value->text);
+        if (strstr(message, quoted) != NULL) return item->value->place;
+    }
+    return stage->place;
+}
+
+ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) {
+    const ps_runtime *runtime = &config->runtime;
+    ps_status status =
+        ps_plan_init(plan, (uint32_t)runtime->batch_rows, (uint32_t)runtime->batch_bytes,
+                     (uint32_t)runtime->series_max, &config->fields, error);
+    if (status != PS_OK) {
+        ps_fault_add(&config->faults, ps_place_of(config->root, "decode", config->root->place),
+                     "%s", error->message);
+        return status;
+    }
+    const char *series = config->decode.series;
+    if (config->codec.about != NULL && series != NULL && strcmp(series, "$key") != 0)
+        (void)snprintf(plan->series_field, sizeof plan->series_field, "%s", series);
+    for (uint32_t i = 0; i < config->stage_count; i++) {
+        const ps_chosen *stage = &config->stage[i];
+        const ps_status planned = ps_config_stage(config, i)->plan(stage->config, plan, error);
+        if (planned == PS_OK) continue;
+        ps_fault_add(&config->faults, quoted_place(stage, error->message), "%s: %s",
+                     stage->about->name, error->message);
+        status = planned;
+    }
+    if (status != PS_OK) return status;
+    status = ps_plan_close(plan, error);
+    if (status != PS_OK) ps_fault_add(&config->faults, config->root->place, "%s", error->message);
+    return status;
+}

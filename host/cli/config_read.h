@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From YAML nodes to the structs that option tables describe. Inside host/cli/config*.c only.
+ */
+#ifndef PS_HOST_CLI_CONFIG_READ_H
+#define PS_HOST_CLI_CONFIG_READ_H
+
+#include "host/cli/config.h"
+
+/* Fills `out`, a zeroed struct, from the entries of a map: presets first, then what is written.
+ * Faults: unknown keys, duplicates, wrong types, ranges, what is required and missing. `also` (may
+ * be NULL) names keys that somebody else reads. `what` is how messages call it: "source kafka". */
+typedef bool ps_also_fn(const char *key);
+typedef struct ps_table {
+    const char *what;
+    const ps_option *options;
+    ps_also_fn *also;
+} ps_table;
+
+void ps_read_options(const ps_table *table, const ps_node *node, ps_place place, void *out,
+                     ps_faults *faults);
+
+/* Duplicate keys of a map. */
+void ps_read_duplicates(const ps_node *map, ps_faults *faults);
+
+/* The declared fields of `decode`. */
+void ps_read_fields(const ps_node *node, ps_field_list *out, ps_faults *faults);
+
+/* Whether the user wrote that option, and where; the place of `node` otherwise. */
+ps_place ps_place_of(const ps_node *node, const char *key, ps_place otherwise);
+
+/* Checks between parts, once each of them has been read without a fault. */
+void ps_config_cross_check(ps_config *config);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What happens to a tree between the file and its meaning: --set, then ${ENV}.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/yaml.h"
+
+enum { NAME_BYTES = 128 };
+
+/* The end of "${NAME…}": quotes and nesting have no meaning inside. NULL where it is not closed. */
+static const char *expand_one(const ps_node *node, const char *at, const char **value,
+                              ps_faults *faults) {
+    const char *close = strchr(at, '}');
+    const size_t length = strcspn(at + 2, ":}");
+    if (close == NULL || length == 0 || length >= NAME_BYTES || at + 2 + length > close) {
+        ps_fault_add(faults, node->place,
+                     "'${' without a name and '}': write ${NAME} or ${NAME:-default}");
+        return NULL;
+    }
+    char name[NAME_BYTES];
+    (void)snprintf(name, sizeof name, "%.*s", (int)length, at + 2);
+    const char *behind = at + 2 + length;
+    *value = getenv(name);
+    if (strncmp(behind, ":-", 2) == 0) {
+        if (*value == NULL || **value == '\0')
+            *value = ps_pool_text(faults->pool, behind + 2, (size_t)(close - behind - 2));
+    } else if (*behind == ':') {
+        ps_fault_add(faults, node->place, "'${%s:…}' is not known: write ${%s:-default}", name,
+                     name);
+        return NULL;
+    } else if (*value == NULL) {
+        ps_fault_add(faults, node->place,
+                     "environment variable %s is not set; ${%s:-default} gives it a default", name,
+                     name);
+        return NULL;
+    }
+    return close + 1;
+}
+
+static void expand_scalar(ps_node *node, ps_faults *faults) {
+    const char *at = node->text;
+    const char *text = "";
+    node->expanded = true;
+    for (const char *dollar; (dollar = strstr(at, "${")) != NULL;) {
+        const bool escaped = dollar > at && dollar[-1] == '$';
+        const int before = (int)(dollar - at) - escaped;
+        const char *value = "${", *rest = dollar + 2;
+        if (!escaped) rest = expand_one(node, dollar, &value, faults);
+        if (rest == NULL) return;
+        text = ps_pool_format(faults->pool, "%s%.*s%s", text, before, at, value);
+        at = rest;
+    }
+    if (at != node->text) node->text = ps_pool_format(faults->pool, "%s%s", text, at);
+}
+
+void ps_node_expand(ps_node *node, ps_faults *faults) {
+    if (node->kind == PS_NODE_SCALAR && !node->expanded) expand_scalar(node, faults);
+    for (ps_item *item = node->first; item != NULL; item = item->next)
+        ps_node_expand(item->value, faults);
+}
+
+static ps_item *list_item(const ps_node *list, const char *index) {
+    char *end = NULL;
+    const unsigned long wanted = strtoul(index, &end, 10);
+    if (*end != '\0' || end == index) return NULL;
+    ps_item *item = list->first;
+    for (unsigned long i = 0; i < wanted && item != NULL; i++) item = item->next;
+    return item;
+}
+
+/* The entry `key` of a node, made where it is missing. */
+static ps_item *step(ps_node *node, const char *key, ps_place place, ps_faults *faults) {
+    if (node->kind == PS_NODE_NULL) node->kind = PS_NODE_MAP;
+    if (node->kind == PS_NODE_SCALAR) {
+        ps_fault_add(faults, place, "what stands before '%s' is a single value", key);
+        return NULL;
+    }
+    ps_item *item = node->kind == PS_NODE_LIST ? list_item(node, key) : ps_node_item(node, key);
+    if (item != NULL) return item;
+    char *end = NULL;
+    if (node->kind == PS_NODE_LIST && strtoul(key, &end, 10) != node->count) {
+        ps_fault_add(faults, place,
+                     "'%s' is not an index of a list with %u entries (the first is 0)", key,
+                     node->count);
+        return NULL;
+    }
+    item = ps_pool_take(faults->pool, sizeof *item);
+    item->key = node->kind == PS_NODE_LIST ? NULL : key;
+    item->place = place;
+    item->value = ps_node_new(faults->pool, PS_NODE_NULL, place);
+    ps_node_append(node, item);
+    return item;
+}
+
+void ps_node_set(ps_node *root, const char *assignment, ps_is_map_fn *is_map, ps_faults *faults) {
+    const ps_place place = {0, 0, ps_pool_format(faults->pool, "--set %s", assignment)};
+    const char *equals = strchr(assignment, '=');
+    if (equals == NULL || equals == assignment) {
+        ps_fault_add(faults, place, "wants a path and a value: --set runtime.lanes=2");
+        return;
+    }
+    char *path = ps_pool_text(faults->pool, assignment, (size_t)(equals - assignment));
+    ps_node *value = ps_yaml_parse(equals + 1, strlen(equals + 1), place.origin, faults);
+    if (value == NULL) return;
+    if (equals[1] == '\0') value->kind = PS_NODE_NULL;
+    ps_node *node = root;
+    ps_item *item = NULL;
+    bool free_form = false;
+    while (path != NULL) {
+        const char *key = path;
+        path = free_form ? NULL : strchr(path, '.');
+        if (path != NULL) *path++ = '\0';
+        item = step(node, key, place, faults);
+        if (item == NULL) return;
+        node = item->value;
+        free_form = item->key != NULL && is_map(item->key);
+    }
+    item->place = place;
+    item->value = value;
+}
