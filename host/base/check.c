@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void ps_check_failed(const char *condition, const char *file, int line, int64_t left, int64_t right) {
+void ps_check_failed(const char *condition, const char *file, int line, int64_t left,
+                     int64_t right) {
     (void)fprintf(stderr,
                   "penstock: internal error at %s:%d: %s does not hold (%" PRId64 ", %" PRId64
                   "); nothing uncommitted was published; please report this\n",

@@ -9,7 +9,7 @@
 
 #define PS_NS_PER_US INT64_C(1000)
 #define PS_NS_PER_MS INT64_C(1000000)
-#define PS_NS_PER_S INT64_C(1000000000)
+#define PS_NS_PER_S  INT64_C(1000000000)
 
 static inline int64_t ps_clock_read(clockid_t clock) {
     struct timespec t;
@@ -18,9 +18,13 @@ static inline int64_t ps_clock_read(clockid_t clock) {
 }
 
 /* Monotonic, nanoseconds since an arbitrary start. */
-static inline int64_t ps_clock_ns(void) { return ps_clock_read(CLOCK_MONOTONIC); }
+static inline int64_t ps_clock_ns(void) {
+    return ps_clock_read(CLOCK_MONOTONIC);
+}
 
 /* Wall clock, milliseconds since 1970-01-01 UTC, as Kafka counts. */
-static inline int64_t ps_clock_wall_ms(void) { return ps_clock_read(CLOCK_REALTIME) / PS_NS_PER_MS; }
+static inline int64_t ps_clock_wall_ms(void) {
+    return ps_clock_read(CLOCK_REALTIME) / PS_NS_PER_MS;
+}
 
 #endif

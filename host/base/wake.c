@@ -12,7 +12,8 @@
 ps_status ps_wake_init(ps_wake *wake, ps_error *error) {
     wake->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (wake->fd >= 0) return PS_OK;
-    return ps_fail(error, PS_IO, "cannot make an eventfd: %s; raise the limit of open files (ulimit -n)",
+    return ps_fail(error, PS_IO,
+                   "cannot make an eventfd: %s; raise the limit of open files (ulimit -n)",
                    strerror(errno));
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What an idle lane sleeps on: an eventfd that sources, sinks and devices write when asking again may succeed.
+ * What an idle lane sleeps on: an eventfd that sources, sinks and devices write when asking again
+ * may succeed.
  */
 #ifndef PS_HOST_BASE_WAKE_H
 #define PS_HOST_BASE_WAKE_H
@@ -18,7 +19,8 @@ void ps_wake_deinit(ps_wake *wake);
 /* Threads: any. Never blocks. */
 void ps_wake_signal(const ps_wake *wake);
 
-/* Sleeps until signalled or until `deadline_ns` (monotonic; INT64_MAX: for ever), then clears the signal. */
+/* Sleeps until signalled or until `deadline_ns` (monotonic; INT64_MAX: for ever), then clears the
+ * signal. */
 void ps_wake_wait(const ps_wake *wake, int64_t deadline_ns);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A batch: rows of a few partitions in one block, filled by a source, computed on by the plan, written out by a sink.
+ * A batch: rows of a few partitions in one block, filled by a source, computed on by the plan,
+ * written out by a sink.
  *
- * Every record of the source becomes a row, also one that does not decode (its REJECT is not 0), so that accounting and
- * sealing see all of them: rows = out + filtered + rejected.
+ * Every record of the source becomes a row, also one that does not decode (its REJECT is not 0), so
+ * that accounting and sealing see all of them: rows = out + filtered + rejected.
  */
 #ifndef PS_HOST_BATCH_BATCH_H
 #define PS_HOST_BATCH_BATCH_H
@@ -18,26 +19,33 @@ typedef struct ps_block {
     size_t bytes;
 } ps_block;
 
-/* Consecutive rows of one partition. Partitions are numbered across all source topics (ps_partitions). */
+/* Consecutive rows of one partition. Partitions are numbered across all source topics
+ * (ps_partitions). */
 typedef struct ps_run {
     uint32_t partition;
     uint32_t first_row, rows;
     int64_t first_offset;
 } ps_run;
 
-/* Where to resume a partition once the batch is safely out. May pass the last row's offset + 1: transaction markers and
- * compacted records take offsets too. */
+/* Where to resume a partition once the batch is safely out. May pass the last row's offset + 1:
+ * transaction markers and compacted records take offsets too. */
 typedef struct ps_position {
     uint32_t partition;
     int64_t next;
 } ps_position;
 
+typedef enum ps_segment_kind {
+    PS_SEGMENT_TOUCHED, /* has rows in this batch */
+    PS_SEGMENT_SWEPT,   /* has none: rides along so that the sweep slice sees its state */
+    PS_SEGMENT_EVICTED /* had rows, then lost its place within the batch: its after-image is void */
+} ps_segment_kind;
+
 /* What identifies a segment beyond the batch: host-side only, one per segment. */
 typedef struct ps_segment {
-    uint64_t key[2];    /* SipHash-2-4-128 of the series' key bytes */
-    int64_t last;       /* source offset of its newest row */
+    uint64_t key[2]; /* SipHash-2-4-128 of the series' key bytes */
+    int64_t last;    /* source offset of its newest row */
     uint32_t partition;
-    uint32_t swept;     /* 1: has no row here and rides along for the sweep slice */
+    uint32_t kind; /* ps_segment_kind */
 } ps_segment;
 
 /* A series that lost its place in this batch: the state record says so. */
@@ -47,7 +55,8 @@ typedef struct ps_eviction {
     uint32_t reserved;
 } ps_eviction;
 
-/* A record larger than an empty arena: it is its batch's last row, rejected as too_large, and its bytes stay here. */
+/* A record larger than an empty arena: it is its batch's last row, rejected as too_large, and its
+ * bytes stay here. */
 typedef struct ps_oversize {
     uint32_t row; /* PS_NOWHERE: none */
     ps_bytes key, value, headers;
@@ -63,13 +72,13 @@ typedef struct ps_batch {
     uint32_t segment_count; /* touched ones first, then the swept ones */
     uint32_t touched_count;
     uint32_t run_count, position_count, eviction_count;
-    ps_run *runs;             /* [PS_RUNS_MAX] */
-    ps_position *positions;   /* [partitions of the source] every partition this batch moved */
-    ps_segment *segments;     /* [schema->segments_max] */
-    ps_eviction *evictions;   /* [schema->rows_max] */
+    ps_run *runs;           /* [PS_RUNS_MAX] */
+    ps_position *positions; /* [partitions of the source] every partition this batch moved */
+    ps_segment *segments;   /* [schema->segments_max] */
+    ps_eviction *evictions; /* [schema->rows_max] */
     ps_oversize oversize;
-    int64_t filled_ns;        /* monotonic: when its first row was taken */
-    int64_t sweep_round;      /* which pass over the table its swept segments belong to */
+    int64_t filled_ns;   /* monotonic: when its first row was taken */
+    int64_t sweep_round; /* which pass over the table its swept segments belong to */
     uint64_t ticket;
 } ps_batch;
 
@@ -91,8 +100,12 @@ static inline void *ps_batch_system(const ps_batch *batch, ps_system_column colu
 static inline uint8_t *ps_batch_arena(const ps_batch *batch) {
     return batch->block.host + batch->schema->arena;
 }
-static inline bool ps_bit_get(const uint8_t *bits, uint32_t i) { return (bits[i >> 3] >> (i & 7)) & 1; }
-static inline void ps_bit_set(uint8_t *bits, uint32_t i) { bits[i >> 3] = (uint8_t)(bits[i >> 3] | 1u << (i & 7)); }
+static inline bool ps_bit_get(const uint8_t *bits, uint32_t i) {
+    return (bits[i >> 3] >> (i & 7)) & 1;
+}
+static inline void ps_bit_set(uint8_t *bits, uint32_t i) {
+    bits[i >> 3] = (uint8_t)(bits[i >> 3] | 1u << (i & 7));
+}
 static inline void ps_bit_clear(uint8_t *bits, uint32_t i) {
     bits[i >> 3] = (uint8_t)(bits[i >> 3] & ~(1u << (i & 7)));
 }
@@ -104,8 +117,8 @@ static inline ps_bytes ps_batch_text(const ps_batch *batch, const ps_column *col
     const ps_bytes text = {length == PS_NULL_LENGTH ? NULL : ps_batch_arena(batch) + begin, length};
     return text;
 }
-static inline void ps_batch_text_set(ps_batch *batch, const ps_column *column, uint32_t row, uint32_t begin,
-                                     uint32_t length) {
+static inline void ps_batch_text_set(ps_batch *batch, const ps_column *column, uint32_t row,
+                                     uint32_t begin, uint32_t length) {
     ((uint32_t *)ps_batch_values(batch, column))[row] = begin;
     ps_batch_lengths(batch, column)[row] = length;
 }
@@ -121,12 +134,14 @@ typedef struct ps_record {
     ps_bytes key, value, headers;
 } ps_record;
 
-/* Copies a record in as the batch's next row. AGAIN: the batch has no room, give it the record first next time.
- * A record that does not fit an empty batch is appended with no bytes, as `too_large`: the caller then keeps its bytes
- * alive in batch->oversize (PS_END says so) and closes the batch. */
+/* Copies a record in as the batch's next row. AGAIN: the batch has no room, give it the record
+ * first next time. A record that does not fit an empty batch is appended with no bytes, as
+ * `too_large`: the caller then keeps its bytes alive in batch->oversize (PS_END says so) and closes
+ * the batch. */
 ps_status ps_batch_append(ps_batch *batch, const ps_record *record) PS_MUST_USE;
 
-/* Says that `partition` may resume at `next` once this batch is out; keeps the newest. O(positions of the batch). */
+/* Says that `partition` may resume at `next` once this batch is out; keeps the newest. O(positions
+ * of the batch). */
 void ps_batch_position(ps_batch *batch, uint32_t partition, int64_t next);
 
 /* Room for `bytes` more in the arena (decoded strings): its offset, or PS_NOWHERE. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A record's headers as one run of bytes, in wire order, duplicates kept: u32 name length, name, u32 value length
- * (PS_NULL_LENGTH: null), value; integers in the host's byte order, unaligned.
+ * A record's headers as one run of bytes, in wire order, duplicates kept: u32 name length, name,
+ * u32 value length (PS_NULL_LENGTH: null), value; integers in the host's byte order, unaligned.
  */
 #ifndef PS_HOST_BATCH_HEADERS_H
 #define PS_HOST_BATCH_HEADERS_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The source's partitions, numbered 0, 1, … across its topics. The numbering is fixed at start-up, the same in every
- * lane and every worker with the same topics, and is what runs, positions and state use instead of names.
+ * The source's partitions, numbered 0, 1, … across its topics. The numbering is fixed at start-up,
+ * the same in every lane and every worker with the same topics, and is what runs, positions and
+ * state use instead of names.
  */
 #ifndef PS_HOST_BATCH_PARTITIONS_H
 #define PS_HOST_BATCH_PARTITIONS_H
@@ -20,7 +21,8 @@ typedef struct ps_partitions {
 } ps_partitions;
 
 /* Which topic and which of its partitions `partition` is. */
-static inline uint32_t ps_partitions_topic(const ps_partitions *all, uint32_t partition, uint32_t *within) {
+static inline uint32_t ps_partitions_topic(const ps_partitions *all, uint32_t partition,
+                                           uint32_t *within) {
     uint32_t t = 0;
     while (t + 1 < all->topic_count && all->topic[t + 1].first <= partition) t++;
     *within = partition - all->topic[t].first;

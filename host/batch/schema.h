@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which columns a batch has and where each lies in its block. A pipeline has one schema: the plan makes it at start-up,
- * every batch borrows it. Offsets are the same on the host and on a device, so one copy moves a whole batch.
+ * Which columns a batch has and where each lies in its block. A pipeline has one schema: the plan
+ * makes it at start-up, every batch borrows it. Offsets are the same on the host and on a device,
+ * so one copy moves a whole batch.
  *
- * Layout: fixed-size columns first, the byte arena last, so that a copy stops at the bytes in use. Text and bytes are a
- * pair of columns `begin` and `length` into the arena (Arrow's list-view layout: key, value and headers of a record lie
- * together as they came). Validity is a bitmap, least significant bit first (Arrow); a text's null is PS_NULL_LENGTH.
+ * Layout: fixed-size columns first, the byte arena last, so that a copy stops at the bytes in use.
+ * Text and bytes are a pair of columns `begin` and `length` into the arena (Arrow's list-view
+ * layout: key, value and headers of a record lie together as they came). Validity is a bitmap,
+ * least significant bit first (Arrow); a text's null is PS_NULL_LENGTH.
  */
 #ifndef PS_HOST_BATCH_SCHEMA_H
 #define PS_HOST_BATCH_SCHEMA_H
@@ -55,13 +57,13 @@ typedef enum ps_system_column {
     PS_COLUMN_FLAGS,     /* U8: PS_ROW_… */
     PS_COLUMN_REJECT,    /* U8: 0, or why the row is a reject (ps_reject) */
     PS_COLUMN_DETAIL,    /* U32: of the reject: a byte position or the index of a field */
-    PS_COLUMN_LOCAL,     /* U32: which segment of the batch the row belongs to; PS_NO_SEGMENT: none */
-    PS_COLUMN_RANK,      /* U32: how many rows of that segment came before it */
-    PS_COLUMN_ORDER,     /* U32: rows grouped by segment, in time order within each */
-    PS_COLUMN_FIRST,     /* U32 per segment + 1: where each segment begins in ORDER */
-    PS_COLUMN_SERIES,    /* U32 per segment: index of its state */
-    PS_COLUMN_FRESH,     /* U8 per segment: 1: begins from the initial state */
-    PS_COLUMN_KEEP,      /* U8: 0: filtered out */
+    PS_COLUMN_LOCAL,  /* U32: which segment of the batch the row belongs to; PS_NO_SEGMENT: none */
+    PS_COLUMN_RANK,   /* U32: how many rows of that segment came before it */
+    PS_COLUMN_ORDER,  /* U32: rows grouped by segment, in time order within each */
+    PS_COLUMN_FIRST,  /* U32 per segment + 1: where each segment begins in ORDER */
+    PS_COLUMN_SERIES, /* U32 per segment: index of its state */
+    PS_COLUMN_FRESH,  /* U8 per segment: 1: begins from the initial state */
+    PS_COLUMN_KEEP,   /* U8: 0: filtered out */
     PS_SYSTEM_COLUMNS
 } ps_system_column;
 
@@ -72,21 +74,25 @@ typedef struct ps_schema {
     uint32_t segments_max; /* per batch: at most one per row, and as many again for the sweep */
     uint32_t column_count;
     ps_column column[PS_COLUMNS_MAX];
-    uint32_t arena;        /* byte offset where the arena begins: the end of the columns */
-    uint32_t arena_bytes;  /* capacity, without the padding behind it */
-    size_t block_bytes;    /* the whole block, padding included */
-    uint32_t field_first;  /* decoded fields are column[field_first …] in the order of their declaration */
+    uint32_t arena;       /* byte offset where the arena begins: the end of the columns */
+    uint32_t arena_bytes; /* capacity, without the padding behind it */
+    size_t block_bytes;   /* the whole block, padding included */
+    uint32_t field_first; /* decoded fields are column[field_first …] in the order of their
+                             declaration */
     uint32_t field_count;
 } ps_schema;
 
-/* Starts a schema with the system columns. `arena_bytes` must hold the largest record the pipeline accepts. */
+/* Starts a schema with the system columns. `arena_bytes` must hold the largest record the pipeline
+ * accepts. */
 void ps_schema_init(ps_schema *schema, uint32_t rows_max, uint32_t arena_bytes);
 
-/* Appends a column; names are unique. Fails with PS_BAD_CONFIG on a name in use or one column too many. */
-ps_status ps_schema_add(ps_schema *schema, const char *name, ps_type type, ps_extent extent, uint32_t width,
-                        uint32_t *index, ps_error *error) PS_MUST_USE;
+/* Appends a column; names are unique. Fails with PS_BAD_CONFIG on a name in use or one column too
+ * many. */
+ps_status ps_schema_add(ps_schema *schema, const char *name, ps_type type, ps_extent extent,
+                        uint32_t width, uint32_t *index, ps_error *error) PS_MUST_USE;
 
-/* Fixes the offsets. Fails with PS_BAD_CONFIG when a block would pass 2 GiB. No column is added afterwards. */
+/* Fixes the offsets. Fails with PS_BAD_CONFIG when a block would pass 2 GiB. No column is added
+ * afterwards. */
 ps_status ps_schema_close(ps_schema *schema, ps_error *error) PS_MUST_USE;
 
 /* The column of that name, or NULL. */

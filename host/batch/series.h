@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Series: the key bytes of each row become a dense index into the detectors' state, bounded by `series_max`.
+ * Series: the key bytes of each row become a dense index into the detectors' state, bounded by
+ * `series_max`.
  *
- * Each partition has the same fixed share of the table, so which series is evicted depends on that partition's records
- * alone: not on batches, lanes, or which worker has it. The one evicted is the one whose newest row is the oldest.
- * A series is identified by SipHash-2-4-128 of its key: two keys that collide would share a state (2^-128 each pair).
+ * Each partition has the same fixed share of the table, so which series is evicted depends on that
+ * partition's records alone: not on batches, lanes, or which worker has it. The one evicted is the
+ * one whose newest row is the oldest. A series is identified by SipHash-2-4-128 of its key: two
+ * keys that collide would share a state (2^-128 each pair).
  */
 #ifndef PS_HOST_BATCH_SERIES_H
 #define PS_HOST_BATCH_SERIES_H
@@ -14,28 +16,32 @@
 typedef struct ps_series ps_series;
 
 /* Bytes that ps_series_open takes, for the memory ceiling. */
-size_t ps_series_bytes(uint32_t series_max, uint32_t rows_max, uint32_t partitions);
+size_t ps_series_bytes(uint32_t series_max, uint32_t rows_max);
 
-/* Owns: the table is the caller's, from `memory` of ps_series_bytes() bytes, zeroed. */
-ps_series *ps_series_open(void *memory, uint32_t series_max, uint32_t rows_max, uint32_t partitions);
+/* Owns: nothing; the table lives in `memory` of ps_series_bytes() bytes, zeroed and aligned to 64.
+ * `partitions` is at most series_max. */
+ps_series *ps_series_open(void *memory, uint32_t series_max, uint32_t rows_max,
+                          uint32_t partitions);
 
 /* States that the planes must have room for: series_max plus what one batch may retire. */
 uint32_t ps_series_capacity(uint32_t series_max, uint32_t rows_max);
 
-/* Gives every row of the batch its segment (LOCAL, RANK, FIRST, SERIES, FRESH, segments, evictions) by the text of
- * `key`; rejected rows and rows whose key is null belong to none. Then appends up to as many swept segments as were
- * touched, so that their state rides along unchanged. */
+/* Gives every row of the batch its segment (LOCAL, RANK, FIRST, SERIES, FRESH, segments, evictions)
+ * by the text of `key`; rejected rows and rows whose key is null belong to none. Then appends up to
+ * as many swept segments as were touched, so that their state rides along unchanged. */
 void ps_series_resolve(ps_series *series, ps_batch *batch, const ps_column *key);
 
-/* One entry of a restored state record: its index, to write the state to; the newest call for a key wins.
- * PS_NOWHERE: the partition's share is full (the record was written under a larger series_max). */
-uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t key[2], int64_t last);
+/* One entry of a restored state record: its index, to write the state to; the newest call for a key
+ * wins. PS_NOWHERE: the partition's share is full (the record was written under a larger
+ * series_max). */
+uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t key[2],
+                           int64_t last);
 void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[2]);
 
 /* Drops all series of a partition: it was revoked, or its state is about to be restored. */
 void ps_series_drop(ps_series *series, uint32_t partition);
 
-uint32_t ps_series_count(const ps_series *series);     /* live now */
-uint64_t ps_series_evicted(const ps_series *series);   /* since start */
+uint32_t ps_series_count(const ps_series *series);   /* live now */
+uint64_t ps_series_evicted(const ps_series *series); /* since start */
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a sink writes for a row: the plan's outputs as text, either one by one (headers) or as one JSON member.
+ * What a sink writes for a row: the plan's outputs as text, either one by one (headers) or as one
+ * JSON member.
  */
 #ifndef PS_HOST_FLOW_ENRICH_H
 #define PS_HOST_FLOW_ENRICH_H
@@ -25,21 +26,26 @@ typedef struct ps_enriched {
 typedef struct ps_enricher ps_enricher;
 
 /* Prepares names and prefixes. Owns: until close. */
-ps_status ps_enricher_open(const ps_plan *plan, const ps_partitions *partitions, ps_enricher **out, ps_error *error);
+ps_status ps_enricher_open(const ps_plan *plan, const ps_partitions *partitions, ps_enricher **out,
+                           ps_error *error);
 void ps_enricher_close(ps_enricher *enricher);
 
-/* All headers of a row: `ps-source` first, then the plan's outputs in plan order, those left out omitted. `text` must
- * have ps_enricher_text_max() bytes; `out` PS_OUTPUTS_MAX + 1 places. Returns how many. */
-uint32_t ps_enrich_headers(const ps_enricher *enricher, const ps_batch *batch, uint32_t row, uint32_t partition,
-                           char *text, ps_enriched *out);
+/* All headers of a row: `ps-source` first, then the plan's outputs in plan order, those left out
+ * omitted. `text` must have ps_enricher_text_max() bytes; `out` PS_OUTPUTS_MAX + 1 places. Returns
+ * how many. */
+uint32_t ps_enrich_headers(const ps_enricher *enricher, const ps_batch *batch, uint32_t row,
+                           uint32_t partition, char *text, ps_enriched *out);
 size_t ps_enricher_text_max(const ps_enricher *enricher);
 
-/* The row's value, a JSON object, with `"penstock":{…}` appended as its last member; the rest of its bytes unchanged.
- * `to` has value length + ps_enricher_json_max() bytes. Returns the length; 0 if the value is not an object. */
-size_t ps_enrich_json(const ps_enricher *enricher, const ps_batch *batch, uint32_t row, uint32_t partition, char *to);
+/* The row's value, a JSON object, with `"penstock":{…}` appended as its last member; the rest of
+ * its bytes unchanged. `to` has value length + ps_enricher_json_max() bytes. Returns the length; 0
+ * if the value is not an object. */
+size_t ps_enrich_json(const ps_enricher *enricher, const ps_batch *batch, uint32_t row,
+                      uint32_t partition, char *to);
 size_t ps_enricher_json_max(const ps_enricher *enricher);
 
 /* "topic/partition/offset" into `text` of PS_OUTPUT_TEXT_MAX bytes; returns its length. */
-uint32_t ps_enrich_source(const ps_partitions *partitions, uint32_t partition, int64_t offset, char *text);
+uint32_t ps_enrich_source(const ps_partitions *partitions, uint32_t partition, int64_t offset,
+                          char *text);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Counters of one lane: written by its thread, read by anybody. Names as exported are in docs/metrics.md.
+ * Counters of one lane: written by its thread, read by anybody. Names as exported are in
+ * docs/metrics.md.
  */
 #ifndef PS_HOST_FLOW_METRICS_H
 #define PS_HOST_FLOW_METRICS_H
@@ -22,6 +23,7 @@ typedef struct ps_histogram {
 
 typedef struct ps_lane_metrics {
     ps_counter rows_in, rows_out, rows_filtered, rows_rejected, anomalies;
+    ps_counter sink_rows, sink_dead; /* what the sink says it took: checked against the rows */
     ps_counter bytes_in, batches, commits, aborts, restores, rebalances;
     ps_counter rejects[PS_REJECT_COUNT];
     ps_counter series, series_evicted, state_bytes_written;
@@ -34,7 +36,8 @@ typedef struct ps_lane_metrics {
 
 /* One writer: a relaxed load and store is enough and costs no bus lock. */
 static inline void ps_count(ps_counter *counter, uint64_t n) {
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
 }
 static inline uint64_t ps_read(const ps_counter *counter) {
     return atomic_load_explicit((ps_counter *)(uintptr_t)counter, memory_order_relaxed);

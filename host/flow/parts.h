@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a pipeline is made of: source, codec, stage, sink. Everything here is called by one lane's thread only, and no call
- * on the data path blocks or allocates: whoever cannot go on answers PS_AGAIN and signals the lane's wake when asking
- * again may succeed.
+ * What a pipeline is made of: source, codec, stage, sink. Everything here is called by one lane's
+ * thread only, and no call on the data path blocks or allocates: whoever cannot go on answers
+ * PS_AGAIN and signals the lane's wake when asking again may succeed.
  */
 #ifndef PS_HOST_FLOW_PARTS_H
 #define PS_HOST_FLOW_PARTS_H
@@ -30,7 +30,8 @@ typedef struct ps_lane_env {
     ps_lane_metrics *metrics;
     const ps_source *source; /* for the sink: its source, which is opened first */
     void *source_self;
-    const struct ps_dead_config *dead; /* where rejects go; NULL: nowhere, a reject stops the lane */
+    const struct ps_dead_config
+        *dead; /* where rejects go; NULL: nowhere, a reject stops the lane */
 } ps_lane_env;
 
 /* Membership changes, as the lane meets them. The same event is told until it is answered. */
@@ -56,32 +57,40 @@ struct ps_source {
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
     ps_status (*event)(void *self, ps_event *out, ps_error *);
     ps_status (*answer)(void *self, ps_error *);
-    /* The committed position of an assigned partition, from where the source keeps it (a consumer group);
-     * AGAIN until known, PS_OFFSET_NONE where there is none. NULL: this source keeps none. */
+    /* The committed position of an assigned partition, from where the source keeps it (a consumer
+     * group); AGAIN until known, PS_OFFSET_NONE where there is none. NULL: this source keeps none.
+     */
     ps_status (*committed)(void *self, uint32_t partition, int64_t *next, ps_error *);
     /* Begin reading an assigned partition at `next`. Also used to go back after an abort. */
     ps_status (*start)(void *self, uint32_t partition, int64_t next, ps_error *);
-    /* Appends rows and positions. OK: the batch is ready (full, or linger has passed) · AGAIN: keep the batch, ask
-     * again, not later than `*ask_again_ns` · END: no more will come; the batch may hold the last rows. */
+    /* Appends rows and positions. OK: the batch is ready (full, or linger has passed) · AGAIN: keep
+     * the batch, ask again, not later than `*ask_again_ns` · END: no more will come; the batch may
+     * hold the last rows. */
     ps_status (*fill)(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_error *);
-    /* Rows up to these positions are safely out. Not called where the sink commits them itself. NULL: nothing to do. */
+    /* Rows up to these positions are safely out. Not called where the sink commits them itself.
+     * NULL: nothing to do. */
     ps_status (*commit)(void *self, const ps_position *positions, uint32_t count, ps_error *);
-    /* The slot of this batch is free again: give back what the batch still held (oversize). NULL: holds nothing. */
+    /* The slot of this batch is free again: give back what the batch still held (oversize). NULL:
+     * holds nothing. */
     void (*release)(void *self, ps_batch *batch);
     /* Asked to stop: `fill` answers END from now on; no new assignment is taken. */
     void (*drain)(void *self);
-    /* Where the ends seen at start are, for the progress bar: rows left, or -1 while unknown. NULL: never known. */
+    /* Where the ends seen at start are, for the progress bar: rows left, or -1 while unknown. NULL:
+     * never known. */
     int64_t (*remaining)(void *self);
     void (*close)(void *self);
     /* Worst-case bytes this part takes per lane beyond its slots, one term a line in `explain`. */
     size_t (*memory)(const void *config, const ps_lane_env *env);
 };
 
-/* Decodes declared fields of rows that a source appended: values into their columns, bad rows into REJECT and DETAIL. */
+/* Decodes declared fields of rows that a source appended: values into their columns, bad rows into
+ * REJECT and DETAIL. */
 typedef struct ps_codec {
     ps_about about;
     ps_status (*open)(const void *config, const ps_schema *schema, void **self, ps_error *);
     void (*decode)(void *self, ps_batch *batch);
+    /* Worst-case bytes per lane. NULL: nothing worth a term. */
+    size_t (*memory)(const void *config, const ps_schema *schema);
     void (*close)(void *self);
 } ps_codec;
 
@@ -91,7 +100,8 @@ typedef struct ps_stage {
     ps_status (*plan)(const void *config, ps_plan *plan, ps_error *);
 } ps_stage;
 
-/* Receives restored state: called for every entry in the order written. `planes` is NULL for an eviction. */
+/* Receives restored state: called for every entry in the order written. `planes` is NULL for an
+ * eviction. */
 typedef struct ps_state_entry {
     uint64_t key[2];
     int64_t last;
@@ -103,23 +113,29 @@ struct ps_sink {
     ps_about about;
     bool commits; /* writes the source's positions itself, atomically with the rows */
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
-    /* Loads what this sink keeps of a partition: its state goes to `apply`, `*next` is where its rows end
-     * (PS_OFFSET_NONE: it keeps nothing). AGAIN until it is all read. NULL: this sink keeps nothing. */
-    ps_status (*restore)(void *self, uint32_t partition, ps_state_apply *apply, void *context, int64_t *next,
-                         ps_error *);
-    /* The partition is no longer this lane's (after the revoke was committed, or lost). NULL: nothing to do. */
+    /* Loads what this sink keeps of a partition: its state goes to `apply`, `*next` is where its
+     * rows end (PS_OFFSET_NONE: it keeps nothing). AGAIN until it is all read. NULL: this sink
+     * keeps nothing. */
+    ps_status (*restore)(void *self, uint32_t partition, ps_state_apply *apply, void *context,
+                         int64_t *next, ps_error *);
+    /* The partition is no longer this lane's (after the revoke was committed, or lost). NULL:
+     * nothing to do. */
     void (*forget)(void *self, uint32_t partition);
-    /* Takes rows, rejects, state and positions of one batch, in ticket order. AGAIN: no room now. The batch stays as it
-     * is until `flushed` reaches its ticket. `batch->rows` may be 0 with positions only. */
+    /* Takes rows, rejects, state and positions of one batch, in ticket order. AGAIN: no room now.
+     * The batch stays as it is until `flushed` reaches its ticket. `batch->rows` may be 0 with
+     * positions only. */
     ps_status (*emit)(void *self, const ps_batch *batch, uint64_t ticket, ps_error *);
-    /* Commit what was emitted without waiting for more: the lane is about to idle, to hand partitions over or to stop. */
+    /* Commit what was emitted without waiting for more: the lane is about to idle, to hand
+     * partitions over or to stop. */
     ps_status (*flush)(void *self, ps_error *);
-    /* The newest ticket that is safely out. PS_ABORTED: everything since the last one is undone; the lane goes back.
+    /* The newest ticket that is safely out. PS_ABORTED: everything since the last one is undone;
+     * the lane goes back.
      * `*ask_again_ns`: when a commit is due though nothing else happens. */
     ps_status (*flushed)(void *self, uint64_t *ticket, int64_t *ask_again_ns, ps_error *);
     void (*close)(void *self);
     size_t (*memory)(const void *config, const ps_lane_env *env);
-    /* What it promises with this configuration: "exactly_once", "at_least_once" or "none", and why, one sentence. */
+    /* What it promises with this configuration: "exactly_once", "at_least_once" or "none", and why,
+     * one sentence. */
     const char *(*delivery)(const void *config, const ps_source *source, const char **why);
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The plan of a pipeline: columns, state, constants, kernel calls and outputs. Stages append to it at start-up and never
- * run; the lane executes it on whatever back-end it has. A stage never mentions a back-end.
+ * The plan of a pipeline: columns, state, constants, kernel calls and outputs. Stages append to it
+ * at start-up and never run; the lane executes it on whatever back-end it has. A stage never
+ * mentions a back-end.
  */
 #ifndef PS_HOST_FLOW_PLAN_H
 #define PS_HOST_FLOW_PLAN_H
@@ -29,7 +30,8 @@ typedef struct ps_call_plan {
     uint8_t params[PS_PARAMS_MAX];
 } ps_call_plan;
 
-/* State of one stage: `planes` doubles per series, plane-major in the state block. Its after-images are a column. */
+/* State of one stage: `planes` doubles per series, plane-major in the state block. Its after-images
+ * are a column. */
 typedef struct ps_state_plan {
     uint32_t planes;
     size_t offset;  /* in the state block */
@@ -43,30 +45,41 @@ typedef enum ps_output_kind {
     PS_OUTPUT_LABEL  /* U8: index into `labels`; left out where 255 */
 } ps_output_kind;
 
-/* One member that the plan appends to an event: header `ps-<name>`, or `<name>` inside "penstock". */
+/* One member that the plan appends to an event: header `ps-<name>`, or `<name>` inside "penstock".
+ */
 typedef struct ps_output {
     char name[PS_NAME_MAX];
     ps_output_kind kind;
     uint32_t column;           /* index */
     uint32_t of;               /* TEXT column whose null leaves this output out, or PS_NOWHERE */
+    uint32_t gate;             /* F32 column whose NaN leaves this output out, or PS_NOWHERE */
     const char *const *labels; /* static or the configuration's */
     uint32_t label_count;
 } ps_output;
 
+/* A word of a constant that is fixed only when the plan is closed: where a column lies. */
+typedef struct ps_relocation {
+    size_t at; /* in the constants */
+    uint32_t column;
+    ps_column_part part;
+} ps_relocation;
+
 typedef struct ps_plan {
     ps_schema schema;
     uint32_t series_max, series_capacity;
-    uint32_t call_count, state_count, output_count, nan_count;
+    uint32_t call_count, state_count, output_count, nan_count, relocation_count;
+    uint32_t plane_count; /* of all states together */
     ps_call_plan call[PS_CALLS_MAX];
     ps_state_plan state[PS_STAGES_MAX];
     ps_output output[PS_OUTPUTS_MAX];
+    ps_relocation relocation[PS_RELOCATIONS_MAX];
     uint32_t nan_column[PS_STAGES_MAX]; /* F32 columns that every batch begins with as NaN */
     size_t state_bytes;                 /* the state block of a lane */
     uint32_t anomaly_column;            /* U8 that the metrics count, or PS_NOWHERE */
     bool filters;                       /* KEEP says which rows go out; else all do */
     bool groups;                        /* some call works per segment: series are resolved */
-    char series_field[PS_NAME_MAX];     /* the field that names the series; empty: the record's key */
-    uint8_t *constants;                 /* PS_HOME_CONSTANT, owned */
+    char series_field[PS_NAME_MAX]; /* the field that names the series; empty: the record's key */
+    uint8_t *constants;             /* PS_HOME_CONSTANT, owned */
     size_t constant_bytes;
     uint64_t fingerprint; /* of everything that a state record must agree with */
 } ps_plan;
@@ -76,19 +89,27 @@ ps_status ps_plan_init(ps_plan *plan, uint32_t rows_max, uint32_t arena_bytes, u
                        const ps_field_list *fields, ps_error *error) PS_MUST_USE;
 void ps_plan_deinit(ps_plan *plan);
 
-/* A declared field, `value`, `key`, or a column that an earlier stage added. PS_BAD_CONFIG names the nearest one. */
-ps_status ps_plan_read(ps_plan *plan, const char *name, uint32_t *column, ps_error *error) PS_MUST_USE;
-ps_status ps_plan_add(ps_plan *plan, const char *name, ps_type type, ps_extent extent, uint32_t width,
-                      uint32_t *column, ps_error *error) PS_MUST_USE;
-/* `planes` doubles per series, and the column of their after-images. `name` tells two states apart in the fingerprint:
- * it must say everything that gives the planes their meaning (detector, field, parameters). */
-ps_status ps_plan_state(ps_plan *plan, const char *name, uint32_t planes, ps_operand *state, ps_operand *image,
-                        ps_error *error) PS_MUST_USE;
+/* A declared field, `value`, `key`, or a column that an earlier stage added. PS_BAD_CONFIG names
+ * the nearest one. */
+ps_status ps_plan_read(ps_plan *plan, const char *name, uint32_t *column,
+                       ps_error *error) PS_MUST_USE;
+ps_status ps_plan_add(ps_plan *plan, const char *name, ps_type type, ps_extent extent,
+                      uint32_t width, uint32_t *column, ps_error *error) PS_MUST_USE;
+/* `planes` doubles per series, and the column of their after-images. `name` tells two states apart
+ * in the fingerprint: it must say everything that gives the planes their meaning (detector, field,
+ * parameters). */
+ps_status ps_plan_state(ps_plan *plan, const char *name, uint32_t planes, ps_operand *state,
+                        ps_operand *image, ps_error *error) PS_MUST_USE;
 /* Bytes that kernels read, copied. */
 ps_status ps_plan_constant(ps_plan *plan, const void *bytes, size_t count, ps_operand *operand,
                            ps_error *error) PS_MUST_USE;
-ps_status ps_plan_call(ps_plan *plan, ps_kernel_id kernel, ps_extent extent, const ps_operand *operands,
-                       const void *params, size_t params_bytes, ps_error *error) PS_MUST_USE;
+/* The u32 that lies `at` bytes into `constant` becomes, when the plan is closed, the byte offset in
+ * the block of what `target` names: for kernels that find their columns by themselves. */
+ps_status ps_plan_relocate(ps_plan *plan, const ps_operand *constant, size_t at,
+                           const ps_operand *target, ps_error *error) PS_MUST_USE;
+ps_status ps_plan_call(ps_plan *plan, ps_kernel_id kernel, ps_extent extent,
+                       const ps_operand *operands, const void *params, size_t params_bytes,
+                       ps_error *error) PS_MUST_USE;
 ps_status ps_plan_output(ps_plan *plan, const ps_output *output, ps_error *error) PS_MUST_USE;
 /* An F32 column (of `width` planes) begins every batch as NaN. */
 ps_status ps_plan_nan(ps_plan *plan, uint32_t column, ps_error *error) PS_MUST_USE;

@@ -55,7 +55,18 @@ function(ps_find PART TARGET MODULE)
   endif()
 endfunction()
 
+# What knows the machine: hwloc for cores, libnuma for where memory lies. A bare GPU machine has neither.
 ps_find(HWLOC HWLOC hwloc)
+add_library(ps_machine INTERFACE)
+if(PS_HWLOC)
+  target_compile_definitions(ps_machine INTERFACE PS_HAVE_HWLOC)
+  target_link_libraries(ps_machine INTERFACE PkgConfig::HWLOC)
+  find_library(PS_NUMA numa)
+  if(PS_NUMA)
+    target_compile_definitions(ps_machine INTERFACE PS_HAVE_NUMA)
+    target_link_libraries(ps_machine INTERFACE ${PS_NUMA})
+  endif()
+endif()
 # The project's own librdkafka comes first unless the distribution's is asked for.
 if(NOT PS_SYSTEM_LIBRDKAFKA)
   set(ENV{PKG_CONFIG_PATH} "${PS_DEPS}/librdkafka/lib/pkgconfig:$ENV{PKG_CONFIG_PATH}")

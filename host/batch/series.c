@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/batch/series.h"
+
+#include <string.h>
+
+#include "host/base/siphash.h"
+#include "host/batch/eviction.h"
+
+enum {
+    AHEAD =
+        32 /* rows whose table lines are fetched together: hides memory latency in large tables */
+};
+
+typedef struct ps_series {
+    uint32_t quota;    /* series per partition */
+    uint32_t capacity; /* ids */
+    uint32_t bucket_mask;
+    uint32_t partitions;
+    uint32_t unused; /* ids from here on were never handed out */
+    uint32_t free_count;
+    uint32_t retired_count; /* evicted in the current batch: their ids return when it ends */
+    uint32_t live;
+    uint32_t batch; /* number of the current batch, for the marks */
+    uint32_t sweep_at;
+    int64_t sweep_round;
+    uint64_t evicted;
+    uint32_t *bucket;         /* id + 1, 0: empty; linear probing */
+    ps_series_entry *entry;   /* [capacity] */
+    uint32_t *free_id;        /* [capacity] stack */
+    uint32_t *retired;        /* [rows_max] */
+    uint32_t *rows_of;        /* [rows_max] rows of each segment of the current batch */
+    uint32_t *count_of;       /* [partitions] live series */
+    ps_eviction_queue *queue; /* [partitions] */
+} ps_series;
+
+static size_t aligned(size_t bytes) {
+    return (bytes + 63) & ~(size_t)63;
+}
+
+static uint32_t bucket_count(uint32_t capacity) {
+    uint32_t n = 64;
+    while (n < 2 * (uint64_t)capacity) n *= 2;
+    return n;
+}
+
+static uint32_t quota_of(uint32_t series_max, uint32_t partitions) {
+    const uint32_t quota = series_max / (partitions > 0 ? partitions : 1);
+    return quota > 0 ? quota : 1;
+}
+
+uint32_t ps_series_capacity(uint32_t series_max, uint32_t rows_max) { return series_max + rows_max; }
+
+/* Sized for any number of partitions, so that the memory ceiling can be told without asking the source. */
+size_t ps_series_bytes(uint32_t series_max, uint32_t rows_max) {
+    const size_t capacity = ps_series_capacity(series_max, rows_max);
+    const size_t candidates = (size_t)series_max / 16 + PS_PARTITIONS_MAX;
+    return aligned(sizeof(ps_series)) + aligned(4 * (size_t)bucket_count((uint32_t)capacity)) +
+           aligned(capacity * sizeof(ps_series_entry)) + aligned(4 * capacity) +
+           2 * aligned(4 * (size_t)rows_max) + aligned(4 * (size_t)PS_PARTITIONS_MAX) +
+           aligned(PS_PARTITIONS_MAX * sizeof(ps_eviction_queue)) +
+           aligned(candidates * sizeof(ps_eviction_candidate));
+}
+
+static void *carve(uint8_t **memory, size_t bytes) {
+    void *const part = *memory;
+    *memory += aligned(bytes);
+    return part;
+}
+
+ps_series *ps_series_open(void *memory, uint32_t series_max, uint32_t rows_max,
+                          uint32_t partitions) {
+    uint8_t *at = memory;
+    ps_series *series = carve(&at, sizeof *series);
+    series->quota = quota_of(series_max, partitions);
+    PS_CHECK_OP(partitions, <=, series_max);
+    series->capacity = ps_series_capacity(series_max, rows_max);
+    series->partitions = partitions;
+    series->bucket_mask = bucket_count(series->capacity) - 1;
+    series->bucket = carve(&at, 4 * ((size_t)series->bucket_mask + 1));
+    series->entry = carve(&at, series->capacity * sizeof(ps_series_entry));
+    series->free_id = carve(&at, 4 * (size_t)series->capacity);
+    series->retired = carve(&at, 4 * (size_t)rows_max);
+    series->rows_of = carve(&at, 4 * (size_t)rows_max);
+    series->count_of = carve(&at, 4 * (size_t)PS_PARTITIONS_MAX);
+    series->queue = carve(&at, PS_PARTITIONS_MAX * sizeof(ps_eviction_queue));
+    const uint32_t length = ps_eviction_queue_max(series->quota);
+    ps_eviction_candidate *candidates = (ps_eviction_candidate *)(void *)at;
+    for (uint32_t p = 0; p < partitions; p++)
+        series->queue[p].candidate = candidates + (size_t)p * length;
+    return series;
+}
+
+static uint32_t home_of(const ps_series *series, uint32_t partition, const uint64_t key[2]) {
+    return (uint32_t)(key[0] ^ partition * UINT64_C(0x9e3779b97f4a7c15)) & series->bucket_mask;
+}
+
+static bool is(const ps_series_entry *entry, uint32_t partition, const uint64_t key[2]) {
+    return entry->key[0] == key[0] && entry->key[1] == key[1] && entry->partition == partition;
+}
+
+/* The bucket that holds the series, or the empty one where it would go. */
+static uint32_t probe(const ps_series *series, uint32_t partition, const uint64_t key[2]) {
+    uint32_t at = home_of(series, partition, key);
+    while (series->bucket[at] != 0 && !is(&series->entry[series->bucket[at] - 1], partition, key))
+        at = (at + 1) & series->bucket_mask;
+    return at;
+}
+
+/* Empties a bucket and moves up what probed past it: a table without tombstones never fills with
+ * them. */
+static void bucket_remove(ps_series *series, uint32_t hole) {
+    uint32_t at = hole;
+    for (;;) {
+        at = (at + 1) & series->bucket_mask;
+        if (series->bucket[at] == 0) break;
+        const ps_series_entry *entry = &series->entry[series->bucket[at] - 1];
+        const uint32_t home = home_of(series, entry->partition, entry->key);
+        if (((at - home) & series->bucket_mask) < ((at - hole) & series->bucket_mask)) continue;
+        series->bucket[hole] = series->bucket[at];
+        hole = at;
+    }
+    series->bucket[hole] = 0;
+}
+
+/* Takes a series out of the table; its id is the caller's to hand back. */
+static uint32_t detach(ps_series *series, uint32_t bucket) {
+    const uint32_t id = series->bucket[bucket] - 1;
+    ps_series_entry *entry = &series->entry[id];
+    bucket_remove(series, bucket);
+    series->count_of[entry->partition]--;
+    series->live--;
+    entry->live = 0;
+    return id;
+}
+
+static uint32_t attach(ps_series *series, uint32_t bucket, uint32_t partition,
+                       const uint64_t key[2]) {
+    const uint32_t id =
+        series->free_count > 0 ? series->free_id[--series->free_count] : series->unused++;
+    PS_CHECK_OP(id, <, series->capacity);
+    series->entry[id] = (ps_series_entry){
+        .key = {key[0], key[1]},
+          .partition = partition, .live = 1
+    };
+    series->bucket[bucket] = id + 1;
+    series->count_of[partition]++;
+    series->live++;
+    return id;
+}
+
+/* Makes room in a full partition: the series whose newest row is the oldest goes. */
+static void evict_one(ps_series *series, ps_batch *batch, uint32_t partition) {
+    const ps_eviction_scope scope = {series->entry, series->unused, partition, series->quota};
+    const uint32_t victim = ps_eviction_next(&series->queue[partition], &scope);
+    const ps_series_entry *entry = &series->entry[victim];
+    ps_eviction *eviction = &batch->evictions[batch->eviction_count++];
+    *eviction = (ps_eviction){
+        {entry->key[0], entry->key[1]},
+        partition, 0
+    };
+    if (entry->batch == series->batch) batch->segments[entry->local].kind = PS_SEGMENT_EVICTED;
+    const uint32_t id = detach(series, probe(series, partition, entry->key));
+    /* Not reused within this batch: two segments of one batch must not share a state. */
+    series->retired[series->retired_count++] = id;
+    series->evicted++;
+}
+
+static uint32_t new_segment(ps_series *series, ps_batch *batch, uint32_t id, bool fresh) {
+    const uint32_t local = batch->touched_count++;
+    ps_series_entry *entry = &series->entry[id];
+    entry->batch = series->batch;
+    entry->local = local;
+    series->rows_of[local] = 0;
+    batch->segments[local] = (ps_segment){
+        {entry->key[0], entry->key[1]},
+        0, entry->partition, PS_SEGMENT_TOUCHED
+    };
+    ((uint32_t *)ps_batch_system(batch, PS_COLUMN_SERIES))[local] = id;
+    ((uint8_t *)ps_batch_system(batch, PS_COLUMN_FRESH))[local] = fresh;
+    return local;
+}
+
+/* The segment of one row. */
+static uint32_t touch(ps_series *series, ps_batch *batch, uint32_t partition, const uint64_t key[2],
+                      int64_t offset) {
+    uint32_t bucket = probe(series, partition, key);
+    uint32_t local;
+    if (series->bucket[bucket] == 0) {
+        if (series->count_of[partition] >= series->quota) {
+            evict_one(series, batch, partition);
+            bucket = probe(series, partition, key); /* the eviction moved buckets */
+        }
+        local = new_segment(series, batch, attach(series, bucket, partition, key), true);
+    } else {
+        const uint32_t id = series->bucket[bucket] - 1;
+        const ps_series_entry *entry = &series->entry[id];
+        local =
+            entry->batch == series->batch ? entry->local : new_segment(series, batch, id, false);
+    }
+    series->entry[((uint32_t *)ps_batch_system(batch, PS_COLUMN_SERIES))[local]].last = offset;
+    batch->segments[local].last = offset;
+    return local;
+}
+
+/* A few rows: hash all keys, ask for all table lines, only then look. */
+static void resolve_rows(ps_series *series, ps_batch *batch, const ps_column *key,
+                         const ps_run *run, uint32_t begin, uint32_t end) {
+    static const uint64_t sip_key[2] = {PS_SIPHASH_KEY0, PS_SIPHASH_KEY1};
+    const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
+    const int64_t *offset = ps_batch_system(batch, PS_COLUMN_OFFSET);
+    uint32_t *local = ps_batch_system(batch, PS_COLUMN_LOCAL);
+    uint32_t *rank = ps_batch_system(batch, PS_COLUMN_RANK);
+    uint64_t hash[AHEAD][2];
+    for (uint32_t row = begin; row < end; row++) {
+        const ps_bytes text = ps_batch_text(batch, key, row);
+        local[row] = reject[row] == 0 && text.data != NULL ? 0 : PS_NO_SEGMENT;
+        if (local[row] == PS_NO_SEGMENT) continue;
+        ps_siphash128(text.data, text.length, sip_key, hash[row - begin]);
+        __builtin_prefetch(&series->bucket[home_of(series, run->partition, hash[row - begin])]);
+    }
+    for (uint32_t row = begin; row < end; row++) {
+        if (local[row] == PS_NO_SEGMENT) continue;
+        const uint32_t id = series->bucket[home_of(series, run->partition, hash[row - begin])];
+        if (id != 0) __builtin_prefetch(&series->entry[id - 1], 1);
+    }
+    for (uint32_t row = begin; row < end; row++) {
+        rank[row] = 0;
+        if (local[row] == PS_NO_SEGMENT) continue;
+        local[row] = touch(series, batch, run->partition, hash[row - begin], offset[row]);
+        rank[row] = series->rows_of[local[row]]++;
+    }
+}
+
+/* Appends the next slice of the whole table as segments without rows, as long as the slice that was
+ * touched. */
+static void sweep(ps_series *series, ps_batch *batch) {
+    uint32_t *id_of = ps_batch_system(batch, PS_COLUMN_SERIES);
+    uint8_t *fresh = ps_batch_system(batch, PS_COLUMN_FRESH);
+    batch->sweep_round = series->sweep_round;
+    /* Dead ids cost a look each: a bound keeps a nearly empty table from being walked in every
+     * batch. */
+    uint32_t want = batch->touched_count, looks = 8 * batch->touched_count;
+    while (want > 0 && looks > 0 && series->sweep_at < series->unused) {
+        const uint32_t id = series->sweep_at++;
+        const ps_series_entry *entry = &series->entry[id];
+        looks--;
+        if (entry->live == 0) continue;
+        want--;
+        if (entry->batch == series->batch) continue; /* touched: it is in the slice already */
+        const uint32_t segment = batch->segment_count++;
+        batch->segments[segment] = (ps_segment){
+            {entry->key[0], entry->key[1]},
+            entry->last, entry->partition, PS_SEGMENT_SWEPT
+        };
+        id_of[segment] = id;
+        fresh[segment] = 0;
+    }
+    if (series->sweep_at < series->unused) return;
+    series->sweep_at = 0;
+    series->sweep_round++;
+}
+
+static void prefix_sums(const ps_series *series, ps_batch *batch) {
+    uint32_t *first = ps_batch_system(batch, PS_COLUMN_FIRST);
+    uint32_t sum = 0;
+    for (uint32_t s = 0; s < batch->touched_count; s++) {
+        first[s] = sum;
+        sum += series->rows_of[s];
+    }
+    for (uint32_t s = batch->touched_count; s <= batch->segment_count; s++) first[s] = sum;
+}
+
+void ps_series_resolve(ps_series *series, ps_batch *batch, const ps_column *key) {
+    if (++series->batch == 0) series->batch = 1; /* 0 marks what no batch has touched */
+    for (uint32_t r = 0; r < batch->run_count; r++) {
+        const ps_run *run = &batch->runs[r];
+        const uint32_t end = run->first_row + run->rows;
+        for (uint32_t row = run->first_row; row < end; row += AHEAD)
+            resolve_rows(series, batch, key, run, row, row + AHEAD < end ? row + AHEAD : end);
+    }
+    batch->segment_count = batch->touched_count;
+    if (batch->touched_count > 0) sweep(series, batch);
+    prefix_sums(series, batch);
+    while (series->retired_count > 0)
+        series->free_id[series->free_count++] = series->retired[--series->retired_count];
+}
+
+uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t key[2],
+                           int64_t last) {
+    const uint32_t bucket = probe(series, partition, key);
+    if (series->bucket[bucket] == 0) {
+        if (series->count_of[partition] >= series->quota) return PS_NOWHERE;
+        (void)attach(series, bucket, partition, key);
+    }
+    const uint32_t id = series->bucket[bucket] - 1;
+    series->entry[id].last = last;
+    return id;
+}
+
+void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[2]) {
+    const uint32_t bucket = probe(series, partition, key);
+    if (series->bucket[bucket] == 0) return;
+    const uint32_t id = detach(series, bucket);
+    series->free_id[series->free_count++] = id;
+}
+
+void ps_series_drop(ps_series *series, uint32_t partition) {
+    ps_eviction_reset(&series->queue[partition]);
+    for (uint32_t id = 0; id < series->unused && series->count_of[partition] > 0; id++) {
+        const ps_series_entry *entry = &series->entry[id];
+        if (entry->live == 0 || entry->partition != partition) continue;
+        const uint64_t key[2] = {entry->key[0], entry->key[1]};
+        ps_series_forget(series, partition, key);
+    }
+}
+
+uint32_t ps_series_count(const ps_series *series) {
+    return series->live;
+}
+uint64_t ps_series_evicted(const ps_series *series) {
+    return series->evicted;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The memory ceiling: a sum with a name per term, and the number of lanes that keeps it under
+ * memory_max.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "host/flow/pipeline.h"
+
+/* The program itself: its pages, shared libraries, thread stacks as touched, allocator slack.
+ * Measured with an idle pipeline (docs/benchmarks.md), rounded up. */
+#define PROCESS_BYTES ((size_t)24 << 20)
+
+/* Queues shorter than this starve a fast lane, longer ones only hide a slow broker. */
+#define PART_BYTES_MIN ((int64_t)8 << 20)
+#define PART_BYTES_MAX ((int64_t)24 << 20)
+
+static void term(ps_ceiling *ceiling, const char *what, uint32_t times, size_t bytes) {
+    if (bytes == 0) return;
+    PS_CHECK_OP(ceiling->count, <, (uint32_t)PS_MEMORY_TERMS_MAX);
+    ps_memory_term *at = &ceiling->term[ceiling->count++];
+    (void)snprintf(at->what, sizeof at->what, "%s", what);
+    at->times = times;
+    at->bytes = bytes;
+    ceiling->total += times * bytes;
+}
+
+static void add_up(const ps_pipeline_config *config, uint32_t lanes, ps_ceiling *ceiling) {
+    memset(ceiling, 0, sizeof *ceiling);
+    ceiling->lanes = lanes;
+    const size_t lane_bytes = ps_lane_bytes(config->plan, config->depth);
+    const int64_t left =
+        config->memory_max - (int64_t)PROCESS_BYTES - (int64_t)(lane_bytes * lanes);
+    int64_t part =
+        left / lanes / 4; /* a part may need several times what it queues: each says its own sum */
+    part = part < PART_BYTES_MIN ? PART_BYTES_MIN : part > PART_BYTES_MAX ? PART_BYTES_MAX : part;
+    ceiling->part_bytes = part;
+    const ps_lane_env env = {.pipeline = config->name,
+                             .instance = config->instance,
+                             .lanes = lanes,
+                             .linger_ns = config->linger_ns,
+                             .memory_bytes = part,
+                             .plan = config->plan,
+                             .source = config->source,
+                             .dead = config->dead};
+    term(ceiling, "process", 1, PROCESS_BYTES);
+    const size_t state_bytes = config->plan->state_bytes;
+    const size_t fixed_bytes = ps_lane_bytes(config->plan, 0);
+    term(ceiling, "batches in flight (depth x slot)", lanes, lane_bytes - fixed_bytes);
+    term(ceiling, "detector state (series_max)", lanes, state_bytes);
+    term(ceiling, "series table and lane tables", lanes, fixed_bytes - state_bytes);
+    if (config->codec != NULL && config->codec->memory != NULL)
+        term(ceiling, "decoder", lanes,
+             config->codec->memory(config->codec_config, &config->plan->schema));
+    if (config->source->memory != NULL)
+        term(ceiling, "source queues", lanes, config->source->memory(config->source_config, &env));
+    if (config->sink->memory != NULL)
+        term(ceiling, "sink queues", lanes, config->sink->memory(config->sink_config, &env));
+}
+
+static uint32_t lanes_wanted(const ps_pipeline_config *config) {
+    if (config->lanes > 0) return config->lanes;
+    ps_topology *topology;
+    if (ps_topology_open(NULL, &topology, NULL) != PS_OK) return 1;
+    const uint32_t cores = ps_topology_cores(topology);
+    ps_topology_close(topology);
+    return cores > PS_LANES_MAX ? PS_LANES_MAX : cores;
+}
+
+ps_status ps_pipeline_ceiling(const ps_pipeline_config *config, ps_ceiling *out, ps_error *error) {
+    uint32_t lanes = lanes_wanted(config);
+    add_up(config, lanes, out);
+    while (config->lanes == 0 && lanes > 1 && out->total > (size_t)config->memory_max)
+        add_up(config, --lanes, out);
+    if (out->total <= (size_t)config->memory_max) return PS_OK;
+    const ps_memory_term *largest = &out->term[0];
+    for (uint32_t i = 1; i < out->count; i++)
+        if (out->term[i].times * out->term[i].bytes > largest->times * largest->bytes)
+            largest = &out->term[i];
+    return ps_fail(
+        error, PS_BAD_CONFIG,
+        "the memory ceiling is %zu MiB with %u lane%s, above runtime.memory_max of %zu MiB; the "
+        "largest term is "
+        "%s with %zu MiB: raise memory_max, or lower series_max, batch_rows, batch_bytes or depth",
+        out->total >> 20, lanes, lanes == 1 ? "" : "s", (size_t)config->memory_max >> 20,
+        largest->what, (largest->times * largest->bytes) >> 20);
+}

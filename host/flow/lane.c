@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The step: release, emit, finish, fill and submit. Read this file first; it is the whole data path
+ * from above.
+ */
+#include "host/flow/lane.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "host/base/clock.h"
+#include "host/flow/enrich.h"
+#include "host/flow/lane_parts.h"
+
+static void sooner(int64_t *ask_again_ns, int64_t at_ns) {
+    if (at_ns < *ask_again_ns) *ask_again_ns = at_ns;
+}
+
+static void check(const ps_lane *lane) {
+    PS_CHECK_OP(lane->released, <=, lane->emitted);
+    PS_CHECK_OP(lane->emitted, <=, lane->finished);
+    PS_CHECK_OP(lane->finished, <=, lane->submitted);
+    PS_CHECK_OP(lane->submitted - lane->released, <=, lane->config.depth);
+}
+
+/* How the rows of one batch ended: every row in exactly one of the three. */
+typedef struct tally {
+    uint64_t out, filtered, rejected, anomalies;
+} tally;
+
+static tally tally_batch(const ps_lane *lane, const ps_batch *batch) {
+    const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
+    const uint8_t *keep = ps_batch_system(batch, PS_COLUMN_KEEP);
+    tally sum = {0, 0, 0, 0};
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        const uint32_t rejected = reject[row] != 0;
+        const uint32_t filtered = !rejected && lane->plan->filters && keep[row] == 0;
+        sum.rejected += rejected;
+        sum.filtered += filtered;
+    }
+    sum.out = batch->rows - sum.rejected - sum.filtered;
+    if (lane->plan->anomaly_column == PS_NOWHERE) return sum;
+    const uint8_t *anomaly =
+        ps_batch_values(batch, &lane->plan->schema.column[lane->plan->anomaly_column]);
+    for (uint32_t row = 0; row < batch->rows; row++)
+        sum.anomalies += anomaly[row] == 1 && reject[row] == 0;
+    return sum;
+}
+
+static void count_rejects(ps_lane *lane, const ps_batch *batch) {
+    const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
+    for (uint32_t row = 0; row < batch->rows; row++)
+        if (reject[row] != 0 && reject[row] < PS_REJECT_COUNT)
+            ps_count(&lane->metrics->rejects[reject[row]], 1);
+}
+
+/* The batch is safely out: it is counted now and not earlier, so that an abort leaves no trace in
+ * the totals. */
+static void account(ps_lane *lane, const ps_batch *batch) {
+    ps_lane_metrics *metrics = lane->metrics;
+    const tally sum = tally_batch(lane, batch);
+    PS_CHECK_OP(batch->rows, ==, sum.out + sum.filtered + sum.rejected);
+    ps_count(&metrics->rows_in, batch->rows);
+    ps_count(&metrics->rows_out, sum.out);
+    ps_count(&metrics->rows_filtered, sum.filtered);
+    ps_count(&metrics->rows_rejected, sum.rejected);
+    ps_count(&metrics->anomalies, sum.anomalies);
+    ps_count(&metrics->bytes_in, batch->payload_bytes);
+    ps_count(&metrics->batches, 1);
+    if (sum.rejected > 0) count_rejects(lane, batch);
+}
+
+/* Rows the sink holds safely: tell the source, free the slots. */
+static ps_status release(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_error *error) {
+    uint64_t flushed = lane->released;
+    PS_TRY(lane->config.sink->flushed(lane->sink, &flushed, ask_again_ns, error));
+    PS_CHECK_OP(flushed, <=, lane->emitted);
+    if (flushed <= lane->released) return PS_OK;
+    for (uint64_t ticket = lane->released + 1; ticket <= flushed; ticket++) {
+        const ps_batch *batch = ps_lane_slot(lane, ticket);
+        account(lane, batch);
+        if (!lane->config.sink->commits && lane->config.source->commit != NULL)
+            PS_TRY(lane->config.source->commit(lane->source, batch->positions,
+                                               batch->position_count, error));
+    }
+    ps_lane_give_back(lane, lane->released, flushed);
+    lane->released = flushed;
+    *moved = true;
+    return PS_OK;
+}
+
+/* The sink's own count of what it took must agree with the columns: the accounting is checked
+ * against a second witness. */
+static void check_taken(ps_lane *lane, const ps_batch *batch) {
+    const tally sum = tally_batch(lane, batch);
+    PS_CHECK_OP(ps_read(&lane->metrics->sink_rows) - lane->sink_rows, ==, sum.out);
+    PS_CHECK_OP(ps_read(&lane->metrics->sink_dead) - lane->sink_dead, ==, sum.rejected);
+    lane->sink_rows = ps_read(&lane->metrics->sink_rows);
+    lane->sink_dead = ps_read(&lane->metrics->sink_dead);
+}
+
+static ps_status emit(ps_lane *lane, bool *moved, ps_error *error) {
+    PS_TRY(lane->config.backend->done(lane->queue, &lane->finished));
+    while (lane->emitted < lane->finished) {
+        const int64_t begin_ns = ps_clock_ns();
+        const ps_batch *batch = ps_lane_slot(lane, lane->emitted + 1);
+        const ps_status status =
+            lane->config.sink->emit(lane->sink, batch, lane->emitted + 1, error);
+        ps_count(&lane->metrics->emit_ns, (uint64_t)(ps_clock_ns() - begin_ns));
+        if (status == PS_AGAIN) break;
+        PS_TRY(status);
+        check_taken(lane, batch);
+        lane->emitted++;
+        *moved = true;
+    }
+    /* Every slot waits for the sink: it must not wait for more rows, since none can come. */
+    const bool full = lane->submitted - lane->released == lane->config.depth;
+    if (lane->emitted == lane->submitted && lane->emitted > lane->released && (full || lane->ended))
+        PS_TRY(lane->config.sink->flush(lane->sink, error));
+    return PS_OK;
+}
+
+/* The first reject of a batch, when there is nowhere to put it. */
+static ps_status refuse_rejects(const ps_lane *lane, const ps_batch *batch, ps_error *error) {
+    if (lane->config.env.dead != NULL && !lane->config.fail_on_reject) return PS_OK;
+    const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
+    const uint8_t *found = NULL;
+    for (uint32_t row = 0; row < batch->rows && found == NULL; row++)
+        if (reject[row] != 0) found = &reject[row];
+    if (found == NULL) return PS_OK;
+    const uint32_t row = (uint32_t)(found - reject);
+    uint32_t run = 0;
+    while (row >= batch->runs[run].first_row + batch->runs[run].rows) run++;
+    char source[PS_OUTPUT_TEXT_MAX], reason[256];
+    const int64_t offset = ((const int64_t *)ps_batch_system(batch, PS_COLUMN_OFFSET))[row];
+    const uint32_t detail = ((const uint32_t *)ps_batch_system(batch, PS_COLUMN_DETAIL))[row];
+    const uint32_t length =
+        ps_enrich_source(lane->config.env.partitions, batch->runs[run].partition, offset, source);
+    (void)ps_reject_reason(*found, detail, batch->schema, reason, sizeof reason);
+    return ps_fail(error, PS_IO, "record %.*s is rejected (%s: %s); %s", (int)length, source,
+                   ps_reject_code(*found), reason,
+                   lane->config.fail_on_reject
+                       ? "decode.on_error is fail: correct the record, or set on_error: reject and "
+                         "a dead_letter"
+                       : "no dead_letter is configured to keep it: add one to the pipeline file");
+}
+
+static void prefill(const ps_lane *lane, const ps_batch *batch) {
+    const ps_schema *schema = &lane->plan->schema;
+    for (uint32_t i = 0; i < lane->plan->nan_count; i++) {
+        const ps_column *column = &schema->column[lane->plan->nan_column[i]];
+        /* Planes of a scratch column lie rows_max apart: all of them, up to the rows in use. */
+        const uint32_t planes = column->width / 4;
+        uint32_t *values = ps_batch_values(batch, column);
+        for (uint32_t plane = 0; plane < planes; plane++)
+            for (uint32_t row = 0; row < batch->rows; row++)
+                values[(size_t)plane * schema->rows_max + row] = UINT32_C(0x7fc00000);
+    }
+    if (lane->plan->filters) memset(ps_batch_system(batch, PS_COLUMN_KEEP), 1, batch->rows);
+}
+
+/* One timed step of the preparation: decoding, series. */
+static void timed(ps_counter *counter, int64_t *since_ns) {
+    const int64_t now_ns = ps_clock_ns();
+    ps_count(counter, (uint64_t)(now_ns - *since_ns));
+    *since_ns = now_ns;
+}
+
+static ps_status launch(ps_lane *lane, const ps_batch *batch, uint64_t ticket) {
+    const ps_backend *backend = lane->config.backend;
+    const ps_span all = {&batch->block, 0};
+    const size_t used = batch->schema->arena + batch->arena_used;
+    PS_TRY(backend->upload(lane->queue, all, used));
+    int64_t since_ns = ps_clock_ns();
+    for (uint32_t i = 0; i < lane->plan->call_count; i++) {
+        const ps_call_plan *call = &lane->plan->call[i];
+        const uint32_t n = call->extent == PS_PER_SEGMENT ? batch->segment_count
+                           : call->extent == PS_PER_ROW   ? batch->rows
+                                                          : 1;
+        PS_TRY(backend->launch(lane->queue, lane->call[ticket % lane->config.depth][i],
+                               call->params, n));
+        timed(&lane->metrics->call_ns[i], &since_ns);
+    }
+    PS_TRY(backend->download(lane->queue, all, used));
+    return backend->mark(lane->queue, ticket);
+}
+
+ps_status ps_lane_submit(ps_lane *lane, ps_error *error) {
+    ps_batch *batch = ps_lane_slot(lane, lane->submitted + 1);
+    int64_t since_ns = ps_clock_ns();
+    if (lane->config.codec != NULL) lane->config.codec->decode(lane->codec, batch);
+    timed(&lane->metrics->decode_ns, &since_ns);
+    PS_TRY(refuse_rejects(lane, batch, error));
+    if (lane->series != NULL) ps_series_resolve(lane->series, batch, lane->key);
+    timed(&lane->metrics->resolve_ns, &since_ns);
+    prefill(lane, batch);
+    batch->ticket = lane->submitted + 1;
+    const ps_status status = launch(lane, batch, batch->ticket);
+    if (status != PS_OK)
+        return ps_fail(error, status, "the %s device failed", lane->config.backend->name);
+    lane->submitted++;
+    lane->filling = false;
+    if (lane->series == NULL) return PS_OK;
+    atomic_store_explicit(&lane->metrics->series, ps_series_count(lane->series),
+                          memory_order_relaxed);
+    atomic_store_explicit(&lane->metrics->series_evicted, ps_series_evicted(lane->series),
+                          memory_order_relaxed);
+    return PS_OK;
+}
+
+static ps_status fill(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_error *error) {
+    while (!lane->ended && lane->submitted - lane->released < lane->config.depth) {
+        ps_batch *batch = ps_lane_slot(lane, lane->submitted + 1);
+        if (!lane->filling) ps_batch_reset(batch);
+        lane->filling = true;
+        const uint32_t rows = batch->rows;
+        const int64_t begin_ns = ps_clock_ns();
+        int64_t again_ns = INT64_MAX;
+        const ps_status status = lane->config.source->fill(lane->source, batch, &again_ns, error);
+        ps_count(&lane->metrics->fill_ns, (uint64_t)(ps_clock_ns() - begin_ns));
+        if (batch->rows > rows) *moved = true;
+        sooner(ask_again_ns, again_ns);
+        if (status == PS_AGAIN) break;
+        if (status != PS_OK && status != PS_END) return status;
+        if (batch->rows > 0 || batch->position_count > 0) {
+            PS_TRY(ps_lane_submit(lane, error));
+            *moved = true;
+        }
+        if (status == PS_END) {
+            lane->ended = true;
+            *moved = true;
+        }
+    }
+    return PS_OK;
+}
+
+static ps_status step(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_error *error) {
+    bool hold = false;
+    PS_TRY(release(lane, moved, ask_again_ns, error));
+    PS_TRY(emit(lane, moved, error));
+    PS_TRY(ps_lane_event(lane, moved, &hold, error));
+    PS_TRY(ps_lane_restore(lane, moved, error));
+    if (lane->restoring > 0) sooner(ask_again_ns, ps_clock_ns() + 20 * PS_NS_PER_MS);
+    if (lane->draining && (hold || lane->going_back)) lane->ended = true;
+    if (hold || lane->going_back) return PS_OK;
+    return fill(lane, moved, ask_again_ns, error);
+}
+
+ps_status ps_lane_step(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_error *error) {
+    *moved = false;
+    *ask_again_ns = INT64_MAX;
+    const ps_status status = step(lane, moved, ask_again_ns, error);
+    if (status == PS_ABORTED) {
+        ps_count(&lane->metrics->aborts, 1);
+        ps_lane_go_back(lane);
+        *moved = true;
+        return PS_OK;
+    }
+    PS_TRY(status);
+    check(lane);
+    return lane->ended && lane->released == lane->submitted ? PS_END : PS_OK;
+}
+
+void ps_lane_drain(ps_lane *lane) {
+    lane->draining = true;
+    lane->config.source->drain(lane->source);
+}
+
+bool ps_lane_ready(const ps_lane *lane) {
+    return lane->restoring == 0 && !lane->going_back;
+}
+
+int64_t ps_lane_remaining(const ps_lane *lane) {
+    return lane->config.source->remaining == NULL ? -1 : lane->config.source->remaining(lane->source);
+}

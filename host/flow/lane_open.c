@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * How a lane gets its parts, its memory and its bindings. Everything is taken here; the step takes
+ * nothing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/flow/lane_parts.h"
+
+static size_t slot_bytes(const ps_plan *plan) {
+    return ps_arena_size(plan->schema.block_bytes) + ps_arena_size(PS_RUNS_MAX * sizeof(ps_run)) +
+           ps_arena_size(PS_PARTITIONS_MAX * sizeof(ps_position)) +
+           ps_arena_size(plan->schema.segments_max * sizeof(ps_segment)) +
+           ps_arena_size(plan->schema.rows_max * sizeof(ps_eviction));
+}
+
+size_t ps_lane_bytes(const ps_plan *plan, uint32_t depth) {
+    size_t bytes = depth * slot_bytes(plan);                      /* the ring */
+    bytes += ps_arena_size(plan->state_bytes);                    /* detectors' planes */
+    bytes += ps_arena_size(plan->constant_bytes);                 /* what kernels read */
+    bytes += ps_arena_size(PS_PARTITIONS_MAX * sizeof(ps_owned)); /* who owns what */
+    if (plan->groups)
+        bytes += ps_arena_size(ps_series_bytes(plan->series_max, plan->schema.rows_max));
+    return bytes;
+}
+
+static ps_status open_memory(ps_lane *lane, ps_error *error) {
+    const ps_plan *plan = lane->plan;
+    const ps_schema *schema = &plan->schema;
+    ps_arena *arena = &lane->arena;
+    PS_TRY(
+        ps_arena_open(arena, ps_lane_bytes(plan, lane->config.depth), lane->config.os_node, error));
+    lane->owned = ps_arena_take(arena, PS_PARTITIONS_MAX * sizeof(ps_owned));
+    for (uint32_t i = 0; i < lane->config.depth; i++) {
+        ps_batch *batch = &lane->slot[i];
+        batch->schema = schema;
+        batch->runs = ps_arena_take(arena, PS_RUNS_MAX * sizeof(ps_run));
+        batch->positions = ps_arena_take(arena, PS_PARTITIONS_MAX * sizeof(ps_position));
+        batch->segments = ps_arena_take(arena, schema->segments_max * sizeof(ps_segment));
+        batch->evictions = ps_arena_take(arena, schema->rows_max * sizeof(ps_eviction));
+        void *block = ps_arena_take(arena, schema->block_bytes);
+        ps_arena_huge(arena, block, schema->block_bytes);
+        PS_TRY(lane->config.backend->block_open(lane->device, block, schema->block_bytes,
+                                                &batch->block, error));
+        ps_batch_reset(batch);
+    }
+    void *state = ps_arena_take(arena, plan->state_bytes);
+    PS_TRY(lane->config.backend->block_open(lane->device, state, plan->state_bytes, &lane->state,
+                                            error));
+    uint8_t *constants = ps_arena_take(arena, plan->constant_bytes);
+    if (plan->constant_bytes > 0) memcpy(constants, plan->constants, plan->constant_bytes);
+    PS_TRY(lane->config.backend->block_open(lane->device, constants, plan->constant_bytes,
+                                            &lane->constants, error));
+    if (plan->groups) {
+        void *memory = ps_arena_take(arena, ps_series_bytes(plan->series_max, schema->rows_max));
+        lane->series = ps_series_open(memory, plan->series_max, schema->rows_max,
+                                      lane->config.env.partitions->count);
+    }
+    ps_arena_seal(arena);
+    return PS_OK;
+}
+
+static ps_span span_of(const ps_lane *lane, const ps_batch *batch, const ps_operand *operand) {
+    const ps_schema *schema = &lane->plan->schema;
+    if (operand->home == PS_HOME_STATE) return (ps_span){&lane->state, operand->offset};
+    if (operand->home == PS_HOME_CONSTANT) return (ps_span){&lane->constants, operand->offset};
+    if (operand->column == PS_NOWHERE) /* the arena, or the whole block */
+        return (ps_span){&batch->block,
+                         operand->offset + (operand->part == PS_PART_LENGTHS ? schema->arena : 0)};
+    const ps_column *column = &schema->column[operand->column];
+    const uint32_t at = operand->part == PS_PART_VALUES    ? column->values
+                        : operand->part == PS_PART_LENGTHS ? column->lengths
+                                                           : column->validity;
+    PS_CHECK_OP(at, !=, PS_NOWHERE);
+    return (ps_span){&batch->block, at + operand->offset};
+}
+
+static ps_status bind_calls(ps_lane *lane, ps_error *error) {
+    ps_span span[PS_OPERANDS_MAX];
+    for (uint32_t slot = 0; slot < lane->config.depth; slot++) {
+        for (uint32_t i = 0; i < lane->plan->call_count; i++) {
+            const ps_call_plan *call = &lane->plan->call[i];
+            for (uint32_t o = 0; o < call->operand_count; o++)
+                span[o] = span_of(lane, &lane->slot[slot], &call->operand[o]);
+            PS_TRY(lane->config.backend->bind(lane->queue, call->kernel, span, &lane->call[slot][i],
+                                              error));
+        }
+    }
+    return PS_OK;
+}
+
+static ps_status open_parts(ps_lane *lane, ps_error *error) {
+    ps_lane_config *config = &lane->config;
+    PS_TRY(config->backend->open(0, &lane->device, error));
+    PS_TRY(config->backend->queue_open(lane->device, config->env.wake, &lane->queue, error));
+    PS_TRY(open_memory(lane, error));
+    PS_TRY(bind_calls(lane, error));
+    if (config->codec != NULL)
+        PS_TRY(config->codec->open(config->codec_config, &lane->plan->schema, &lane->codec, error));
+    PS_TRY(config->source->open(config->source_config, &config->env, &lane->source, error));
+    config->env.source_self = lane->source;
+    return config->sink->open(config->sink_config, &config->env, &lane->sink, error);
+}
+
+ps_status ps_lane_open(const ps_lane_config *config, ps_lane **out, ps_error *error) {
+    PS_CHECK(config->depth > 0 && config->depth <= PS_DEPTH_MAX);
+    ps_lane *lane = calloc(1, sizeof *lane);
+    if (lane == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a lane");
+    lane->config = *config;
+    lane->config.env.source = config->source;
+    lane->plan = config->env.plan;
+    lane->metrics = config->env.metrics;
+    if (lane->plan->groups) {
+        const char *name = lane->plan->series_field;
+        lane->key = ps_schema_find(&lane->plan->schema, name[0] == '\0' ? "key" : name);
+        PS_CHECK(lane->key != NULL);
+    }
+    const ps_status status = open_parts(lane, error);
+    if (status != PS_OK) {
+        ps_lane_close(lane);
+        return status;
+    }
+    *out = lane;
+    return PS_OK;
+}
+
+void ps_lane_close(ps_lane *lane) {
+    if (lane == NULL) return;
+    /* The sink first: its clients may still send out of the slots. */
+    if (lane->sink != NULL) lane->config.sink->close(lane->sink);
+    if (lane->source != NULL) {
+        ps_lane_give_back(lane, lane->released, lane->submitted + (lane->filling ? 1 : 0));
+        lane->config.source->close(lane->source);
+    }
+    if (lane->codec != NULL) lane->config.codec->close(lane->codec);
+    const ps_backend *backend = lane->config.backend;
+    if (lane->queue != NULL) backend->queue_close(lane->queue);
+    for (uint32_t i = 0; i < PS_DEPTH_MAX; i++)
+        if (lane->slot[i].block.host != NULL)
+            backend->block_close(lane->device, &lane->slot[i].block);
+    if (lane->state.host != NULL) backend->block_close(lane->device, &lane->state);
+    if (lane->constants.host != NULL) backend->block_close(lane->device, &lane->constants);
+    if (lane->device != NULL) backend->close(lane->device);
+    ps_arena_close(&lane->arena);
+    free(lane);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The inside of a lane, shared by lane.c (the step), lane_open.c (memory and bindings) and
+ * lane_restore.c (partitions that come and go). Nobody else includes this.
+ */
+#ifndef PS_HOST_FLOW_LANE_PARTS_H
+#define PS_HOST_FLOW_LANE_PARTS_H
+
+#include "host/batch/series.h"
+#include "host/flow/lane.h"
+#include "host/mem/arena.h"
+
+typedef enum ps_ownership {
+    PS_OWN_NOT,
+    PS_OWN_RESTORING, /* the sink is reading its state back */
+    PS_OWN_ASKING,    /* the source is looking up what is committed */
+    PS_OWN_READY,     /* `next` is known; the source has not been started */
+    PS_OWN_RUNNING
+} ps_ownership;
+
+typedef struct ps_owned {
+    ps_ownership ownership;
+    int64_t restored; /* where the sink's state stands */
+    int64_t next;     /* where to start */
+    int64_t since_ns; /* when restoring began: a state that lags is waited for, not for ever */
+} ps_owned;
+
+struct ps_lane {
+    ps_lane_config config;
+    const ps_plan *plan;
+    ps_lane_metrics *metrics;
+    void *source, *codec, *sink;
+    ps_device *device;
+    ps_queue *queue;
+    ps_arena arena;
+    ps_block state, constants;
+    ps_series *series;    /* NULL where no stage works per series */
+    const ps_column *key; /* what names the series */
+    ps_batch slot[PS_DEPTH_MAX];
+    ps_call *call[PS_DEPTH_MAX][PS_CALLS_MAX];
+    uint64_t submitted, finished, emitted, released;
+    uint64_t sink_rows,
+        sink_dead; /* the sink's counters when the batch at hand began to be emitted */
+    bool filling;  /* the slot of ticket submitted + 1 holds rows already */
+    bool draining, ended;
+    bool going_back; /* nothing is filled until every partition stands where it was committed */
+    uint32_t restoring;
+    ps_owned *owned; /* [partitions] */
+};
+
+static inline ps_batch *ps_lane_slot(ps_lane *lane, uint64_t ticket) {
+    return &lane->slot[ticket % lane->config.depth];
+}
+
+/* Decodes, groups and launches the batch that was being filled. */
+ps_status ps_lane_submit(ps_lane *lane, ps_error *error) PS_MUST_USE;
+
+/* Handles one membership event as far as it goes now. */
+ps_status ps_lane_event(ps_lane *lane, bool *moved, bool *hold, ps_error *error) PS_MUST_USE;
+
+/* Carries every partition that is being restored one step on. */
+ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) PS_MUST_USE;
+
+/* After an abort: forgets what is in flight and restores every partition the lane owns. */
+void ps_lane_go_back(ps_lane *lane);
+
+/* Gives the slots of tickets (begin, end] back to the source. */
+void ps_lane_give_back(ps_lane *lane, uint64_t begin, uint64_t end);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Partitions that come and go: state is restored before the first row is read, and what is in
+ * flight is committed before a partition is handed over. An abort is the same as being given all
+ * partitions anew: there is one way back, not two.
+ */
+#include <inttypes.h>
+
+#include "host/base/clock.h"
+#include "host/flow/lane_parts.h"
+
+/* A transaction's markers reach the state topic a moment after the commit is answered; longer than
+ * this is no lag. */
+#define STATE_LAG_NS_MAX (30 * PS_NS_PER_S)
+
+static void own(ps_lane *lane, uint32_t partition, ps_ownership ownership) {
+    ps_owned *owned = &lane->owned[partition];
+    const bool was = owned->ownership != PS_OWN_NOT && owned->ownership != PS_OWN_RUNNING;
+    const bool is = ownership != PS_OWN_NOT && ownership != PS_OWN_RUNNING;
+    lane->restoring += (uint32_t)is - (uint32_t)was;
+    owned->ownership = ownership;
+}
+
+static void begin_restore(ps_lane *lane, uint32_t partition) {
+    if (lane->series != NULL) ps_series_drop(lane->series, partition);
+    own(lane, partition, PS_OWN_RESTORING);
+    lane->owned[partition].since_ns = ps_clock_ns();
+    ps_count(&lane->metrics->restores, 1);
+}
+
+/* One restored entry: into the table, and its planes into the state block. */
+static void apply(void *context, uint32_t partition, const ps_state_entry *entry) {
+    ps_lane *lane = context;
+    if (lane->series == NULL) return;
+    if (entry->planes == NULL) {
+        ps_series_forget(lane->series, partition, entry->key);
+        return;
+    }
+    const uint32_t id = ps_series_restore(lane->series, partition, entry->key, entry->last);
+    if (id == PS_NOWHERE) return;
+    const double *planes = entry->planes;
+    for (uint32_t i = 0; i < lane->plan->state_count; i++) {
+        const ps_state_plan *state = &lane->plan->state[i];
+        double *values = (double *)(void *)(lane->state.host + state->offset);
+        for (uint32_t p = 0; p < state->planes; p++)
+            values[(size_t)p * lane->plan->series_capacity + id] = *planes++;
+    }
+}
+
+static const char *topic_of(const ps_lane *lane, uint32_t partition, uint32_t *within) {
+    const uint32_t topic = ps_partitions_topic(lane->config.env.partitions, partition, within);
+    return lane->config.env.partitions->topic[topic].name;
+}
+
+static ps_status disagree(const ps_lane *lane, uint32_t partition, int64_t committed,
+                          ps_error *error) {
+    uint32_t within;
+    const char *topic = topic_of(lane, partition, &within);
+    const int64_t restored = lane->owned[partition].restored;
+    const char *advice =
+        "run `penstock reset FILE --to …` to move the group and its state together";
+    if (committed == PS_OFFSET_NONE)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "%s/%" PRIu32 ": state stands at offset %" PRId64
+                       ", but the group has committed none; %s",
+                       topic, within, restored, advice);
+    if (restored == PS_OFFSET_NONE)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "%s/%" PRIu32 ": the group has committed offset %" PRId64
+                       ", but there is no state for it; %s",
+                       topic, within, committed, advice);
+    return ps_fail(error, PS_BAD_CONFIG,
+                   "%s/%" PRIu32 ": state stands at offset %" PRId64
+                   ", but the group has committed %" PRId64 ": were the offsets moved by hand? %s",
+                   topic, within, restored, committed, advice);
+}
+
+/* Where both are kept they must agree; a state that lags is read again for a while. */
+static ps_status decide(ps_lane *lane, uint32_t partition, int64_t committed, ps_error *error) {
+    ps_owned *owned = &lane->owned[partition];
+    const bool stateful = lane->plan->state_count > 0 && lane->config.sink->restore != NULL;
+    const bool asked = lane->config.source->committed != NULL;
+    own(lane, partition, PS_OWN_READY);
+    owned->next = asked && !stateful && committed != PS_OFFSET_NONE ? committed : owned->restored;
+    if (!asked || !stateful || owned->restored == committed) return PS_OK;
+    /* At least once writes state before offsets, so state ahead of them is where to go on. */
+    const bool ahead = owned->restored > committed;
+    if (ahead && !lane->config.exactly_once) return PS_OK;
+    if (!ahead && ps_clock_ns() - owned->since_ns < STATE_LAG_NS_MAX) {
+        const int64_t since_ns = owned->since_ns;
+        if (lane->config.sink->forget != NULL) lane->config.sink->forget(lane->sink, partition);
+        begin_restore(lane, partition);
+        owned->since_ns = since_ns;
+        return PS_OK;
+    }
+    return disagree(lane, partition, committed, error);
+}
+
+static ps_status restore_one(ps_lane *lane, uint32_t partition, bool *moved, ps_error *error) {
+    ps_owned *owned = &lane->owned[partition];
+    if (owned->ownership == PS_OWN_RESTORING) {
+        owned->restored = PS_OFFSET_NONE;
+        if (lane->config.sink->restore != NULL) {
+            const ps_status status = lane->config.sink->restore(lane->sink, partition, apply, lane,
+                                                                &owned->restored, error);
+            if (status == PS_AGAIN) return PS_OK;
+            PS_TRY(status);
+        }
+        own(lane, partition, PS_OWN_ASKING);
+        *moved = true;
+    }
+    if (owned->ownership == PS_OWN_ASKING) {
+        int64_t committed = PS_OFFSET_NONE;
+        if (lane->config.source->committed != NULL) {
+            const ps_status status =
+                lane->config.source->committed(lane->source, partition, &committed, error);
+            if (status == PS_AGAIN) return PS_OK;
+            PS_TRY(status);
+        }
+        *moved = true;
+        return decide(lane, partition, committed, error);
+    }
+    return PS_OK;
+}
+
+static ps_status start(ps_lane *lane, uint32_t partition, ps_error *error) {
+    PS_TRY(lane->config.source->start(lane->source, partition, lane->owned[partition].next, error));
+    own(lane, partition, PS_OWN_RUNNING);
+    return PS_OK;
+}
+
+ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) {
+    if (lane->restoring == 0) {
+        lane->going_back = false;
+        return PS_OK;
+    }
+    const uint32_t count = lane->config.env.partitions->count;
+    uint32_t ready = 0;
+    for (uint32_t p = 0; p < count; p++) {
+        PS_TRY(restore_one(lane, p, moved, error));
+        ready += lane->owned[p].ownership == PS_OWN_READY;
+    }
+    /* All at once: the source is told where to start only when nothing can turn out to disagree any
+     * more. */
+    if (ready < lane->restoring) return PS_OK;
+    if (lane->plan->state_count > 0) {
+        const ps_span state = {&lane->state, 0};
+        PS_TRY(lane->config.backend->upload(lane->queue, state, lane->plan->state_bytes));
+    }
+    for (uint32_t p = 0; p < count; p++)
+        if (lane->owned[p].ownership == PS_OWN_READY) PS_TRY(start(lane, p, error));
+    lane->going_back = false;
+    *moved = true;
+    return PS_OK;
+}
+
+static ps_status assigned(ps_lane *lane, const ps_event *event, bool *moved, ps_error *error) {
+    uint32_t running = 0;
+    for (uint32_t i = 0; i < event->count; i++) {
+        const ps_ownership ownership = lane->owned[event->partitions[i]].ownership;
+        if (ownership == PS_OWN_NOT) begin_restore(lane, event->partitions[i]);
+        running += ownership == PS_OWN_RUNNING;
+    }
+    if (running < event->count) return PS_OK;
+    ps_count(&lane->metrics->rebalances, 1);
+    atomic_fetch_add_explicit(&lane->metrics->partitions, event->count, memory_order_relaxed);
+    *moved = true;
+    return lane->config.source->answer(lane->source, error);
+}
+
+static void disown(ps_lane *lane, uint32_t partition) {
+    if (lane->owned[partition].ownership == PS_OWN_NOT) return;
+    own(lane, partition, PS_OWN_NOT);
+    if (lane->series != NULL) ps_series_drop(lane->series, partition);
+    if (lane->config.sink->forget != NULL) lane->config.sink->forget(lane->sink, partition);
+}
+
+/* What is in flight is committed before the answer. For partitions that were lost that commit is
+ * refused by the group's generation, and the refusal is an abort: then nothing of theirs is left in
+ * flight either. */
+static ps_status revoked(ps_lane *lane, const ps_event *event, bool *moved, ps_error *error) {
+    if (lane->filling && ps_lane_slot(lane, lane->submitted + 1)->rows > 0) {
+        if (lane->submitted - lane->released == lane->config.depth) return PS_OK;
+        PS_TRY(ps_lane_submit(lane, error));
+    }
+    if (lane->released < lane->submitted) {
+        if (lane->emitted == lane->submitted) PS_TRY(lane->config.sink->flush(lane->sink, error));
+        return PS_OK;
+    }
+    lane->filling = false;
+    for (uint32_t i = 0; i < event->count; i++) disown(lane, event->partitions[i]);
+    ps_count(&lane->metrics->rebalances, 1);
+    uint64_t partitions = 0;
+    for (uint32_t p = 0; p < lane->config.env.partitions->count; p++)
+        partitions += lane->owned[p].ownership != PS_OWN_NOT;
+    atomic_store_explicit(&lane->metrics->partitions, partitions, memory_order_relaxed);
+    *moved = true;
+    return lane->config.source->answer(lane->source, error);
+}
+
+ps_status ps_lane_event(ps_lane *lane, bool *moved, bool *hold, ps_error *error) {
+    if (lane->config.source->event == NULL) return PS_OK;
+    ps_event event = {PS_EVENT_NONE, 0, NULL};
+    PS_TRY(lane->config.source->event(lane->source, &event, error));
+    switch (event.kind) {
+    case PS_EVENT_NONE:
+        return PS_OK;
+    case PS_EVENT_ASSIGNED:
+        return assigned(lane, &event, moved, error);
+    case PS_EVENT_REVOKED:
+    case PS_EVENT_LOST:
+        break;
+    }
+    *hold = true;
+    return revoked(lane, &event, moved, error);
+}
+
+void ps_lane_go_back(ps_lane *lane) {
+    ps_lane_give_back(lane, lane->released, lane->submitted + (lane->filling ? 1 : 0));
+    lane->filling = false;
+    lane->released = lane->emitted = lane->finished = lane->submitted;
+    lane->sink_rows = ps_read(&lane->metrics->sink_rows);
+    lane->sink_dead = ps_read(&lane->metrics->sink_dead);
+    lane->going_back = true;
+    if (!lane->draining) lane->ended = false;
+    for (uint32_t p = 0; p < lane->config.env.partitions->count; p++) {
+        if (lane->owned[p].ownership == PS_OWN_NOT) continue;
+        if (lane->config.sink->forget != NULL) lane->config.sink->forget(lane->sink, p);
+        begin_restore(lane, p);
+    }
+}
+
+void ps_lane_give_back(ps_lane *lane, uint64_t begin, uint64_t end) {
+    if (lane->config.source->release == NULL) return;
+    for (uint64_t ticket = begin + 1; ticket <= end; ticket++)
+        lane->config.source->release(lane->source, ps_lane_slot(lane, ticket));
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/flow/pipeline.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "host/flow/slots.h"
+
+/* An idle lane looks up at least this often, so that a lost wake-up costs latency and never
+ * progress. */
+#define IDLE_NS_MAX (1 * PS_NS_PER_S)
+
+typedef struct worker {
+    ps_pipeline *pipeline;
+    uint32_t number;
+    pthread_t thread;
+    bool started;
+    ps_wake wake;
+    ps_lane_metrics metrics;
+    _Atomic int health;
+    _Atomic int64_t remaining;
+    int64_t noted_ns;
+    ps_status status;
+    ps_error error;
+} worker;
+
+struct ps_pipeline {
+    ps_pipeline_config config;
+    ps_ceiling ceiling;
+    ps_partitions partitions;
+    ps_topology *topology;
+    ps_slots slots;
+    uint32_t lanes;
+    atomic_bool stopping;
+    _Atomic int64_t ready_ns;
+    int64_t start_ns;
+    worker *worker; /* [lanes] */
+};
+
+void ps_pipeline_close(ps_pipeline *pipeline) {
+    if (pipeline == NULL) return;
+    for (uint32_t i = 0; pipeline->worker != NULL && i < pipeline->lanes; i++)
+        ps_wake_deinit(&pipeline->worker[i].wake);
+    free(pipeline->worker);
+    ps_slots_release(&pipeline->slots);
+    ps_topology_close(pipeline->topology);
+    free(pipeline);
+}
+
+static ps_status prepare(ps_pipeline *pipeline, ps_error *error) {
+    const ps_pipeline_config *config = &pipeline->config;
+    PS_TRY(ps_pipeline_ceiling(config, &pipeline->ceiling, error));
+    PS_TRY(ps_topology_open(NULL, &pipeline->topology, error));
+    pipeline->lanes = pipeline->ceiling.lanes;
+    pipeline->worker = calloc(pipeline->lanes, sizeof *pipeline->worker);
+    if (pipeline->worker == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for %u lanes", pipeline->lanes);
+    for (uint32_t i = 0; i < pipeline->lanes; i++) pipeline->worker[i].wake.fd = -1;
+    for (uint32_t i = 0; i < pipeline->lanes; i++) {
+        worker *lane = &pipeline->worker[i];
+        lane->pipeline = pipeline;
+        lane->number = i;
+        atomic_init(&lane->remaining, -1);
+        PS_TRY(ps_wake_init(&lane->wake, error));
+    }
+    PS_TRY(ps_slots_take(&pipeline->slots, config->name, config->instance, pipeline->lanes, error));
+    PS_TRY(config->source->discover(config->source_config, &pipeline->partitions, error));
+    if (config->plan->groups && pipeline->partitions.count > config->plan->series_max)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "the source has %u partitions, and runtime.series_max is %u: each needs at "
+                       "least one series",
+                       pipeline->partitions.count, config->plan->series_max);
+    return PS_OK;
+}
+
+ps_status ps_pipeline_open(const ps_pipeline_config *config, ps_pipeline **out, ps_error *error) {
+    ps_pipeline *pipeline = calloc(1, sizeof *pipeline);
+    if (pipeline == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a pipeline");
+    pipeline->config = *config;
+    pipeline->start_ns = ps_clock_ns();
+    const ps_status status = prepare(pipeline, error);
+    if (status != PS_OK) {
+        ps_pipeline_close(pipeline);
+        return status;
+    }
+    *out = pipeline;
+    return PS_OK;
+}
+
+static ps_lane_config lane_config(worker *lane) {
+    const ps_pipeline *pipeline = lane->pipeline;
+    const ps_pipeline_config *config = &pipeline->config;
+    const ps_place place = ps_topology_place(pipeline->topology, lane->number, pipeline->lanes);
+    const char *why;
+    const bool exactly_once =
+        strcmp(config->sink->delivery(config->sink_config, config->source, &why), "exactly_once") ==
+        0;
+    return (ps_lane_config){
+        .env = {.pipeline = config->name,
+                .instance = config->instance,
+                .lane = lane->number,
+                .lanes = pipeline->lanes,
+                .slot = pipeline->slots.number[lane->number],
+                .linger_ns = config->linger_ns,
+                .memory_bytes = pipeline->ceiling.part_bytes,
+                .start_ns = pipeline->start_ns,
+                .until_end = config->until_end,
+                .plan = config->plan,
+                .partitions = &pipeline->partitions,
+                .wake = &lane->wake,
+                .metrics = &lane->metrics,
+                .dead = config->dead},
+        .backend = config->backend,
+        .source = config->source,
+        .source_config = config->source_config,
+        .codec = config->codec,
+        .codec_config = config->codec_config,
+        .sink = config->sink,
+        .sink_config = config->sink_config,
+        .depth = config->depth,
+        .os_node = config->numa ? place.os_node : -1,
+        .exactly_once = exactly_once,
+        .fail_on_reject = config->fail_on_reject,
+    };
+}
+
+/* Five times a second: what a progress bar needs. */
+static void note_progress(worker *lane, ps_lane *opened) {
+    const int64_t now_ns = ps_clock_ns();
+    if (now_ns - lane->noted_ns < 200 * PS_NS_PER_MS) return;
+    lane->noted_ns = now_ns;
+    atomic_store_explicit(&lane->remaining, ps_lane_remaining(opened), memory_order_relaxed);
+}
+
+static ps_status run_lane(worker *lane, ps_lane *opened) {
+    ps_pipeline *pipeline = lane->pipeline;
+    bool draining = false;
+    for (;;) {
+        if (!draining && atomic_load_explicit(&pipeline->stopping, memory_order_relaxed)) {
+            draining = true;
+            ps_lane_drain(opened);
+        }
+        bool moved;
+        int64_t again_ns;
+        const ps_status status = ps_lane_step(opened, &moved, &again_ns, &lane->error);
+        if (status != PS_OK) return status;
+        if (ps_lane_ready(opened)) {
+            int64_t never = 0;
+            atomic_store_explicit(&lane->health, PS_HEALTH_READY, memory_order_relaxed);
+            (void)atomic_compare_exchange_strong(&pipeline->ready_ns, &never, ps_clock_ns());
+        } else {
+            atomic_store_explicit(&lane->health, PS_HEALTH_STARTING, memory_order_relaxed);
+        }
+        note_progress(lane, opened);
+        if (moved) continue;
+        const int64_t now_ns = ps_clock_ns();
+        if (again_ns > now_ns + IDLE_NS_MAX) again_ns = now_ns + IDLE_NS_MAX;
+        ps_wake_wait(&lane->wake, again_ns);
+        ps_count(&lane->metrics.idle_ns, (uint64_t)(ps_clock_ns() - now_ns));
+    }
+}
+
+static void *lane_main(void *argument) {
+    worker *lane = argument;
+    ps_pipeline *pipeline = lane->pipeline;
+    char name[16];
+    (void)snprintf(name, sizeof name, "lane-%u", lane->number);
+    (void)pthread_setname_np(pthread_self(), name);
+    const ps_lane_config config = lane_config(lane);
+    ps_lane *opened = NULL;
+    lane->status = ps_lane_open(&config, &opened, &lane->error);
+    if (lane->status == PS_OK) {
+        /* After opening: the clients' own threads must not inherit the lane's core. */
+        const ps_place place = ps_topology_place(pipeline->topology, lane->number, pipeline->lanes);
+        if (pipeline->config.numa && pipeline->lanes <= ps_topology_cores(pipeline->topology))
+            (void)ps_topology_pin(pipeline->topology, place);
+        lane->status = run_lane(lane, opened);
+    }
+    ps_lane_close(opened);
+    const bool failed = lane->status != PS_END;
+    atomic_store_explicit(&lane->health, failed ? PS_HEALTH_FAILED : PS_HEALTH_ENDED,
+                          memory_order_relaxed);
+    if (failed) {
+        ps_log(PS_LOG_ERROR, name, "%s", lane->error.message);
+        ps_pipeline_stop(pipeline);
+    }
+    return NULL;
+}
+
+ps_status ps_pipeline_run(ps_pipeline *pipeline, ps_error *error) {
+    ps_status first = PS_OK;
+    for (uint32_t i = 0; i < pipeline->lanes; i++) {
+        worker *lane = &pipeline->worker[i];
+        lane->started = pthread_create(&lane->thread, NULL, lane_main, lane) == 0;
+        if (lane->started) continue;
+        first = ps_fail(error, PS_NO_MEMORY,
+                        "cannot start the thread of lane %u: raise the limit of processes", i);
+        ps_pipeline_stop(pipeline);
+        break;
+    }
+    for (uint32_t i = 0; i < pipeline->lanes; i++) {
+        worker *lane = &pipeline->worker[i];
+        if (!lane->started) continue;
+        (void)pthread_join(lane->thread, NULL);
+        if (lane->status == PS_END || first != PS_OK) continue;
+        first = lane->status;
+        if (error != NULL) *error = lane->error;
+    }
+    return first;
+}
+
+void ps_pipeline_stop(ps_pipeline *pipeline) {
+    atomic_store(&pipeline->stopping, true);
+    for (uint32_t i = 0; i < pipeline->lanes; i++) ps_wake_signal(&pipeline->worker[i].wake);
+}
+
+uint32_t ps_pipeline_lanes(const ps_pipeline *pipeline) {
+    return pipeline->lanes;
+}
+const ps_lane_metrics *ps_pipeline_metrics(const ps_pipeline *pipeline, uint32_t lane) {
+    return &pipeline->worker[lane].metrics;
+}
+const ps_partitions *ps_pipeline_partitions(const ps_pipeline *pipeline) {
+    return &pipeline->partitions;
+}
+
+ps_health ps_pipeline_health(const ps_pipeline *pipeline, uint32_t lane) {
+    return (ps_health)atomic_load_explicit(&pipeline->worker[lane].health, memory_order_relaxed);
+}
+
+int64_t ps_pipeline_remaining(const ps_pipeline *pipeline) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < pipeline->lanes; i++) {
+        const int64_t left =
+            atomic_load_explicit(&pipeline->worker[i].remaining, memory_order_relaxed);
+        if (left < 0) return -1;
+        sum += left;
+    }
+    return sum;
+}
+
+int64_t ps_pipeline_ready_ns(const ps_pipeline *pipeline) {
+    return atomic_load(&pipeline->ready_ns);
+}

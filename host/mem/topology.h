@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which cores and NUMA nodes there are, and which core each lane gets. Through hwloc where it is
+ * built in; without it one node with all processors of the affinity mask, and lanes are not pinned.
+ */
+#ifndef PS_HOST_MEM_TOPOLOGY_H
+#define PS_HOST_MEM_TOPOLOGY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/base/status.h"
+
+typedef struct ps_topology ps_topology;
+
+/* Where a lane runs and where its memory lies. */
+typedef struct ps_place {
+    uint32_t core; /* logical number, 0 … cores - 1 */
+    uint32_t node; /* NUMA node, by hwloc's logical number */
+    int os_node;   /* the kernel's number of it, -1: unknown */
+} ps_place;
+
+/* `synthetic`: hwloc's description of a machine that is not there ("numa:2 l3:1 core:4 pu:2"), for
+ * tests; NULL: this one. */
+ps_status ps_topology_open(const char *synthetic, ps_topology **out, ps_error *error) PS_MUST_USE;
+void ps_topology_close(ps_topology *topology);
+
+uint32_t ps_topology_nodes(const ps_topology *topology);
+uint32_t
+ps_topology_cores(const ps_topology *topology); /* physical cores that this process may use */
+uint32_t ps_topology_threads(const ps_topology *topology);
+size_t ps_topology_node_bytes(const ps_topology *topology, uint32_t node); /* 0: unknown */
+uint32_t ps_topology_node_cores(const ps_topology *topology, uint32_t node);
+
+/* Lane `lane` of `lanes`: cores are filled one lane each, node after node in turn so that few lanes
+ * still use every node's memory; with more lanes than cores they start over. */
+ps_place ps_topology_place(const ps_topology *topology, uint32_t lane, uint32_t lanes);
+
+/* Pins the calling thread to the place's core. False: the system refused or cannot; the lane runs
+ * unpinned. */
+bool ps_topology_pin(const ps_topology *topology, ps_place place);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The state record: what one batch did to the state of one partition, packed, for the same
+ * transaction as its rows.
+ *
+ * A batch gives every partition that it moved or swept one record, cut into chunks that each stay
+ * under a byte limit. A restore applies the records of a partition in order: the newest entry of a
+ * series wins, and the newest watermark says which source offset the state stands at. Little-endian
+ * throughout.
+ *
+ *   header   "PSst" · u16 format = 1 · u16 reserved · u64 plan fingerprint · i32 partition · u16
+ * chunk · u16 chunks · i64 watermark · i64 sweep round · u32 planes · u32 evictions · u32 entries ·
+ * u16 topic bytes · topic eviction u64 key[2] entry    u64 key[2] · i64 last · f64 planes[]
+ *
+ * Evictions come before entries: a series that was evicted and came back within the batch is there.
+ */
+#ifndef PS_HOST_STATE_RECORD_H
+#define PS_HOST_STATE_RECORD_H
+
+#include "host/flow/parts.h"
+
+enum { PS_STATE_FORMAT = 1 };
+
+/* Walks the records of one batch; holds no memory beyond the caller's. */
+typedef struct ps_state_writer ps_state_writer;
+
+/* Bytes of scratch that a writer needs: it groups segments by partition. */
+size_t ps_state_writer_bytes(const ps_plan *plan);
+
+/* Owns: nothing; the writer lives in `memory`. `chunk_bytes`: the most that one chunk may take (1
+ * KiB at least). */
+ps_state_writer *ps_state_writer_open(void *memory, const ps_plan *plan,
+                                      const ps_partitions *partitions, size_t chunk_bytes);
+
+/* Where a partition stands though no batch has moved it yet: as restored. PS_OFFSET_NONE: it left
+ * this lane. A partition that was never told and never moved is not swept. */
+void ps_state_writer_watermark(ps_state_writer *writer, uint32_t partition, int64_t next);
+
+/* Starts on a batch whose kernels have finished. */
+void ps_state_writer_begin(ps_state_writer *writer, const ps_batch *batch);
+
+/* The next chunk into `to` of `chunk_bytes`: false when there is none. `*partition` is the source
+ * partition's number. */
+bool ps_state_writer_next(ps_state_writer *writer, uint8_t *to, size_t *bytes, uint32_t *partition);
+
+/* What all chunks of the batch take together: for reserving room. Upper bound. */
+size_t ps_state_writer_total(const ps_state_writer *writer);
+
+typedef struct ps_state_header {
+    uint64_t fingerprint;
+    int32_t within; /* the partition, within its topic */
+    uint16_t chunk, chunks;
+    int64_t watermark, sweep_round;
+    uint32_t planes, evictions, entries;
+    ps_bytes topic;
+    uint32_t header_bytes;
+} ps_state_header;
+
+/* Checks structure and format: an unknown newer format or a broken record is PS_BAD_CONFIG with
+ * what to do. */
+ps_status ps_state_parse(const uint8_t *data, size_t bytes, ps_state_header *header,
+                         ps_error *error) PS_MUST_USE;
+
+/* Gives the entries of one parsed chunk to `apply`, evictions first. */
+void ps_state_apply_chunk(const uint8_t *data, const ps_state_header *header, uint32_t partition,
+                          ps_state_apply *apply, void *context);
+
+#endif
