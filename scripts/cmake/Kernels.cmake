@@ -1,2 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
 # How one kernel source becomes C, SIMD, CUDA C and OpenCL C.
+
+# Kernels are exact whatever the optimiser does (contraction is off), so they may take -O3; errno and FP exception flags
+# are nobody's business here, and without them square roots and conditions vectorise.
+set(PS_KERNEL_FLAGS -fno-math-errno -fno-trapping-math $<$<NOT:$<CONFIG:Debug>>:-O3>)
+
+# ps_add_kernels(files…): to penstock_core, with the kernels' flags.
+function(ps_add_kernels)
+  target_sources(penstock_core PRIVATE ${ARGN})
+  set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS ${PS_KERNEL_FLAGS})
+endfunction()
+
+# ps_add_isa(processor "flags" files…): files that only run where the dispatch found their instruction set.
+function(ps_add_isa PROCESSOR FLAGS)
+  if(CMAKE_SYSTEM_PROCESSOR STREQUAL PROCESSOR)
+    ps_add_kernels(${ARGN})
+    set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS ${FLAGS})
+  endif()
+endfunction()
+
+# ps_check_kernels(files…): the program that compares every implementation with the reference, its runs at every level,
+# and the compile checks of every kernel in the other dialects. Libraries to compare with are linked where they are.
+function(ps_check_kernels)
+  add_executable(check_kernels ${ARGN})
+  target_link_libraries(check_kernels PRIVATE penstock_core m)
+  foreach(LIBRARY XXHASH:libxxhash OPENSSL:libcrypto ISAL:libisal)
+    string(REPLACE ":" ";" PAIR ${LIBRARY})
+    list(GET PAIR 0 NAME)
+    list(GET PAIR 1 MODULE)
+    if(PKG_CONFIG_FOUND AND NOT CMAKE_CROSSCOMPILING)
+      pkg_check_modules(PS_CHECK_${NAME} QUIET IMPORTED_TARGET ${MODULE})
+    endif()
+    if(PS_CHECK_${NAME}_FOUND)
+      target_link_libraries(check_kernels PRIVATE PkgConfig::PS_CHECK_${NAME})
+      target_compile_definitions(check_kernels PRIVATE PS_CHECK_${NAME})
+    endif()
+  endforeach()
+  add_test(NAME check_kernels COMMAND check_kernels WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  foreach(LEVEL scalar avx2 avx512 neon sse9)
+    add_test(NAME check_kernels_${LEVEL} COMMAND check_kernels --level ${LEVEL} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  endforeach()
+  ps_check_dialects()
+endfunction()
+
+# Every kernel as OpenCL C 1.2, and as CUDA C where nvcc is installed.
+function(ps_check_dialects)
+  find_program(PS_CLANG NAMES clang clang-14)
+  find_program(PS_NVCC nvcc HINTS ${PS_CUDA_ROOT}/bin ${PS_DEPS}/cuda/nvidia/cu13/bin /usr/local/cuda/bin)
+  foreach(KERNEL ${PS_KERNELS})
+    get_filename_component(NAME ${KERNEL} NAME_WE)
+    set(SOURCE ${PROJECT_SOURCE_DIR}/${KERNEL})
+    if(PS_CLANG)
+      add_test(NAME dialect_opencl_${NAME} COMMAND ${PS_CLANG} -x cl -cl-std=CL1.2 -Xclang -finclude-default-header
+        -target spir64 -I${PROJECT_SOURCE_DIR} -Wall -Wextra -Wpedantic -Werror -fsyntax-only ${SOURCE})
+    endif()
+    if(PS_NVCC)
+      add_test(NAME dialect_cuda_${NAME} COMMAND ${PS_NVCC} -x cu -ptx --fmad=false --Werror all-warnings
+        -I${PROJECT_SOURCE_DIR} ${SOURCE} -o ${PROJECT_BINARY_DIR}/dialect_${NAME}.ptx)
+    endif()
+  endforeach()
+endfunction()

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The reference text of the per-series kernels, compiled once more with this level's flags: fma
+ * and square root become instructions. Whether lanes across segments pay will be measured with the
+ * detectors; until then a segment is scalar.
+ * Agrees: to the bit, since contraction is off and every operation is IEEE 754's.
+ */
+#define PS_SUFFIX avx2
+#include "kernels/ewma.c"
+#include "kernels/vote.c"
+#include "kernels/zscore.c"

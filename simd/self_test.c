@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "kernels/ewma.h"
+#include "kernels/sha256.h"
+#include "kernels/vote.h"
+#include "kernels/xxh3.h"
+#include "kernels/zscore.h"
+#include "simd/dispatch.h"
+
+typedef int self_test(ps_kernel_fn *fn); /* whether the answer is right */
+
+/* Six rows, so that a group of lanes and a remainder both run: "abc" five times and one null. */
+enum { ROWS = 6, NULL_ROW = 4 };
+static const uint8_t text[3 + 64] = "abc";
+static const uint32_t begin[ROWS] = {0};
+static const uint32_t length[ROWS] = {3, 3, 3, 3, PS_NULL, 3};
+
+static int self_test_sha256(ps_kernel_fn *fn) {
+    static const uint8_t abc[32] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea,
+                                    0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
+                                    0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c,
+                                    0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
+    static const uint8_t zero[32] = {0};
+    const ps_sha256_params params = {PS_SHA256_PLAIN};
+    uint8_t digest[ROWS][32];
+    fn((void *const[]){(void *)text, (void *)begin, (void *)length, digest}, &params, 0, ROWS);
+    int right = 1;
+    for (uint32_t i = 0; i < ROWS; i++)
+        right &= memcmp(digest[i], i == NULL_ROW ? zero : abc, 32) == 0;
+    return right;
+}
+
+static int self_test_xxh3(ps_kernel_fn *fn) {
+    const ps_xxh3_params params = {0};
+    uint64_t hash[ROWS];
+    fn((void *const[]){(void *)text, (void *)begin, (void *)length, hash}, &params, 0, ROWS);
+    int right = 1;
+    for (uint32_t i = 0; i < ROWS; i++)
+        right &= hash[i] == (i == NULL_ROW ? 0 : UINT64_C(0x78af5f94892f3950));
+    return right;
+}
+
+static int self_test_crc32c(ps_kernel_fn *fn) {
+    const uint32_t params = 0;
+    uint32_t sum[ROWS];
+    fn((void *const[]){(void *)text, (void *)begin, (void *)length, sum}, &params, 0, ROWS);
+    int right = 1;
+    for (uint32_t i = 0; i < ROWS; i++) right &= sum[i] == (i == NULL_ROW ? 0 : 0x364b3fb7);
+    return right;
+}
+
+static int self_test_segment(ps_kernel_fn *fn) {
+    const uint32_t index[5] = {1, 0, PS_NONE, 1, 0}, rank[5] = {0, 0, 0, 1, 1},
+                   first[3] = {0, 2, 4};
+    const uint32_t expected[4] = {1, 4, 0, 3};
+    const uint32_t params = 0;
+    uint32_t order[4] = {0};
+    fn((void *const[]){(void *)index, (void *)rank, (void *)first, order}, &params, 0, 5);
+    return memcmp(order, expected, sizeof expected) == 0;
+}
+
+/* One series, eight values with a null, a NaN and an outlier at the end, which scores the cap of
+ * 300. */
+static int self_test_series(ps_kernel_fn *fn, const void *params, double spread, uint32_t fourth) {
+    const double value[8] = {1.0, 2.0, 4.0, 3.0, 0.0, 2.5, (double)ps_nan(), 100.0};
+    const uint8_t validity = 0xef, fresh = 1;
+    const uint32_t order[8] = {0, 1, 2, 3, 4, 5, 6, 7}, first[2] = {0, 8}, series = 0;
+    double state[3] = {-1.0, -1.0, -1.0}, image[3];
+    uint32_t score[8];
+    fn((void *const[]){(void *)value, (void *)&validity, (void *)order, (void *)first,
+                       (void *)&series, (void *)&fresh, state, image, score},
+       params, 0, 1);
+    return score[0] == 0 && score[4] == 0x7fc00000u && score[6] == 0x7fc00000u &&
+           score[3] == fourth && score[7] == 0x43960000u && state[1] == spread && state[2] == 6.0 &&
+           memcmp(state, image, sizeof state) == 0;
+}
+
+static int self_test_ewma(ps_kernel_fn *fn) {
+    const ps_ewma_params params = {.alpha = 0.25, .warmup = 3, .capacity = 1, .type = PS_VALUE_F64};
+    return self_test_series(fn, &params, 1791.361029624939, 0x3eceb13e);
+}
+
+static int self_test_zscore(ps_kernel_fn *fn) {
+    const ps_zscore_params params = {.warmup = 3, .capacity = 1, .type = PS_VALUE_F64};
+    return self_test_series(fn, &params, 7926.875, 0x3e371783);
+}
+
+static int self_test_vote(ps_kernel_fn *fn) {
+    const float scores[3][2] = {
+        {4.0f, 1.0f},
+        {7.0f, 9.0f},
+        {5.0f, 2.0f}
+    };
+    const ps_vote_params params = {.detectors = 3, .stride = 2, .vote = 2, .threshold = 4.5f};
+    float score[2];
+    uint8_t anomaly[2], why[2];
+    fn((void *const[]){(void *)scores, score, anomaly, why}, &params, 0, 2);
+    return score[0] == 5.0f && anomaly[0] == 1 && why[0] == 1 && score[1] == 2.0f &&
+           anomaly[1] == 0 && why[1] == PS_WHY_NONE;
+}
+
+#define PS_KERNEL_ROW(name, NAME, buffers, ulp) [PS_KERNEL_##NAME] = self_test_##name,
+static self_test *const self_tests[PS_KERNEL_COUNT] = {
+#include "kernels/kernels.def"
+};
+#undef PS_KERNEL_ROW
+
+ps_status ps_kernels_self_test(ps_error *error) {
+    for (uint32_t id = 0; id < PS_KERNEL_COUNT; id++)
+        if (!self_tests[id](ps_dispatch((ps_kernel_id)id)))
+            return ps_fail(error, PS_DEVICE,
+                           "kernel %s (%s) gives a wrong answer on this processor; set PS_ISA to a "
+                           "lower level and report it",
+                           ps_kernels[id].name, ps_dispatch_chosen((ps_kernel_id)id));
+    return PS_OK;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The vector vocabulary on AArch64: v32 is four 32-bit words, v64 is two 64-bit words. What the
+ * words mean stands in vec_avx2.h.
+ */
+#ifndef PS_SIMD_VEC_NEON_H
+#define PS_SIMD_VEC_NEON_H
+
+#include <arm_neon.h>
+#include <stdint.h>
+
+#define V32_LANES 4
+typedef uint32x4_t v32;
+static inline v32 v32_set1(uint32_t x) {
+    return vdupq_n_u32(x);
+}
+static inline v32 v32_load(const uint32_t *p) {
+    return vld1q_u32(p);
+}
+static inline void v32_store(uint32_t *p, v32 a) {
+    vst1q_u32(p, a);
+}
+static inline v32 v32_add(v32 a, v32 b) {
+    return vaddq_u32(a, b);
+}
+static inline v32 v32_xor3(v32 a, v32 b, v32 c) {
+    return veorq_u32(veorq_u32(a, b), c);
+}
+static inline v32 v32_choose(v32 which, v32 a, v32 b) {
+    return vbslq_u32(which, a, b);
+}
+static inline v32 v32_majority(v32 a, v32 b, v32 c) {
+    return vbslq_u32(veorq_u32(a, b), c, a);
+}
+#define v32_shift_right(a, n)  vshrq_n_u32(a, n)
+#define v32_rotate_right(a, n) vsriq_n_u32(vshlq_n_u32(a, 32 - (n)), a, n)
+
+static inline void v32_transpose(v32 r[4]) {
+    const uint64x2_t a = vreinterpretq_u64_u32(vtrn1q_u32(r[0], r[1]));
+    const uint64x2_t b = vreinterpretq_u64_u32(vtrn2q_u32(r[0], r[1]));
+    const uint64x2_t c = vreinterpretq_u64_u32(vtrn1q_u32(r[2], r[3]));
+    const uint64x2_t d = vreinterpretq_u64_u32(vtrn2q_u32(r[2], r[3]));
+    r[0] = vreinterpretq_u32_u64(vtrn1q_u64(a, c));
+    r[1] = vreinterpretq_u32_u64(vtrn1q_u64(b, d));
+    r[2] = vreinterpretq_u32_u64(vtrn2q_u64(a, c));
+    r[3] = vreinterpretq_u32_u64(vtrn2q_u64(b, d));
+}
+
+static inline void v32_load_blocks(v32 w[16], const uint8_t *const *p) {
+    for (int quarter = 0; quarter < 4; quarter++) {
+        for (int i = 0; i < 4; i++)
+            w[4 * quarter + i] = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(p[i] + 16 * quarter)));
+        v32_transpose(w + 4 * quarter);
+    }
+}
+
+#define V64_LANES 2
+typedef uint64x2_t v64;
+static inline v64 v64_set1(uint64_t x) {
+    return vdupq_n_u64(x);
+}
+static inline v64 v64_load(const void *p) {
+    return vreinterpretq_u64_u8(vld1q_u8(p));
+}
+static inline void v64_store(uint64_t *p, v64 a) {
+    vst1q_u64(p, a);
+}
+static inline v64 v64_add(v64 a, v64 b) {
+    return vaddq_u64(a, b);
+}
+static inline v64 v64_xor(v64 a, v64 b) {
+    return veorq_u64(a, b);
+}
+static inline v64 v64_high(v64 a) {
+    return vshrq_n_u64(a, 32);
+}
+static inline v64 v64_shift_left32(v64 a) {
+    return vshlq_n_u64(a, 32);
+}
+static inline v64 v64_shift_right47(v64 a) {
+    return vshrq_n_u64(a, 47);
+}
+static inline v64 v64_multiply32(v64 a, v64 b) {
+    return vmull_u32(vmovn_u64(a), vmovn_u64(b));
+}
+static inline v64 v64_swap(v64 a) {
+    return vextq_u64(a, a, 1);
+}
+
+#endif
