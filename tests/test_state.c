@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * If this fails, a worker that was killed goes on with another state than its committed output
+ * implies.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/base/siphash.h"
+#include "host/batch/series.h"
+#include "host/state/record.h"
+#include "tests/batches.h"
+
+enum { ROWS_MAX = 128, SERIES_MAX = 60, PARTITIONS = 2, KEYS = 90, PLANES = 2 };
+
+/* A detector of two planes: how many rows, and the sum of their offsets. */
+typedef struct worker {
+    ps_series *series;
+    double plane[PLANES][SERIES_MAX + ROWS_MAX];
+    int64_t watermark[PARTITIONS];
+} worker;
+
+static worker *worker_open(void) {
+    worker *w = calloc(1, sizeof *w);
+    const size_t bytes = (ps_series_bytes(SERIES_MAX, ROWS_MAX) + 63) / 64 * 64;
+    void *memory = aligned_alloc(64, bytes);
+    memset(memory, 0, bytes);
+    w->series = ps_series_open(memory, SERIES_MAX, ROWS_MAX, PARTITIONS);
+    return w;
+}
+static void worker_close(worker *w) {
+    free(w->series); /* the table begins its memory */
+    free(w);
+}
+
+static void compute(worker *w, const ps_plan *plan, ps_batch *batch) {
+    ps_series_resolve(w->series, batch, &plan->schema.column[PS_COLUMN_KEY]);
+    const uint32_t *local = ps_batch_system(batch, PS_COLUMN_LOCAL),
+                   *id = ps_batch_system(batch, PS_COLUMN_SERIES);
+    const uint8_t *fresh = ps_batch_system(batch, PS_COLUMN_FRESH);
+    const int64_t *offset = ps_batch_system(batch, PS_COLUMN_OFFSET);
+    double *image = ps_batch_values(batch, &plan->schema.column[plan->state[0].image]);
+    for (uint32_t s = 0; s < batch->segment_count; s++)
+        for (int p = 0; p < PLANES; p++)
+            image[s * PLANES + (uint32_t)p] = fresh[s] ? 0 : w->plane[p][id[s]];
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        if (local[row] == PS_NO_SEGMENT) continue;
+        image[local[row] * PLANES] += 1;
+        image[local[row] * PLANES + 1] += (double)offset[row];
+    }
+    for (uint32_t s = 0; s < batch->segment_count; s++)
+        for (int p = 0; p < PLANES; p++) w->plane[p][id[s]] = image[s * PLANES + (uint32_t)p];
+}
+
+static void apply(void *context, uint32_t partition, const ps_state_entry *entry) {
+    worker *w = context;
+    if (entry->planes == NULL) {
+        ps_series_forget(w->series, partition, entry->key);
+        return;
+    }
+    const uint32_t id = ps_series_restore(w->series, partition, entry->key, entry->last);
+    assert_int_not_equal(id, PS_NOWHERE);
+    for (int p = 0; p < PLANES; p++) w->plane[p][id] = entry->planes[p];
+}
+
+static uint32_t below(uint64_t *state, uint32_t n) {
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((*state >> 33) % n);
+}
+
+static void fill(ps_batch *batch, uint64_t *random, int64_t *next) {
+    ps_batch_reset(batch);
+    const uint32_t rows = 1 + below(random, ROWS_MAX);
+    for (uint32_t row = 0; row < rows; row++) {
+        char name[16];
+        const uint32_t p = below(random, PARTITIONS);
+        (void)snprintf(name, sizeof name, "k%u", below(random, below(random, 3) == 0 ? KEYS : 20));
+        const ps_record record = {
+            .partition = p,
+            .offset = next[p],
+            .key = {(const uint8_t *)name, (uint32_t)strlen(name)},
+            .value = {NULL,                  PS_NULL_LENGTH        },
+            .headers = {NULL,                  PS_NULL_LENGTH        }
+        };
+        assert_int_equal(ps_batch_append(batch, &record), PS_OK);
+        ps_batch_position(batch, p, ++next[p]);
+    }
+}
+
+static void make_plan(ps_plan *plan, ps_partitions *partitions) {
+    ps_operand state, image;
+    ps_error error;
+    assert_int_equal(ps_plan_init(plan, ROWS_MAX, 1 << 16, SERIES_MAX, NULL, &error), PS_OK);
+    assert_int_equal(ps_plan_state(plan, "test", PLANES, &state, &image, &error), PS_OK);
+    plan->groups = true;
+    assert_int_equal(ps_plan_close(plan, &error), PS_OK);
+    memset(partitions, 0, sizeof *partitions);
+    partitions->topic_count = 1;
+    partitions->count = partitions->topic[0].count = PARTITIONS;
+    (void)snprintf(partitions->topic[0].name, sizeof partitions->topic[0].name, "telemetry");
+}
+
+static void consume(worker *restored, const uint8_t *chunk, size_t bytes, uint32_t partition,
+                    uint64_t fingerprint) {
+    ps_state_header header;
+    ps_error error;
+    assert_int_equal(ps_state_parse(chunk, bytes, &header, &error), PS_OK);
+    assert_int_equal(header.within, partition);
+    assert_true(header.fingerprint == fingerprint);
+    ps_state_apply_chunk(chunk, &header, partition, apply, restored);
+    restored->watermark[partition] = header.watermark;
+}
+
+/* Runs on, writing records; a second worker reads them; from any batch on, both must give the same
+ * state. */
+static void test_restore_equals_the_live_table(void **unused) {
+    (void)unused;
+    ps_plan *plan = calloc(1, sizeof *plan);
+    ps_partitions *partitions = calloc(1, sizeof *partitions);
+    make_plan(plan, partitions);
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        const size_t chunk_bytes = 600 + 200 * seed;
+        worker *live = worker_open(), *restored = worker_open();
+        ps_state_writer *writer = ps_state_writer_open(malloc(ps_state_writer_bytes(plan)), plan,
+                                                       partitions, chunk_bytes);
+        ps_batch batch, again;
+        test_batch_memory(&batch, &plan->schema);
+        test_batch_memory(&again, &plan->schema);
+        uint8_t *chunk = malloc(chunk_bytes);
+        uint64_t random = seed;
+        int64_t next[PARTITIONS] = {0};
+        for (int b = 0; b < 150; b++) {
+            fill(&batch, &random, next);
+            compute(live, plan, &batch);
+            ps_state_writer_begin(writer, &batch);
+            const size_t total = ps_state_writer_total(writer);
+            size_t bytes, sum = 0;
+            uint32_t partition;
+            while (ps_state_writer_next(writer, chunk, &bytes, &partition)) {
+                sum += bytes;
+                consume(restored, chunk, bytes, partition, plan->fingerprint);
+            }
+            assert_true(sum <= total);
+            assert_int_equal(ps_series_count(live->series), ps_series_count(restored->series));
+        }
+        assert_memory_equal(restored->watermark, next, sizeof next);
+        /* The proof that nothing was forgotten: the next batches come out the same, evictions
+         * included. */
+        for (int b = 0; b < 50; b++) {
+            uint64_t random_again = random;
+            int64_t next_again[PARTITIONS];
+            memcpy(next_again, next, sizeof next);
+            fill(&batch, &random, next);
+            fill(&again, &random_again, next_again);
+            compute(live, plan, &batch);
+            compute(restored, plan, &again);
+            assert_int_equal(batch.touched_count, again.touched_count);
+            assert_int_equal(batch.eviction_count, again.eviction_count);
+            assert_memory_equal(ps_batch_values(&batch, &plan->schema.column[plan->state[0].image]),
+                                ps_batch_values(&again, &plan->schema.column[plan->state[0].image]),
+                                batch.touched_count * PLANES * sizeof(double));
+        }
+        free(chunk);
+        free(writer);
+        test_batch_free(&batch);
+        test_batch_free(&again);
+        worker_close(live);
+        worker_close(restored);
+    }
+    ps_plan_deinit(plan);
+    free(plan);
+    free(partitions);
+}
+
+/* A record that is cut, or from a newer penstock, is refused with a sentence and never half
+ * applied. */
+static void test_broken_records(void **unused) {
+    (void)unused;
+    ps_plan *plan = calloc(1, sizeof *plan);
+    ps_partitions *partitions = calloc(1, sizeof *partitions);
+    make_plan(plan, partitions);
+    worker *live = worker_open();
+    ps_state_writer *writer =
+        ps_state_writer_open(malloc(ps_state_writer_bytes(plan)), plan, partitions, 4096);
+    ps_batch batch;
+    test_batch_memory(&batch, &plan->schema);
+    uint64_t random = 1;
+    int64_t next[PARTITIONS] = {0};
+    fill(&batch, &random, next);
+    compute(live, plan, &batch);
+    ps_state_writer_begin(writer, &batch);
+    uint8_t chunk[4096];
+    size_t bytes;
+    uint32_t partition;
+    assert_true(ps_state_writer_next(writer, chunk, &bytes, &partition));
+    ps_state_header header;
+    ps_error error;
+    for (size_t cut = 0; cut < bytes; cut++)
+        assert_int_equal(ps_state_parse(chunk, cut, &header, &error), PS_BAD_CONFIG);
+    chunk[4] = PS_STATE_FORMAT + 1;
+    assert_int_equal(ps_state_parse(chunk, bytes, &header, &error), PS_BAD_CONFIG);
+    assert_non_null(strstr(error.message, "newer"));
+    free(writer);
+    test_batch_free(&batch);
+    worker_close(live);
+    ps_plan_deinit(plan);
+    free(plan);
+    free(partitions);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_restore_equals_the_live_table),
+        cmocka_unit_test(test_broken_records),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

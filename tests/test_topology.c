@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * If this fails, lanes share a core while others idle, or read their batches across NUMA nodes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "host/mem/arena.h"
+#include "host/mem/topology.h"
+
+static void check(const char *machine, uint32_t nodes, uint32_t cores, uint32_t threads) {
+    ps_error error;
+    ps_topology *topology = NULL;
+    assert_int_equal(ps_topology_open(machine, &topology, &error), PS_OK);
+    assert_int_equal(ps_topology_nodes(topology), nodes);
+    assert_int_equal(ps_topology_cores(topology), cores);
+    assert_int_equal(ps_topology_threads(topology), threads);
+    uint32_t per_core[64] = {0}, per_node[8] = {0};
+    for (uint32_t lane = 0; lane < cores; lane++) {
+        const ps_place place = ps_topology_place(topology, lane, cores);
+        assert_true(place.core < cores && place.node < nodes);
+        per_core[place.core]++;
+        per_node[place.node]++;
+        if (lane + 1 == nodes) /* few lanes already use every node */
+            for (uint32_t n = 0; n < nodes; n++) assert_int_equal(per_node[n], 1);
+    }
+    for (uint32_t c = 0; c < cores; c++) assert_int_equal(per_core[c], 1);
+    for (uint32_t n = 0; n < nodes; n++) assert_int_equal(per_node[n], cores / nodes);
+    /* More lanes than cores start over. */
+    assert_int_equal(ps_topology_place(topology, cores, cores + 1).core,
+                     ps_topology_place(topology, 0, 1).core);
+    assert_false(ps_topology_pin(topology, ps_topology_place(topology, 0, 1)));
+    ps_topology_close(topology);
+}
+
+static void test_two_nodes(void **state) {
+    (void)state;
+    check("numa:2 l3:1 core:4 pu:2", 2, 8, 16);
+}
+static void test_four_nodes(void **state) {
+    (void)state;
+    check("package:2 numa:2 l3:1 core:8 pu:1", 4, 32, 32);
+}
+static void test_one_node(void **state) {
+    (void)state;
+    check("numa:1 core:2 pu:1", 1, 2, 2);
+}
+
+static void test_unknown_machine(void **state) {
+    (void)state;
+    ps_error error;
+    ps_topology *topology;
+    assert_int_equal(ps_topology_open("no such machine", &topology, &error), PS_BAD_CONFIG);
+}
+
+static void test_this_machine_can_pin(void **state) {
+    (void)state;
+    ps_error error;
+    ps_topology *topology;
+    assert_int_equal(ps_topology_open(NULL, &topology, &error), PS_OK);
+    assert_true(ps_topology_cores(topology) >= 1);
+    assert_true(ps_topology_pin(topology, ps_topology_place(topology, 0, 1)));
+    ps_topology_close(topology);
+}
+
+/* The sum that the ceiling is made of must be enough for what is then taken. */
+static void test_arena_sums(void **state) {
+    (void)state;
+    const size_t sizes[] = {1, 63, 64, 65, 65535, 65536, 65537, 3 << 20, 100, 1 << 20};
+    size_t total = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) total += ps_arena_size(sizes[i]);
+    ps_arena arena;
+    ps_error error;
+    assert_int_equal(ps_arena_open(&arena, total, 0, &error), PS_OK);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        uint8_t *part = ps_arena_take(&arena, sizes[i]);
+        assert_int_equal((uintptr_t)part % (sizes[i] >= 65536 ? 4096 : 64), 0);
+        assert_int_equal(part[0], 0);
+        part[0] = part[sizes[i] - 1] = 1;
+        ps_arena_huge(&arena, part, sizes[i]);
+    }
+    assert_true(arena.used <= total);
+    ps_arena_close(&arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_two_nodes),
+        cmocka_unit_test(test_four_nodes),
+        cmocka_unit_test(test_one_node),
+        cmocka_unit_test(test_unknown_machine),
+        cmocka_unit_test(test_this_machine_can_pin),
+        cmocka_unit_test(test_arena_sums),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
