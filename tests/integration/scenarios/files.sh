@@ -1,0 +1,88 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+breaks="a file job that is killed or runs out of disk loses, repeats or garbles lines when it is run again"
+no_broker=yes
+
+write_files() { # write_files FILE OUT
+    cat >"$1" <<END
+pipeline: $prefix-$2
+source:
+  file: {paths: ["$work/in/*.ndjson"], format: ndjson}
+decode:
+  json: {fields: {host: {type: string, required: true}, cpu: float, ts: timestamp}}
+  series: host
+stages:
+  - hash: {algorithm: sha256, of: value}
+  - detect: {field: cpu, detectors: [ewma], threshold: $threshold}
+sink:
+  file: {path: $work/$2/, form: json, roll: 8MiB}
+dead_letter: {file: $work/$2.dead.ndjson}
+END
+}
+
+same() { # same OUT: what lies there is what the uninterrupted run wrote
+    diff -r --exclude='.*' whole "$1" >&2 || fail "$1 differs from the uninterrupted run"
+    cmp whole.dead.ndjson "$1.dead.ndjson" || fail "the dead letters of $1 differ"
+}
+
+kill_until_done() {
+    local i pid status
+    for i in $(seq 40); do
+        worker "killed$i" killed.yaml
+        pid=$worker_pid
+        nap 60 500
+        if ! kill -0 "$pid" 2>/dev/null; then
+            status=0
+            wait "$pid" || status=$?
+            [ "$status" -eq 0 ] || fail "the worker failed after a kill: $(last_words "killed$i")"
+            kills=$((i - 1))
+            return
+        fi
+        kill_hard "$pid"
+    done
+    worker killed_last killed.yaml
+    expect killed_last "$worker_pid" 0 60
+    kills=40
+}
+
+scenario() {
+    local n i line kills=0 hash
+    n=$(rows 150000 1000000)
+    mkdir in
+    for i in 1 2 3; do
+        "$build/penstock" gen --rows "$n" --seed "$i" >"in/$i.ndjson" || fail "penstock gen"
+        sed -i '1000s/.*/not json/;n;2000s/.$//' "in/$i.ndjson"
+    done
+    write_files whole.yaml whole
+    write_files killed.yaml killed
+    write_files full.yaml full
+    worker whole whole.yaml --summary json
+    expect whole "$worker_pid" 0 60
+    accounts whole
+    [ "$(summary whole rows_in)" -eq $((3 * n)) ] || fail "not every line was read"
+    [ "$(find whole -type f ! -name '.*' -exec cat {} + | wc -l)" -eq "$(summary whole rows_out)" ] ||
+        fail "the output has other lines than the summary says"
+    # An independent digest of a few lines.
+    for i in 1 500 999; do
+        line=$(sed -n "${i}p" in/1.ndjson)
+        hash=$(printf '%s' "$line" | sha256sum | cut -d' ' -f1)
+        find whole -type f -name 'part-00000-*' ! -name '.*' -print0 | sort -z | xargs -0 cat |
+            awk -v n="$i" 'NR == n' | grep -q "\"sha256\":\"$hash\"" || fail "line $i has another SHA-256"
+    done
+
+    kill_until_done
+    say "$kills kills"
+    same killed
+
+    # EFBIG stands in for a full disk: no root needed. An ignored SIGXFSZ is inherited.
+    (
+        trap '' XFSZ
+        ulimit -f 6144
+        exec "$build/penstock" run full.yaml >full.out 2>full.err </dev/null
+    ) &
+    pids+=($!)
+    expect full $! 1 60
+    says full 'full|large|space|write'
+    worker again full.yaml
+    expect again "$worker_pid" 0 60
+    same full
+}

@@ -1,0 +1,39 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+breaks="monitoring sees nothing, or other names than the manual says"
+
+get() { # get PATH: status line, headers and body
+    exec 8<>"/dev/tcp/127.0.0.1/$port" || return 1
+    printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&8
+    timeout 5 cat <&8
+    exec 8>&- 8<&-
+}
+
+scenario() {
+    local pid deadline name
+    port=$((20000 + RANDOM % 9000))
+    topics in out
+    produce --topic "$prefix.in" --rows "$(rows 20000)"
+    write_main main.yaml
+    echo "metrics: {listen: \"127.0.0.1:$port\"}" >>main.yaml
+    worker worker main.yaml
+    pid=$worker_pid
+    wait_committed 30
+    deadline=$((SECONDS + 10))
+    until get /ready 2>/dev/null | grep -q '^HTTP/1.[01] 200'; do
+        [ $SECONDS -lt $deadline ] || fail "/ready does not answer 200"
+        sleep 0.1
+    done
+    get /health | grep -q '^HTTP/1.[01] 200' || fail "/health does not answer 200"
+    get /metrics >metrics.txt
+    grep -q '^HTTP/1.[01] 200' metrics.txt || fail "/metrics does not answer 200"
+    grep -oE 'penstock_[a-z0-9_]+' "$root/docs/metrics.md" 2>/dev/null | sort -u >documented.txt || true
+    [ -s documented.txt ] || fail "docs/metrics.md names no metric"
+    while read -r name; do
+        grep -q "^$name" metrics.txt || grep -q "^# TYPE $name" metrics.txt || fail "/metrics lacks $name"
+    done <documented.txt
+    grep -qE "^penstock_rows_in(_total)?(\{[^}]*\})? " metrics.txt || fail "/metrics has no penstock_rows_in"
+    [ "$(awk '/^penstock_rows_in(_total)?[{ ]/ { n += $NF } END { printf "%d", n }' metrics.txt)" -eq "$(rows 20000)" ] ||
+        fail "the counter of rows is wrong"
+    kill -TERM "$pid"
+    expect worker "$pid" 0 20
+}

@@ -1,0 +1,19 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+breaks="a group that was moved by hand goes on with state that does not belong there, silently"
+
+scenario() {
+    topics in out out2
+    produce --topic "$prefix.in" --rows "$(rows 30000)"
+    write_main main.yaml
+    run_to_end first 60 main.yaml
+    admin move "$prefix" "$prefix.in" 10
+    worker moved main.yaml --until-end
+    expect moved "$worker_pid" 1 30
+    says moved 'penstock reset'
+    "$build/penstock" reset main.yaml --to earliest >reset.out 2>reset.err ||
+        fail "penstock reset: $(tail -n 1 reset.err)"
+    run_to_end after 60 main.yaml --set "sink.kafka.topic=$prefix.out2"
+    judged=out2
+    # shellcheck disable=SC2046
+    judge $(detector_arguments) --series host
+}
