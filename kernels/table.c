@@ -6,6 +6,7 @@
 #include "kernels/segment.h"
 #include "kernels/sha256.h"
 #include "kernels/vote.h"
+#include "kernels/where.h"
 #include "kernels/xxh3.h"
 #include "kernels/zscore.h"
 

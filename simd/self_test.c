@@ -4,6 +4,7 @@
 #include "kernels/ewma.h"
 #include "kernels/sha256.h"
 #include "kernels/vote.h"
+#include "kernels/where.h"
 #include "kernels/xxh3.h"
 #include "kernels/zscore.h"
 #include "simd/dispatch.h"
@@ -98,6 +99,20 @@ static int self_test_vote(ps_kernel_fn *fn) {
     fn((void *const[]){(void *)scores, score, anomaly, why}, &params, 0, 2);
     return score[0] == 5.0f && anomaly[0] == 1 && why[0] == 1 && score[1] == 2.0f &&
            anomaly[1] == 0 && why[1] == PS_WHY_NONE;
+}
+
+/* value < 3.0 or null, over a float that is 0, 5 and NaN. */
+static int self_test_where(ps_kernel_fn *fn) {
+    static const uint32_t program[] = {
+        PS_WHERE_LOAD_F32, 0, 0,           0,
+        PS_WHERE_CONST,    0, 0x40080000u, PS_WHERE_COMPARE_F64 | PS_WHERE_LESS << 8,
+        PS_WHERE_NULL,     0, 0,           PS_WHERE_OR};
+    const ps_where_params params = {.words = sizeof program / sizeof *program};
+    const float value[3] = {0.0f, 5.0f, ps_nan()};
+    const uint8_t reject[3] = {0};
+    uint8_t keep[3] = {1, 1, 1};
+    fn((void *const[]){(void *)value, (void *)program, (void *)reject, keep}, &params, 0, 3);
+    return keep[0] == 1 && keep[1] == 0 && keep[2] == 0;
 }
 
 #define PS_KERNEL_ROW(name, NAME, buffers, ulp) [PS_KERNEL_##NAME] = self_test_##name,

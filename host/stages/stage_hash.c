@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hash: a digest or checksum of the value, the key or a text field, as one more output.
+ */
+#include <stdio.h>
+
+#include "host/stages/stages.h"
+#include "kernels/crc32c.h"
+#include "kernels/sha256.h"
+#include "kernels/xxh3.h"
+
+/* The order of `choices` below. */
+typedef enum ps_hash_algorithm {
+    PS_HASH_SHA256,
+    PS_HASH_XXH3,
+    PS_HASH_CRC32C,
+    PS_HASH_COUNT
+} ps_hash_algorithm;
+
+static const ps_option options[] = {
+    {.name = "algorithm",
+     .preset = "sha256",
+     .help = "What is computed: a SHA-256 digest, the 64-bit XXH3 (seed 0) or the CRC-32C; written "
+             "in hex, most significant digit first.", .type = PS_OPTION_CHOICE,
+     .at = offsetof(ps_hash_config, algorithm),
+     .choices = "sha256|xxh3|crc32c"},
+    {.name = "of",
+     .preset = "value",
+     .help = "Which bytes: value, key, or a declared field that is a string; null has no hash.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_hash_config, of)},
+    {.name = "as",
+     .help = "What the output is called; the algorithm's name unless given.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_hash_config, as)},
+    {.name = NULL                }
+};
+
+static const struct {
+    const char *name;
+    ps_kernel_id kernel;
+    ps_type type;
+    union {
+        ps_sha256_params sha256;
+        ps_xxh3_params xxh3;
+        ps_crc32c_params crc32c;
+    } params;
+    size_t params_bytes;
+} algorithms[PS_HASH_COUNT] = {
+    [PS_HASH_SHA256] = {"sha256",
+                        PS_KERNEL_SHA256,           PS_TYPE_DIGEST,
+                        {.sha256 = {.prefix = PS_SHA256_PLAIN}},
+                        sizeof(ps_sha256_params)                                                             },
+    [PS_HASH_XXH3] = {"xxh3",   PS_KERNEL_XXH3,   PS_TYPE_U64,    {.xxh3 = {0}},   sizeof(ps_xxh3_params)  },
+    [PS_HASH_CRC32C] =
+        {"crc32c", PS_KERNEL_CRC32C, PS_TYPE_U32,    {.crc32c = {0}}, sizeof(ps_crc32c_params)},
+};
+
+static ps_status plan_hash(const void *config, ps_plan *plan, ps_error *error) {
+    const ps_hash_config *hash = config;
+    PS_CHECK_OP(hash->algorithm, <, (uint32_t)PS_HASH_COUNT);
+    const char *of = hash->of;
+    uint32_t source, column;
+    PS_TRY(ps_plan_read(plan, of, &source, error));
+    if (plan->schema.column[source].type != PS_TYPE_TEXT || source == PS_COLUMN_HEADERS)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "of: '%s' is not a string: hash takes value, key or a string field", of);
+    ps_output output = {
+        .kind = PS_OUTPUT_HEX, .of = source, .gate = PS_NOWHERE, .labels = NULL, .label_count = 0};
+    const char *name = hash->as != NULL ? hash->as : algorithms[hash->algorithm].name;
+    PS_TRY(
+        ps_plan_add(plan, name, algorithms[hash->algorithm].type, PS_PER_ROW, 0, &column, error));
+    (void)snprintf(output.name, sizeof output.name, "%s", name);
+    output.column = column;
+    const ps_operand operands[] = {ps_operand_arena(), ps_operand_values(source),
+                                   ps_operand_lengths(source), ps_operand_values(column)};
+    PS_TRY(ps_plan_call(plan, algorithms[hash->algorithm].kernel, PS_PER_ROW, operands,
+                        &algorithms[hash->algorithm].params,
+                        algorithms[hash->algorithm].params_bytes, error));
+    return ps_plan_output(plan, &output, error);
+}
+
+const ps_stage ps_stage_hash = {
+    .about = {.name = "hash",
+              .summary = "Adds a hash of the value, the key or a field to every event.",
+              .options = options,
+              .config_bytes = sizeof(ps_hash_config)},
+    .plan = plan_hash
+};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a detector is: a kernel that scores each value of a series, and the state it keeps. All
+ * detectors share one scale (kernels/score.h) and one list of buffers: value, validity, order,
+ * first, series, fresh, state, image, score.
+ */
+#ifndef PS_ML_DETECTOR_H
+#define PS_ML_DETECTOR_H
+
+#include "host/flow/plan.h"
+#include "ml/stage_detect.h"
+
+/* What a detector may know when it is planned. */
+typedef struct ps_detector_setting {
+    const ps_detect_config *config;
+    uint32_t capacity; /* series per state plane */
+    uint32_t type;     /* of the value column: PS_VALUE_F64 or PS_VALUE_I64 */
+} ps_detector_setting;
+
+typedef struct ps_detector {
+    const char *name;    /* in a pipeline file, and as `why` */
+    const char *summary; /* one sentence, options included */
+    ps_kernel_id kernel;
+    uint32_t planes; /* doubles of state per series */
+    /* Fills the kernel's parameters, at most PS_PARAMS_MAX bytes, and says in `meaning` all that
+     * gives the state its meaning: a state written under another text is not read. */
+    void (*fill)(const ps_detector_setting *setting, void *params, char *meaning, size_t bytes);
+} ps_detector;
+
+enum { PS_DETECTORS_MAX = 16 }; /* of one stage: as many as kernel vote compares */
+
+extern const ps_detector ps_detectors[]; /* ends with a row whose name is NULL */
+
+/* Their names behind a bar each: "|ewma|zscore", so that + 1 is what an option's choices want. */
+extern const char ps_detector_names[];
+
+const ps_detector *ps_detector_find(const char *name);
+
+#endif
