@@ -20,7 +20,7 @@ static void check_scores(ps_check *c) {
     long double worst = 0.0L;
     float before = 0.0f;
     bool upward = true;
-    for (double z = 1e-30; z < 37.0; z *= 1.00002) {
+    for (double z = 1e-30; z < 37.0; z *= 1.0003) {
         const float score = ps_score_from_z(z);
         const long double error = fabsl((long double)score - exact(z)) / exact(z);
         if (error > worst) worst = error;
@@ -54,9 +54,9 @@ static long double log_error(double x) {
 
 static void check_logarithm(ps_check *c) {
     long double worst = 0.0L;
-    for (double x = 5e-324; x < DBL_MAX / 2; x = x * 1.0007 + 5e-324)
+    for (double x = 5e-324; x < DBL_MAX / 2; x = x * 1.007 + 5e-324)
         if (log_error(x) > worst) worst = log_error(x);
-    for (double x = 0.5; x < 2.0; x += 1e-5)
+    for (double x = 0.5; x < 2.0; x += 1e-4)
         if (log_error(x) > worst) worst = log_error(x);
     check_that(c, worst < 1.0L, "the worst error of log is %Lg units in the last place", worst);
     check_that(c, ps_log(1.0) == 0.0 && isinf(ps_log(0.0)) && ps_log(0.0) < 0, "log of 1 and 0");

@@ -41,6 +41,37 @@ function(ps_check_kernels)
     add_test(NAME check_kernels_${LEVEL} COMMAND check_kernels --level ${LEVEL} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   endforeach()
   ps_check_dialects()
+  ps_check_opencl()
+  ps_check_aarch64()
+endfunction()
+
+# The kernels' text on a real OpenCL driver: PoCL where there is no GPU.
+function(ps_check_opencl)
+  if(PKG_CONFIG_FOUND AND NOT CMAKE_CROSSCOMPILING AND NOT "${PS_OPENCL}" STREQUAL "OFF")
+    pkg_check_modules(PS_CHECK_OPENCL QUIET IMPORTED_TARGET OpenCL)
+  endif()
+  if(PS_CHECK_OPENCL_FOUND)
+    add_executable(check_opencl tests/check_opencl.c)
+    target_link_libraries(check_opencl PRIVATE penstock_core PkgConfig::PS_CHECK_OPENCL)
+    add_test(NAME check_opencl COMMAND check_opencl WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(check_opencl PROPERTIES ENVIRONMENT
+      "POCL_MAX_PTHREAD_COUNT=1;LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/vectors/kernels/lsan.supp")
+  endif()
+endfunction()
+
+# Floors 0 to 2 for AArch64, run under qemu, where cross compiler and emulator are installed.
+function(ps_check_aarch64)
+  find_program(PS_AARCH64_GCC aarch64-linux-gnu-gcc)
+  find_program(PS_QEMU_AARCH64 qemu-aarch64)
+  if(PS_AARCH64_GCC AND PS_QEMU_AARCH64 AND NOT CMAKE_CROSSCOMPILING AND NOT PS_SANITIZE)
+    add_test(NAME check_kernels_aarch64 COMMAND ${CMAKE_CTEST_COMMAND}
+      --build-and-test ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/aarch64 --build-generator Ninja --build-noclean
+      --build-target check_kernels --build-run-dir ${PROJECT_SOURCE_DIR} --build-options -DCMAKE_BUILD_TYPE=RelWithDebInfo
+        -DCMAKE_TOOLCHAIN_FILE=${PROJECT_SOURCE_DIR}/scripts/cmake/aarch64.cmake
+        -DPS_KAFKA=OFF -DPS_HWLOC=OFF -DPS_OPENCL=OFF -DPS_CUDA=OFF
+      --test-command ${PS_QEMU_AARCH64} ${PROJECT_BINARY_DIR}/aarch64/check_kernels)
+    set_tests_properties(check_kernels_aarch64 PROPERTIES TIMEOUT 600 WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  endif()
 endfunction()
 
 # Every kernel as OpenCL C 1.2, and as CUDA C where nvcc is installed.
