@@ -16,10 +16,14 @@ typedef struct common {
 
 /* What every command takes. */
 static const ps_option common_options[] = {
-    {"log",                           "text", "How messages on stderr look.", PS_OPTION_CHOICE, 0, offsetof(common, log), 0,
-     0, "text|json"},
-    {"help", NULL, "Show this.", PS_OPTION_BOOL, 0, offsetof(common, help), 0, 0, NULL},
-    {0                             }
+    {.name = "log",
+     .preset = "text",
+     .help = "How messages on stderr look.",
+     .type = PS_OPTION_CHOICE,
+     .at = offsetof(common, log),
+     .choices = "text|json"},
+    {.name = "help", .help = "Show this.", .type = PS_OPTION_BOOL, .at = offsetof(common, help)},
+    {.name = NULL                 }
 };
 
 static const char *placeholder(const ps_option *option) {

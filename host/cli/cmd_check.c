@@ -10,9 +10,11 @@ typedef struct check_options {
 } check_options;
 
 static const ps_option options[] = {
-    {"set",                                                                 NULL, "Override one value: runtime.lanes=2, stages.0.hash.algorithm=xxh3.",
-     PS_OPTION_LIST, 0, offsetof(check_options, set), 0, 0, NULL},
-    {0}
+    {.name = "set",
+     .help = "Override one value: runtime.lanes=2, stages.0.hash.algorithm=xxh3.",
+     .type = PS_OPTION_LIST,
+     .at = offsetof(check_options, set)},
+    {.name = NULL}
 };
 
 static int check(int argc, char **argv) {

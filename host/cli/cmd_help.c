@@ -5,15 +5,22 @@
 #include "host/base/text.h"
 #include "host/cli/commands.h"
 #include "host/cli/manual.h"
+#include "host/cli/metrics_text.h"
 
 typedef struct help_options {
-    bool markdown;
+    bool markdown, metrics;
 } help_options;
 
 static const ps_option options[] = {
-    {"markdown",                                                    NULL, "Print the whole manual as Markdown: docs/configuration.md.", PS_OPTION_BOOL,
-     0, offsetof(help_options, markdown), 0, 0, NULL},
-    {0}
+    {.name = "markdown",
+     .help = "Print the whole manual as Markdown: docs/configuration.md.",
+     .type = PS_OPTION_BOOL,
+     .at = offsetof(help_options, markdown)},
+    {.name = "metrics",
+     .help = "Print docs/metrics.md.",
+     .type = PS_OPTION_BOOL,
+     .at = offsetof(help_options, metrics)},
+    {.name = NULL            }
 };
 
 static void offer(void *context, const char *name) {
@@ -51,6 +58,8 @@ static int help(int argc, char **argv) {
         code = PS_EXIT_OK;
         if (chosen.markdown)
             ps_manual_markdown();
+        else if (chosen.metrics)
+            ps_metrics_markdown();
         else if (args.count == 0)
             ps_overview_print();
         else

@@ -20,7 +20,7 @@ static const char *read_file(ps_faults *faults, const char *path, size_t *length
     const bool input = strcmp(path, "-") == 0;
     FILE *file = input ? stdin : fopen(path, "re");
     if (file == NULL) {
-        ps_fault_add(faults, (ps_place){0}, "cannot be read: %s", strerror(errno));
+        ps_fault_add(faults, (ps_spot){0}, "cannot be read: %s", strerror(errno));
         return NULL;
     }
     char *text = ps_pool_take(faults->pool, FILE_BYTES_MAX + 1);
@@ -29,11 +29,11 @@ static const char *read_file(ps_faults *faults, const char *path, size_t *length
     const int failed = ferror(file) != 0 ? errno : 0;
     if (!input) (void)fclose(file);
     if (failed != 0)
-        ps_fault_add(faults, (ps_place){0}, "cannot be read: %s", strerror(failed));
+        ps_fault_add(faults, (ps_spot){0}, "cannot be read: %s", strerror(failed));
     else if (*length > FILE_BYTES_MAX)
-        ps_fault_add(faults, (ps_place){0}, "is larger than 1 MiB: not a pipeline file");
+        ps_fault_add(faults, (ps_spot){0}, "is larger than 1 MiB: not a pipeline file");
     else if (memchr(text, 0, *length) != NULL)
-        ps_fault_add(faults, (ps_place){0}, "holds NUL bytes: not a pipeline file");
+        ps_fault_add(faults, (ps_spot){0}, "holds NUL bytes: not a pipeline file");
     return faults->count > 0 ? NULL : text;
 }
 
@@ -120,19 +120,11 @@ static bool is_codec(const char *key) {
     return ps_registry_find(PS_PART_CODEC, key) != NULL;
 }
 
-static void read_fields_of(ps_config *config) {
-    if (config->codec.about == NULL) return;
-    for (const ps_option *option = config->codec.about->options; option->name != NULL; option++)
-        if (option->type == PS_OPTION_FIELDS)
-            config->fields =
-                *(ps_field_list *)(void *)((uint8_t *)config->codec.config + option->at);
-}
-
+/* The codec and what lies beside it fill one struct. */
 static void read_decode(ps_config *config, const ps_item *section) {
-    const ps_table table = {"decode", ps_decode_options, is_codec};
-    ps_read_options(&table, section->value, section->place, &config->decode, &config->faults);
-    if (section->value->kind != PS_NODE_MAP) return;
-    for (const ps_item *item = section->value->first; item != NULL; item = item->next) {
+    const ps_node *node = section->value;
+    for (const ps_item *item = node->kind == PS_NODE_MAP ? node->first : NULL; item != NULL;
+         item = item->next) {
         if (!is_codec(item->key)) continue;
         if (config->codec.about == NULL)
             read_chosen(config, PS_PART_CODEC, item, &config->codec);
@@ -143,7 +135,12 @@ static void read_decode(ps_config *config, const ps_item *section) {
     if (config->codec.about == NULL)
         ps_fault_add(&config->faults, section->place,
                      "decode needs a codec, json or csv; leave out `decode` for raw bytes");
-    read_fields_of(config);
+    else
+        config->decode = config->codec.config;
+    ps_decode_config without = {0};
+    const ps_table table = {"decode", ps_decode_options, is_codec};
+    ps_read_options(&table, node, section->place,
+                    config->decode == NULL ? &without : config->decode, &config->faults);
 }
 
 static void read_plain(ps_config *config, const char *name, const ps_option *options, void *out) {
@@ -201,10 +198,7 @@ static void read_tree(ps_config *config) {
     ps_read_options(&top, root, root->place, &config->top, &config->faults);
     read_part(config, PS_PART_SOURCE, "source", &config->source);
     const ps_item *decode = ps_node_item(root, "decode");
-    if (decode != NULL && decode->value->kind != PS_NODE_NULL)
-        read_decode(config, decode);
-    else
-        ps_options_preset(ps_decode_options, &config->decode);
+    if (decode != NULL && decode->value->kind != PS_NODE_NULL) read_decode(config, decode);
     const ps_item *stages = ps_node_item(root, "stages");
     if (stages != NULL) read_stages(config, stages);
     read_part(config, PS_PART_SINK, "sink", &config->sink);

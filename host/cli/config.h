@@ -6,9 +6,9 @@
 #define PS_HOST_CLI_CONFIG_H
 
 #include "host/cli/yaml.h"
-#include "host/flow/parts.h"
+#include "host/flow/pipeline.h"
+#include "ingest/codec.h"
 
-typedef enum ps_on_error { PS_ON_ERROR_REJECT, PS_ON_ERROR_FAIL } ps_on_error;
 typedef enum ps_client { PS_CLIENT_AUTO, PS_CLIENT_NATIVE, PS_CLIENT_LIBRDKAFKA } ps_client;
 
 /* `runtime`; the options are in host/cli/tables.c. */
@@ -18,12 +18,6 @@ typedef struct ps_runtime {
     int64_t batch_rows, batch_bytes, linger_ns, depth, memory_max, series_max;
     const char *instance;
 } ps_runtime;
-
-/* What stands directly in `decode`, beside the codec. */
-typedef struct ps_decode {
-    const char *series; /* a field, or $key */
-    uint32_t on_error;
-} ps_decode;
 
 typedef struct ps_top {
     const char *pipeline;
@@ -38,7 +32,7 @@ typedef struct ps_chosen {
     const ps_about *about; /* NULL: absent; else the first member of the ps_source, ps_stage, … */
     void *config;
     const ps_node *node; /* its options, for messages */
-    ps_place place;      /* of its name */
+    ps_spot place;       /* of its name */
 } ps_chosen;
 
 typedef struct ps_config {
@@ -49,8 +43,7 @@ typedef struct ps_config {
     ps_chosen source, codec, sink;
     ps_chosen stage[PS_STAGES_MAX];
     uint32_t stage_count;
-    ps_decode decode;
-    ps_field_list fields; /* the codec's */
+    ps_decode_config *decode; /* the codec's; NULL: raw bytes */
     ps_dead_config dead;
     bool has_dead;
     ps_runtime runtime;

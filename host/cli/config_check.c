@@ -6,6 +6,7 @@
 
 #include "host/base/text.h"
 #include "host/cli/config_read.h"
+#include "host/cli/http.h"
 #include "host/cli/registry.h"
 
 /* A part's table row and value, found by the option's name: the checks below hold for every part
@@ -47,7 +48,7 @@ static void check_name(ps_config *config) {
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     const char *name = config->top.pipeline;
     if (name == NULL) return;
-    const ps_place place = ps_place_of(config->root, "pipeline", config->root->place);
+    const ps_spot place = ps_spot_of(config->root, "pipeline", config->root->place);
     if (name[0] == '\0' || name[strspn(name, allowed)] != '\0' || strcmp(name, ".") == 0 ||
         strcmp(name, "..") == 0)
         ps_fault_add(&config->faults, place,
@@ -60,14 +61,14 @@ static void check_name(ps_config *config) {
 }
 
 static void check_series(ps_config *config) {
-    const char *series = config->decode.series;
+    const char *series = config->decode->series;
     if (series == NULL || strcmp(series, "$key") == 0) return;
     const ps_node *decode = ps_node_get(config->root, "decode");
-    const ps_place place = ps_place_of(decode, "series", config->root->place);
+    const ps_spot place = ps_spot_of(decode, "series", config->root->place);
     ps_nearest nearest = ps_nearest_to(series);
-    for (uint32_t i = 0; i < config->fields.count; i++) {
-        ps_field *field = (ps_field *)(uintptr_t)&config->fields
-                              .at[i]; /* the pool's: a row without a series has no state */
+    for (uint32_t i = 0; i < config->decode->fields.count; i++) {
+        /* The list is const for its readers; here it is still being made. */
+        ps_field *field = (ps_field *)(uintptr_t)&config->decode->fields.at[i];
         ps_nearest_offer(&nearest, field->name);
         if (strcmp(field->name, series) != 0) continue;
         field->required = true;
@@ -87,7 +88,7 @@ static void check_form(ps_config *config) {
     if (choice_of(&config->sink, "form", form) == NULL) return;
     if (strcmp(form, "json") != 0 && strcmp(form, "packed") != 0) return;
     if (config->codec.about != NULL && strcmp(config->codec.about->name, "json") == 0) return;
-    ps_fault_add(&config->faults, ps_place_of(config->sink.node, "form", config->sink.place),
+    ps_fault_add(&config->faults, ps_spot_of(config->sink.node, "form", config->sink.place),
                  "form %s appends to JSON objects: add `decode: {json: {fields: {…}}}`", form);
 }
 
@@ -98,7 +99,7 @@ static void check_delivery(ps_config *config) {
     const char *why = "";
     const char *promised = ps_config_delivery(config, &why);
     if (strcmp(promised, asked) == 0) return;
-    ps_fault_add(&config->faults, ps_place_of(config->sink.node, "delivery", config->sink.place),
+    ps_fault_add(&config->faults, ps_spot_of(config->sink.node, "delivery", config->sink.place),
                  "delivery: this pipeline can promise %s only: %s", promised, why);
 }
 
@@ -125,9 +126,9 @@ static void check_topics(ps_config *config) {
         const ps_node *topic = ps_node_get(config->sink.node, "topic");
         out = topic == NULL ? NULL : topic->text;
     }
-    const ps_place sink_place = ps_place_of(config->sink.node, "topic", config->sink.place);
-    const ps_place dead_place =
-        ps_place_of(ps_node_get(config->root, "dead_letter"), "topic", config->root->place);
+    const ps_spot sink_place = ps_spot_of(config->sink.node, "topic", config->sink.place);
+    const ps_spot dead_place =
+        ps_spot_of(ps_node_get(config->root, "dead_letter"), "topic", config->root->place);
     for (const ps_item *item = topics == NULL ? NULL : topics->first; item != NULL;
          item = item->next) {
         const char *name = item->value->text;
@@ -150,23 +151,34 @@ static void check_topics(ps_config *config) {
         ps_fault_add(&config->faults, dead_place, "dead_letter.topic: '%s' is the sink's own", out);
 }
 
+static void check_listen(ps_config *config) {
+    char host[PS_HTTP_HOST_MAX], port[8];
+    ps_error error;
+    if (config->metrics.listen == NULL) return;
+    if (ps_http_parse(config->metrics.listen, host, port, &error) == PS_OK) return;
+    const ps_node *metrics = ps_node_get(config->root, "metrics");
+    ps_fault_add(&config->faults, ps_spot_of(metrics, "listen", config->root->place), "listen: %s",
+                 error.message);
+}
+
 static void check_runtime(ps_config *config) {
     const ps_node *runtime = ps_node_get(config->root, "runtime");
     if (config->runtime.client == PS_CLIENT_NATIVE)
-        ps_fault_add(&config->faults, ps_place_of(runtime, "client", config->root->place),
+        ps_fault_add(&config->faults, ps_spot_of(runtime, "client", config->root->place),
                      "client: this build has no native Kafka client yet; use auto or librdkafka");
     if (config->runtime.instance[0] == '\0')
-        ps_fault_add(&config->faults, ps_place_of(runtime, "instance", config->root->place),
+        ps_fault_add(&config->faults, ps_spot_of(runtime, "instance", config->root->place),
                      "instance: must not be empty: ids of transactions are made of it");
 }
 
 void ps_config_cross_check(ps_config *config) {
     check_name(config);
-    if (config->codec.about != NULL) check_series(config);
+    if (config->decode != NULL) check_series(config);
     check_form(config);
     check_dead(config);
     check_topics(config);
     check_runtime(config);
+    check_listen(config);
     if (config->faults.count == 0) check_delivery(config);
     if (config->faults.count > 0) return;
     ps_plan *plan = ps_pool_take(config->pool, sizeof *plan);
@@ -176,7 +188,7 @@ void ps_config_cross_check(ps_config *config) {
 }
 
 /* Where a stage's complaint belongs: at the option whose value it quotes, else at the stage. */
-static ps_place quoted_place(const ps_chosen *stage, const char *message) {
+static ps_spot quoted_place(const ps_chosen *stage, const char *message) {
     char quoted[PS_NAME_MAX + 2];
     for (const ps_item *item = stage->node == NULL ? NULL : stage->node->first; item != NULL;
          item = item->next) {
@@ -188,19 +200,23 @@ static ps_place quoted_place(const ps_chosen *stage, const char *message) {
     return stage->place;
 }
 
+static const char *series_of(const ps_config *config) {
+    const char *series = config->decode == NULL ? NULL : config->decode->series;
+    return series == NULL || strcmp(series, "$key") == 0 ? "" : series;
+}
+
 ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) {
     const ps_runtime *runtime = &config->runtime;
+    const ps_field_list *fields = config->decode == NULL ? NULL : &config->decode->fields;
     ps_status status =
         ps_plan_init(plan, (uint32_t)runtime->batch_rows, (uint32_t)runtime->batch_bytes,
-                     (uint32_t)runtime->series_max, &config->fields, error);
+                     (uint32_t)runtime->series_max, fields, error);
     if (status != PS_OK) {
-        ps_fault_add(&config->faults, ps_place_of(config->root, "decode", config->root->place),
-                     "%s", error->message);
+        ps_fault_add(&config->faults, ps_spot_of(config->root, "decode", config->root->place), "%s",
+                     error->message);
         return status;
     }
-    const char *series = config->decode.series;
-    if (config->codec.about != NULL && series != NULL && strcmp(series, "$key") != 0)
-        (void)snprintf(plan->series_field, sizeof plan->series_field, "%s", series);
+    (void)snprintf(plan->series_field, sizeof plan->series_field, "%s", series_of(config));
     for (uint32_t i = 0; i < config->stage_count; i++) {
         const ps_chosen *stage = &config->stage[i];
         const ps_status planned = ps_config_stage(config, i)->plan(stage->config, plan, error);

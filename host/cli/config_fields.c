@@ -27,15 +27,15 @@ static void read_long_form(const ps_item *item, ps_field *field, ps_faults *faul
     field->from_string = form.from_string;
     if (form.path != NULL) field->path = form.path;
     if (ps_node_get(item->value, "unit") != NULL && field->type != PS_FIELD_TIMESTAMP)
-        ps_fault_add(faults, ps_place_of(item->value, "unit", item->place),
+        ps_fault_add(faults, ps_spot_of(item->value, "unit", item->place),
                      "field '%s': 'unit' is for timestamps only", item->key);
 }
 
 static void check_name(const ps_item *item, ps_faults *faults) {
-    static const char *const taken[] = {"value", "key"};
+    static const char *const taken[] = {"value", "key", "headers", "offset", "timestamp"};
     if (item->key[0] == '\0' || strlen(item->key) >= PS_NAME_MAX)
         ps_fault_add(faults, item->place, "a field's name has 1 to %d bytes", PS_NAME_MAX - 1);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         if (strcmp(item->key, taken[i]) == 0)
             ps_fault_add(faults, item->place,
                          "'%s' means the record's own %s; name the field otherwise: my_%s: {type: "

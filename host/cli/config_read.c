@@ -10,7 +10,7 @@
 
 enum { SECRET_BYTES_MAX = 65536 };
 
-ps_place ps_place_of(const ps_node *node, const char *key, ps_place otherwise) {
+ps_spot ps_spot_of(const ps_node *node, const char *key, ps_spot otherwise) {
     const ps_item *item = ps_node_item(node, key);
     return item == NULL                   ? otherwise
            : item->value->place.line == 0 ? item->place
@@ -29,7 +29,7 @@ void ps_read_duplicates(const ps_node *map, ps_faults *faults) {
 }
 
 /* The contents of the file that `file:/path` names, without the line end that editors add. */
-static const char *read_secret(const char *path, ps_place place, const char *name,
+static const char *read_secret(const char *path, ps_spot place, const char *name,
                                ps_faults *faults) {
     FILE *file = fopen(path, "re");
     if (file == NULL) {
@@ -51,7 +51,7 @@ static const char *read_secret(const char *path, ps_place place, const char *nam
     return text;
 }
 
-static const char *resolve_secret(const char *text, ps_place place, const char *name,
+static const char *resolve_secret(const char *text, ps_spot place, const char *name,
                                   ps_faults *faults) {
     return strncmp(text, "file:", 5) == 0 ? read_secret(text + 5, place, name, faults) : text;
 }
@@ -188,7 +188,7 @@ static void preset_compounds(const ps_option *options, void *out, ps_faults *fau
     }
 }
 
-void ps_read_options(const ps_table *table, const ps_node *node, ps_place place, void *out,
+void ps_read_options(const ps_table *table, const ps_node *node, ps_spot place, void *out,
                      ps_faults *faults) {
     ps_options_preset(table->options, out);
     preset_compounds(table->options, out, faults);

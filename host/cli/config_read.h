@@ -16,7 +16,7 @@ typedef struct ps_table {
     ps_also_fn *also;
 } ps_table;
 
-void ps_read_options(const ps_table *table, const ps_node *node, ps_place place, void *out,
+void ps_read_options(const ps_table *table, const ps_node *node, ps_spot place, void *out,
                      ps_faults *faults);
 
 /* Duplicate keys of a map. */
@@ -26,7 +26,7 @@ void ps_read_duplicates(const ps_node *map, ps_faults *faults);
 void ps_read_fields(const ps_node *node, ps_field_list *out, ps_faults *faults);
 
 /* Whether the user wrote that option, and where; the place of `node` otherwise. */
-ps_place ps_place_of(const ps_node *node, const char *key, ps_place otherwise);
+ps_spot ps_spot_of(const ps_node *node, const char *key, ps_spot otherwise);
 
 /* Checks between parts, once each of them has been read without a fault. */
 void ps_config_cross_check(ps_config *config);

@@ -11,7 +11,7 @@
 
 enum { MESSAGE_BYTES = 1024 };
 
-void ps_fault_add(ps_faults *faults, ps_place place, const char *format, ...) {
+void ps_fault_add(ps_faults *faults, ps_spot place, const char *format, ...) {
     char message[MESSAGE_BYTES];
     va_list arguments;
     va_start(arguments, format);
@@ -28,7 +28,7 @@ void ps_fault_add(ps_faults *faults, ps_place place, const char *format, ...) {
         (ps_fault){place, ps_pool_text(faults->pool, message, strlen(message))};
 }
 
-const char *ps_place_text(const ps_faults *faults, ps_place place) {
+const char *ps_spot_text(const ps_faults *faults, ps_spot place) {
     if (place.origin != NULL) return place.origin;
     if (place.line == 0) return faults->file;
     return ps_pool_format(faults->pool, "%s:%u:%u", faults->file, place.line, place.column);
@@ -50,5 +50,5 @@ void ps_faults_print(ps_faults *faults) {
         faults->at[j] = fault;
     }
     for (uint32_t i = 0; i < faults->count; i++)
-        ps_log_at(ps_place_text(faults, faults->at[i].place), faults->at[i].message);
+        ps_log_at(ps_spot_text(faults, faults->at[i].place), faults->at[i].message);
 }

@@ -10,13 +10,13 @@
 #include "host/cli/pool.h"
 
 /* Where something was said: in the file, or on the command line (`origin` is then that text). */
-typedef struct ps_place {
+typedef struct ps_spot {
     uint32_t line, column; /* from 1 */
     const char *origin;
-} ps_place;
+} ps_spot;
 
 typedef struct ps_fault {
-    ps_place place;
+    ps_spot place;
     const char *message;
 } ps_fault;
 
@@ -27,13 +27,13 @@ typedef struct ps_faults {
     uint32_t count, room;
 } ps_faults;
 
-void ps_fault_add(ps_faults *faults, ps_place place, const char *format, ...) PS_PRINTF(3, 4);
+void ps_fault_add(ps_faults *faults, ps_spot place, const char *format, ...) PS_PRINTF(3, 4);
 
 /* In the order of the file, those of the command line last; each as `FILE:LINE:COL: message` on
  * stderr. */
 void ps_faults_print(ps_faults *faults);
 
 /* "FILE:LINE:COL" or the origin. */
-const char *ps_place_text(const ps_faults *faults, ps_place place);
+const char *ps_spot_text(const ps_faults *faults, ps_spot place);
 
 #endif

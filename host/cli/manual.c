@@ -11,17 +11,17 @@
 
 /* What is not a part, in the order of a pipeline file. */
 static const ps_about sections[] = {
-    {"pipeline",    "The top of a pipeline file.",                                                 ps_top_options,        sizeof(ps_top)        },
+    {"pipeline",    "The top of a pipeline file.",                                                 ps_top_options,        sizeof(ps_top)          },
     {"decode",      "How the bytes of a record become fields. Leave it out to work on raw bytes.",
-     ps_decode_options,                                                                                                   sizeof(ps_decode)     },
+     ps_decode_options,                                                                                                   sizeof(ps_decode_config)},
     {"field",
      "One declared field, in its long form: `cpu: {type: float, path: host.cpu}`. The short form "
-     "is `cpu: float`.",                                                                           ps_long_field_options, sizeof(ps_long_field) },
+     "is `cpu: float`.",                                                                           ps_long_field_options, sizeof(ps_long_field)   },
     {"dead_letter", "Where rejected records go, with the reason in headers: one of the two.",
-     ps_dead_options,                                                                                                     sizeof(ps_dead_config)},
-    {"runtime",     "Threads, memory and batches.",                                                ps_runtime_options,    sizeof(ps_runtime)    },
+     ps_dead_options,                                                                                                     sizeof(ps_dead_config)  },
+    {"runtime",     "Threads, memory and batches.",                                                ps_runtime_options,    sizeof(ps_runtime)      },
     {"metrics",     "The HTTP server for Prometheus and for health checks.",                       ps_metrics_options,
-     sizeof(ps_listen)                                                                                                                          },
+     sizeof(ps_listen)                                                                                                                            },
 };
 enum { SECTION_COUNT = sizeof sections / sizeof sections[0] };
 

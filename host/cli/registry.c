@@ -5,11 +5,14 @@
 
 #include "host/flow/parts.h"
 
+#include "host/stages/stages.h"
+#include "ingest/codec.h"
+#include "ingest/parts.h"
+#include "ml/stage_detect.h"
+
 /* Defined by the part's own file. */
-extern const ps_source ps_source_kafka, ps_source_file, ps_source_synthetic;
-extern const ps_codec ps_codec_json, ps_codec_csv;
-extern const ps_stage ps_stage_hash, ps_stage_detect, ps_stage_filter;
-extern const ps_sink ps_sink_kafka, ps_sink_file, ps_sink_discard;
+extern const ps_source ps_source_kafka;
+extern const ps_sink ps_sink_kafka;
 
 static const ps_about *const sources[] = {
 #ifdef PS_HAVE_KAFKA

@@ -10,78 +10,135 @@
 #define SECOND 1e9
 
 const ps_option ps_top_options[] = {
-    {"pipeline", NULL,
-     "Name of the pipeline (letters, digits, `.`, `_`, `-`): the consumer group, transactional ids "
-     "and state topic derive "
-     "from it.", PS_OPTION_STRING, PS_OPTION_REQUIRED, offsetof(ps_top, pipeline), 0, 0, NULL},
-    {0}
-};
-
-const ps_option ps_decode_options[] = {
-    {"series", "$key",
-     "What tells series apart: a declared field, which is then required, or `$key`, the record's "
-     "key.", PS_OPTION_STRING, 0, offsetof(ps_decode, series), 0, 0, NULL},
-    {"on_error",   "reject",
-     "What a record that does not decode does: `reject` sends it to `dead_letter`, `fail` stops "
-     "the worker.", PS_OPTION_CHOICE, 0, offsetof(ps_decode, on_error), 0, 0, "reject|fail"},
-    {0      }
+    {.name = "pipeline",
+     .help = "Name of the pipeline (letters, digits, `.`, `_`, `-`): the consumer group, "
+             "transactional ids and state topic derive from it.", .type = PS_OPTION_STRING,
+     .flags = PS_OPTION_REQUIRED,
+     .at = offsetof(ps_top, pipeline)},
+    {.name = NULL}
 };
 
 const ps_option ps_long_field_options[] = {
-    {"type",                         NULL, "Type of the field's values.", PS_OPTION_CHOICE, PS_OPTION_REQUIRED,
-     offsetof(ps_long_field, type), 0, 0, "string|float|int|bool|timestamp"},
-    {"path", NULL,
-     "Where the field lies in the record, members separated by dots; the field's name unless "
-     "given.", PS_OPTION_STRING, 0, offsetof(ps_long_field, path), 0, 0, NULL},
-    {"required",            "false", "Whether a record without it, or with null, is rejected.", PS_OPTION_BOOL,
-     0, offsetof(ps_long_field, required), 0, 0, NULL},
-    {"from_string",                         "false", "Whether a number inside a string is accepted too.", PS_OPTION_BOOL, 0,
-     offsetof(ps_long_field, from_string), 0, 0, NULL},
-    {"unit",                             "ms", "What a numeric timestamp counts since 1970.", PS_OPTION_CHOICE, 0,
-     offsetof(ps_long_field, unit), 0, 0, "ms|s|us|ns"},
-    {0                             }
+    {.name = "type",
+     .help = "Type of the field's values.",
+     .type = PS_OPTION_CHOICE,
+     .flags = PS_OPTION_REQUIRED,
+     .at = offsetof(ps_long_field, type),
+     .choices = "string|float|int|bool|timestamp"},
+    {.name = "path",
+     .help = "Where the field lies in the record, members separated by dots; the field's name "
+             "unless given.", .type = PS_OPTION_STRING,
+     .at = offsetof(ps_long_field, path)},
+    {.name = "required",
+     .preset = "false",
+     .help = "Whether a record without it, or with null, is rejected.",
+     .type = PS_OPTION_BOOL,
+     .at = offsetof(ps_long_field, required)},
+    {.name = "from_string",
+     .preset = "false",
+     .help = "Whether a number inside a string is accepted too.",
+     .type = PS_OPTION_BOOL,
+     .at = offsetof(ps_long_field, from_string)},
+    {.name = "unit",
+     .preset = "ms",
+     .help = "What a numeric timestamp counts since 1970.",
+     .type = PS_OPTION_CHOICE,
+     .at = offsetof(ps_long_field, unit),
+     .choices = "ms|s|us|ns"},
+    {.name = NULL                   }
 };
 
 const ps_option ps_runtime_options[] = {
-    {"lanes",                                                                              "auto",
-     "Threads that carry batches; `auto` is one per core, fewer where `memory_max` asks.", PS_OPTION_INTEGER, PS_OPTION_AUTO, offsetof(ps_runtime, lanes), 1, PS_LANES_MAX, NULL},
-    {"backend", "auto",
-     "Where kernels run; `auto` takes the fastest that this build and machine have.", PS_OPTION_CHOICE, 0, offsetof(ps_runtime, backend), 0, 0, "auto|cpu"},
-    {"batch_rows",                                                                      "32768", "Rows of a batch at most.", PS_OPTION_INTEGER, 0,
-     offsetof(ps_runtime, batch_rows), 64, 1048576, NULL},
-    {"batch_bytes",                                                                              "8MiB",
-     "Bytes of keys, values and headers in a batch at most; a record that is larger is rejected as "
-     "`too_large`.", PS_OPTION_SIZE, 0, offsetof(ps_runtime, batch_bytes), 64 * KIB, GIB, NULL},
-    {"linger",                                                                        "5ms", "How long a batch that is not full waits for more rows.", PS_OPTION_DURATION,
-     0, offsetof(ps_runtime, linger_ns), 0, 60 * SECOND, NULL},
-    {"depth",                                                                                    "4", "Batches that a lane has in flight at most.", PS_OPTION_INTEGER, 0,
-     offsetof(ps_runtime, depth), 2, PS_DEPTH_MAX, NULL},
-    {"memory_max",                                                                              "512MiB",
-     "Ceiling of the worker's memory; a configuration whose worst case is above it does not start.", PS_OPTION_SIZE, 0, offsetof(ps_runtime, memory_max), 32 * MIB, 64 * TIB, NULL},
-    {"numa",                                                                    "auto", "Whether lanes take their memory from the NUMA node they run on.",
-     PS_OPTION_CHOICE, 0, offsetof(ps_runtime, numa), 0, 0, "auto|off"},
-    {"instance",                                                                 NULL,
-     "Name of this worker's host in transactional and membership ids; the host name unless given.", PS_OPTION_STRING, 0, offsetof(ps_runtime, instance), 0, 0, NULL},
-    {"series_max",                                                                                   "1000000",
-     "Series whose state a lane keeps at most; beyond it the one idle for longest is evicted, and "
-     "counted.", PS_OPTION_INTEGER, 0, offsetof(ps_runtime, series_max), 1, 1e9, NULL},
-    {"client",                                                                          "auto", "Kafka client: `librdkafka`, or `auto`, the best that this build has.",
-     PS_OPTION_CHOICE, 0, offsetof(ps_runtime, client), 0, 0, "auto|native|librdkafka"},
-    {0                                                                        }
+    {.name = "lanes",
+     .preset = "auto",
+     .help = "Threads that carry batches; `auto` is one per core, fewer where `memory_max` asks.",
+     .type = PS_OPTION_INTEGER,
+     .flags = PS_OPTION_AUTO,
+     .at = offsetof(ps_runtime, lanes),
+     .min = 1,
+     .max = PS_LANES_MAX},
+    {.name = "backend",
+     .preset = "auto",
+     .help = "Where kernels run; `auto` takes the fastest that this build and machine have.",
+     .type = PS_OPTION_CHOICE,
+     .at = offsetof(ps_runtime, backend),
+     .choices = "auto|cpu"},
+    {.name = "batch_rows",
+     .preset = "32768",
+     .help = "Rows of a batch at most.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(ps_runtime, batch_rows),
+     .min = 64,
+     .max = 1048576},
+    {.name = "batch_bytes",
+     .preset = "8MiB",
+     .help = "Bytes of keys, values and headers in a batch at most; a record that is larger is "
+             "rejected as `too_large`.", .type = PS_OPTION_SIZE,
+     .at = offsetof(ps_runtime, batch_bytes),
+     .min = 64 * KIB,
+     .max = GIB},
+    {.name = "linger",
+     .preset = "5ms",
+     .help = "How long a batch that is not full waits for more rows.",
+     .type = PS_OPTION_DURATION,
+     .at = offsetof(ps_runtime, linger_ns),
+     .max = 60 * SECOND},
+    {.name = "depth",
+     .preset = "4",
+     .help = "Batches that a lane has in flight at most.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(ps_runtime, depth),
+     .min = 2,
+     .max = PS_DEPTH_MAX},
+    {.name = "memory_max",
+     .preset = "512MiB",
+     .help = "Ceiling of the worker's memory; a configuration whose worst case is above it does "
+             "not start.", .type = PS_OPTION_SIZE,
+     .at = offsetof(ps_runtime, memory_max),
+     .min = 32 * MIB,
+     .max = 64 * TIB},
+    {.name = "numa",
+     .preset = "auto",
+     .help = "Whether lanes take their memory from the NUMA node they run on.",
+     .type = PS_OPTION_CHOICE,
+     .at = offsetof(ps_runtime, numa),
+     .choices = "auto|off"},
+    {.name = "instance",
+     .help = "Name of this worker's host in transactional and membership ids; the host name unless "
+             "given.", .type = PS_OPTION_STRING,
+     .at = offsetof(ps_runtime, instance)},
+    {.name = "series_max",
+     .preset = "1000000",
+     .help = "Series whose state a lane keeps at most; beyond it the one idle for longest is "
+             "evicted, and counted.", .type = PS_OPTION_INTEGER,
+     .at = offsetof(ps_runtime, series_max),
+     .min = 1,
+     .max = 1e9},
+    {.name = "client",
+     .preset = "auto",
+     .help = "Kafka client: `librdkafka`, or `auto`, the best that this build has.",
+     .type = PS_OPTION_CHOICE,
+     .at = offsetof(ps_runtime, client),
+     .choices = "auto|native|librdkafka"},
+    {.name = NULL                                                                   }
 };
 
 const ps_option ps_dead_options[] = {
-    {"topic",                                                                          NULL, "Kafka topic that takes rejected records, in the transaction of the good ones.",
-     PS_OPTION_STRING, 0, offsetof(ps_dead_config, topic), 0, 0, NULL},
-    {"file", NULL, "File that takes rejected records, one JSON object a line.", PS_OPTION_STRING, 0,
-     offsetof(ps_dead_config, file), 0, 0, NULL},
-    {0                                                                              }
+    {.name = "topic",
+     .help = "Kafka topic that takes rejected records, in the transaction of the good ones.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_dead_config, topic)},
+    {.name = "file",
+     .help = "File that takes rejected records, one JSON object a line.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_dead_config, file)},
+    {.name = NULL                 }
 };
 
 const ps_option ps_metrics_options[] = {
-    {"listen",                            NULL,
-     "Address and port of the HTTP server for /metrics, /health and /ready, such as "
-     "`127.0.0.1:9464`; a bare port means "
-     "loopback. No server unless given.", PS_OPTION_STRING, 0, offsetof(ps_listen, listen), 0, 0, NULL},
-    {0}
+    {.name = "listen",
+     .help = "Address and port of the HTTP server for /metrics, /health and /ready, such as "
+             "`127.0.0.1:9464`; a bare port means loopback. No server unless given.", .type = PS_OPTION_STRING,
+     .at = offsetof(ps_listen, listen)},
+    {.name = NULL}
 };

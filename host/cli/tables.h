@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Option tables of what is not a part: the top of a pipeline file, `decode`, `runtime`,
+ * Option tables of what is not a part: the top of a pipeline file, `runtime`,
  * `dead_letter`, `metrics`, a field.
  */
 #ifndef PS_HOST_CLI_TABLES_H
@@ -15,7 +15,6 @@ typedef struct ps_long_field {
 } ps_long_field;
 
 extern const ps_option ps_top_options[];
-extern const ps_option ps_decode_options[];
 extern const ps_option ps_runtime_options[];
 extern const ps_option ps_dead_options[];
 extern const ps_option ps_metrics_options[];

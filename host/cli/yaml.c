@@ -22,7 +22,7 @@ typedef struct reader {
     bool failed;
 } reader;
 
-ps_node *ps_node_new(ps_pool *pool, ps_node_kind kind, ps_place place) {
+ps_node *ps_node_new(ps_pool *pool, ps_node_kind kind, ps_spot place) {
     ps_node *node = ps_pool_take(pool, sizeof *node);
     node->kind = kind;
     node->place = place;
@@ -57,16 +57,16 @@ const char *ps_node_kind_text(const ps_node *node) {
     return texts[node->kind];
 }
 
-static ps_place place_of(const reader *in, struct fy_event *event) {
+static ps_spot place_of(const reader *in, struct fy_event *event) {
     const struct fy_mark *mark = fy_event_start_mark(event);
-    ps_place place = {0, 0, in->origin};
+    ps_spot place = {0, 0, in->origin};
     if (mark == NULL) return place;
     place.line = (uint32_t)mark->line + 1;
     place.column = (uint32_t)mark->column + 1;
     return place;
 }
 
-static void fail_at(reader *in, ps_place place, const char *message) {
+static void fail_at(reader *in, ps_spot place, const char *message) {
     if (!in->failed) ps_fault_add(in->faults, place, "%s", message);
     in->failed = true;
 }
@@ -116,7 +116,7 @@ static struct fy_event *next_event(reader *in) {
 static ps_node *read_node(reader *in, struct fy_event *event, uint32_t depth);
 
 /* The key of a map's next entry, or NULL at its end. */
-static const char *read_key(reader *in, struct fy_event *event, ps_place *place) {
+static const char *read_key(reader *in, struct fy_event *event, ps_spot *place) {
     *place = place_of(in, event);
     if (event->type == FYET_SCALAR) return token_text(in, event->scalar.value);
     fail_at(in, *place, "a key must be plain text");
@@ -184,13 +184,13 @@ static void report_syntax(reader *in, struct fy_diag *diag) {
     void *iterator = NULL;
     const struct fy_diag_error *error = NULL;
     while (!in->failed && (error = fy_diag_errors_iterate(diag, &iterator)) != NULL) {
-        const ps_place place = {(uint32_t)(error->line < 1 ? 1 : error->line),
-                                (uint32_t)(error->column < 1 ? 1 : error->column), in->origin};
+        const ps_spot place = {(uint32_t)(error->line < 1 ? 1 : error->line),
+                               (uint32_t)(error->column < 1 ? 1 : error->column), in->origin};
         fail_at(in, place,
                 ps_pool_format(in->faults->pool, "not well-formed YAML: %s", error->msg));
     }
     if (!in->failed && fy_diag_got_error(diag))
-        fail_at(in, (ps_place){1, 1, in->origin}, "not well-formed YAML");
+        fail_at(in, (ps_spot){1, 1, in->origin}, "not well-formed YAML");
 }
 
 ps_node *ps_yaml_parse(const char *text, size_t length, const char *origin, ps_faults *faults) {
@@ -208,6 +208,6 @@ ps_node *ps_yaml_parse(const char *text, size_t length, const char *origin, ps_f
     fy_diag_destroy(diag);
     if (in.failed) return NULL;
     if (root == NULL || root->kind == PS_NODE_NULL)
-        root = ps_node_new(faults->pool, PS_NODE_MAP, (ps_place){1, 1, origin});
+        root = ps_node_new(faults->pool, PS_NODE_MAP, (ps_spot){1, 1, origin});
     return root;
 }

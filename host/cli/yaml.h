@@ -16,14 +16,14 @@ typedef struct ps_node ps_node;
 /* One entry of a list or map; duplicates are kept, so that they can be reported. */
 typedef struct ps_item {
     const char *key; /* NULL in a list */
-    ps_place place;  /* of the key */
+    ps_spot place;   /* of the key */
     ps_node *value;
     struct ps_item *next;
 } ps_item;
 
 struct ps_node {
     ps_node_kind kind;
-    ps_place place;
+    ps_spot place;
     const char *text; /* of a scalar */
     bool quoted, expanded;
     ps_item *first, *last;
@@ -37,7 +37,7 @@ ps_node *ps_yaml_parse(const char *text, size_t length, const char *origin, ps_f
 ps_node *ps_node_get(const ps_node *map, const char *key);
 ps_item *ps_node_item(const ps_node *map, const char *key);
 void ps_node_append(ps_node *to, ps_item *item);
-ps_node *ps_node_new(ps_pool *pool, ps_node_kind kind, ps_place place);
+ps_node *ps_node_new(ps_pool *pool, ps_node_kind kind, ps_spot place);
 
 /* "a list", "a map", "text", "nothing": for messages. */
 const char *ps_node_kind_text(const ps_node *node);

@@ -71,7 +71,7 @@ static ps_item *list_item(const ps_node *list, const char *index) {
 }
 
 /* The entry `key` of a node, made where it is missing. */
-static ps_item *step(ps_node *node, const char *key, ps_place place, ps_faults *faults) {
+static ps_item *step(ps_node *node, const char *key, ps_spot place, ps_faults *faults) {
     if (node->kind == PS_NODE_NULL) node->kind = PS_NODE_MAP;
     if (node->kind == PS_NODE_SCALAR) {
         ps_fault_add(faults, place, "what stands before '%s' is a single value", key);
@@ -95,7 +95,7 @@ static ps_item *step(ps_node *node, const char *key, ps_place place, ps_faults *
 }
 
 void ps_node_set(ps_node *root, const char *assignment, ps_is_map_fn *is_map, ps_faults *faults) {
-    const ps_place place = {0, 0, ps_pool_format(faults->pool, "--set %s", assignment)};
+    const ps_spot place = {0, 0, ps_pool_format(faults->pool, "--set %s", assignment)};
     const char *equals = strchr(assignment, '=');
     if (equals == NULL || equals == assignment) {
         ps_fault_add(faults, place, "wants a path and a value: --set runtime.lanes=2");

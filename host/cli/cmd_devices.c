@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "host/base/log.h"
+#include "host/base/text.h"
+#include "host/cli/commands.h"
+#include "host/cli/explain.h"
+#include "host/cli/term.h"
+#include "host/device/backend.h"
+#include "host/mem/topology.h"
+#include "simd/dispatch.h"
+
+typedef struct devices_options {
+    bool json;
+} devices_options;
+
+static const ps_option options[] = {
+    {.name = "json",
+     .help = "One JSON object on stdout.",
+     .type = PS_OPTION_BOOL,
+     .at = offsetof(devices_options, json)},
+    {.name = NULL}
+};
+
+static void print_machine(const ps_topology *topology) {
+    char size[PS_TEXT_NUMBER_MAX];
+    (void)printf("cores    %u cores, %u threads that this process may use\n",
+                 ps_topology_cores(topology), ps_topology_threads(topology));
+    for (uint32_t i = 0; i < ps_topology_nodes(topology); i++) {
+        const size_t bytes = ps_topology_node_bytes(topology, i);
+        (void)printf("node %u   %u cores, %s\n", i, ps_topology_node_cores(topology, i),
+                     bytes == 0 ? "memory unknown" : ps_text_about_size((double)bytes, size));
+    }
+}
+
+static void print_kernels(void) {
+    (void)printf("isa      %s (PS_ISA forces another)\n\n", ps_dispatch_isa());
+    (void)printf("%skernel    chosen            also possible here%s\n",
+                 ps_term_on(STDOUT_FILENO, PS_STYLE_BOLD), ps_term_off(STDOUT_FILENO));
+    for (int id = 0; id < PS_KERNEL_COUNT; id++) {
+        const ps_kernel_id kernel = (ps_kernel_id)id;
+        (void)printf("%-9s %-17s", ps_kernels[id].name, ps_dispatch_chosen(kernel));
+        for (uint32_t i = ps_dispatch_count(kernel); i-- > 0;) {
+            const char *name = "";
+            if (ps_dispatch_at(kernel, i, &name) != ps_dispatch(kernel)) (void)printf(" %s", name);
+        }
+        (void)printf("\n");
+    }
+}
+
+static void print_backends(void) {
+    const ps_backend *backend = NULL;
+    (void)printf("\n");
+    for (uint32_t i = 0; (backend = ps_backend_at(i)) != NULL; i++)
+        (void)printf("back-end %s: %u device%s\n", backend->name, backend->devices(),
+                     backend->devices() == 1 ? "" : "s");
+}
+
+static void json_kernels(void) {
+    (void)printf("\"kernels\":[");
+    for (int id = 0; id < PS_KERNEL_COUNT; id++) {
+        const ps_kernel_id kernel = (ps_kernel_id)id;
+        (void)printf("%s{\"name\":\"%s\",\"chosen\":", id == 0 ? "" : ",", ps_kernels[id].name);
+        ps_json_print(ps_dispatch_chosen(kernel));
+        (void)printf(",\"implementations\":[");
+        for (uint32_t i = 0; i < ps_dispatch_count(kernel); i++) {
+            const char *name = "";
+            (void)ps_dispatch_at(kernel, i, &name);
+            (void)printf("%s", i == 0 ? "" : ",");
+            ps_json_print(name);
+        }
+        (void)printf("]}");
+    }
+    (void)printf("]");
+}
+
+static void print_json(const ps_topology *topology, const char *verdict) {
+    const ps_backend *backend = NULL;
+    (void)printf("{\"cores\":%u,\"threads\":%u,\"nodes\":[", ps_topology_cores(topology),
+                 ps_topology_threads(topology));
+    for (uint32_t i = 0; i < ps_topology_nodes(topology); i++)
+        (void)printf("%s{\"node\":%u,\"cores\":%u,\"bytes\":%zu}", i == 0 ? "" : ",", i,
+                     ps_topology_node_cores(topology, i), ps_topology_node_bytes(topology, i));
+    (void)printf("],\"isa\":\"%s\",\"self_test\":", ps_dispatch_isa());
+    ps_json_print(verdict);
+    (void)printf(",\"backends\":[");
+    for (uint32_t i = 0; (backend = ps_backend_at(i)) != NULL; i++)
+        (void)printf("%s{\"name\":\"%s\",\"devices\":%u}", i == 0 ? "" : ",", backend->name,
+                     backend->devices());
+    (void)printf("],");
+    json_kernels();
+    (void)printf("}\n");
+}
+
+static int show(bool json) {
+    ps_error error;
+    ps_topology *topology = NULL;
+    if (ps_dispatch_init(&error) != PS_OK) {
+        ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
+        return PS_EXIT_USAGE;
+    }
+    if (ps_topology_open(NULL, &topology, &error) != PS_OK) {
+        ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
+        return PS_EXIT_FAILED;
+    }
+    const bool sound = ps_kernels_self_test(&error) == PS_OK;
+    if (json) {
+        print_json(topology, sound ? "ok" : error.message);
+    } else {
+        print_machine(topology);
+        print_kernels();
+        print_backends();
+        (void)printf("self-test %s\n",
+                     sound ? "ok: every kernel gives its known answer" : error.message);
+    }
+    ps_topology_close(topology);
+    return sound ? PS_EXIT_OK : PS_EXIT_FAILED;
+}
+
+static int devices(int argc, char **argv) {
+    devices_options chosen = {0};
+    ps_args args;
+    int code = ps_args_init(&args, &ps_command_devices, argc, argv, &chosen);
+    if (code == PS_EXIT_GO_ON) code = show(chosen.json);
+    ps_args_deinit(&args);
+    return code;
+}
+
+const ps_command ps_command_devices = {
+    .name = "devices",
+    .operands = "",
+    .summary = "Shows what kernels can run on: nodes, cores, instruction sets, self-test.",
+    .options = options,
+    .run = devices,
+};

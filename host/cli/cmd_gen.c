@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "host/cli/commands.h"
+#include "ingest/telemetry.h"
+
+typedef struct gen_options {
+    int64_t rows, series, bytes, seed;
+    double rate, anomalies;
+    const char *to;
+} gen_options;
+
+static const ps_option options[] = {
+    {.name = "rows",
+     .preset = "1000000",
+     .help = "Records to make; 0: for ever.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(gen_options, rows),
+     .max = 1e15},
+    {.name = "series",
+     .preset = "1000",
+     .help = "Hosts that report in turn.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(gen_options, series),
+     .min = 1,
+     .max = PS_TELEMETRY_SERIES_MAX},
+    {.name = "rate",
+     .preset = "0",
+     .help = "Records per second; 0: as fast as they are taken.",
+     .type = PS_OPTION_NUMBER,
+     .at = offsetof(gen_options, rate),
+     .max = 1e9},
+    {.name = "bytes",
+     .preset = "256",
+     .help = "Bytes of a record, where its members leave it room.",
+     .type = PS_OPTION_SIZE,
+     .at = offsetof(gen_options, bytes),
+     .min = 1,
+     .max = 1 << 20},
+    {.name = "anomalies",
+     .preset = "0.0005",
+     .help = "Share of records whose cpu is a planted spike.",
+     .type = PS_OPTION_NUMBER,
+     .at = offsetof(gen_options, anomalies),
+     .max = 1},
+    {.name = "seed",
+     .preset = "1",
+     .help = "The same seed gives the same bytes, everywhere.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(gen_options, seed),
+     .max = 9e15},
+    {.name = "to",
+     .help = "BROKERS/TOPIC: keyed by series into Kafka, instead of NDJSON on stdout.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(gen_options, to)},
+    {.name = NULL                               }
+};
+
+/* Sleeps until row `row` is due. */
+static void pace(int64_t begin_ns, double rate, int64_t row) {
+    const int64_t due_ns = begin_ns + (int64_t)((double)row / rate * 1e9);
+    const struct timespec due = {.tv_sec = due_ns / PS_NS_PER_S, .tv_nsec = due_ns % PS_NS_PER_S};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR) continue;
+}
+
+typedef struct out {
+    uint8_t *buf;
+    size_t used, room;
+    bool closed; /* the reader went away */
+    int failed;
+} out;
+
+static void flush(out *to) {
+    const uint8_t *at = to->buf;
+    while (to->used > 0) {
+        const ssize_t written = write(STDOUT_FILENO, at, to->used);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) {
+            to->closed = true;
+            to->failed = errno == EPIPE ? 0 : errno;
+            break;
+        }
+        at += written;
+        to->used -= (size_t)written;
+    }
+    to->used = 0;
+}
+
+static void write_rows(const ps_telemetry *telemetry, const gen_options *chosen, out *to) {
+    const size_t most = ps_telemetry_room(telemetry) + 1;
+    ps_telemetry_share share;
+    ps_telemetry_share_init(&share, telemetry, 0, 1);
+    const int64_t begin_ns = ps_clock_ns();
+    for (int64_t row = 0; (chosen->rows == 0 || row < chosen->rows) && !to->closed; row++) {
+        uint32_t series = 0;
+        uint64_t round = 0;
+        if (chosen->rate > 0) {
+            const int64_t due_ns = begin_ns + (int64_t)((double)row / chosen->rate * 1e9);
+            /* What is made must be seen before we sleep on the next one. */
+            if (due_ns > ps_clock_ns()) {
+                flush(to);
+                pace(begin_ns, chosen->rate, row);
+            }
+        }
+        ps_telemetry_place(&share, (uint64_t)row, &series, &round);
+        to->used += ps_telemetry_write(telemetry, series, round, to->buf + to->used);
+        to->buf[to->used++] = '\n';
+        if (to->room - to->used < most) flush(to);
+    }
+    flush(to);
+}
+
+static int gen_stdout(const ps_telemetry *telemetry, const gen_options *chosen) {
+    enum { BUFFER_BYTES = 1 << 20 };
+    out to = {.room = BUFFER_BYTES + ps_telemetry_room(telemetry) + 1};
+    to.buf = malloc(to.room);
+    if (to.buf == NULL) {
+        ps_log(PS_LOG_ERROR, "gen", "no memory for a record of that size");
+        return PS_EXIT_FAILED;
+    }
+    write_rows(telemetry, chosen, &to);
+    free(to.buf);
+    if (to.failed == 0) return PS_EXIT_OK;
+    ps_log(PS_LOG_ERROR, "gen", "cannot write to stdout: %s", strerror(to.failed));
+    return PS_EXIT_FAILED;
+}
+
+static int make(const gen_options *chosen) {
+    ps_telemetry telemetry;
+    ps_telemetry_init(&telemetry, (uint64_t)chosen->seed, (uint32_t)chosen->series,
+                      (uint32_t)chosen->bytes, chosen->anomalies);
+    return gen_stdout(&telemetry, chosen);
+}
+
+static int gen(int argc, char **argv) {
+    gen_options chosen = {0};
+    ps_args args;
+    int code = ps_args_init(&args, &ps_command_gen, argc, argv, &chosen);
+    if (code == PS_EXIT_GO_ON) code = make(&chosen);
+    ps_args_deinit(&args);
+    return code;
+}
+
+const ps_command ps_command_gen = {
+    .name = "gen",
+    .operands = "",
+    .summary = "Makes telemetry with planted anomalies: NDJSON on stdout, or keyed into Kafka.",
+    .details = "Same seed, same bytes. Which records are anomalies is not in them: the seed knows.",
+    .options = options,
+    .run = gen,
+};

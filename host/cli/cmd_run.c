@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "host/cli/commands.h"
+#include "host/cli/http.h"
+#include "host/cli/launch.h"
+#include "host/cli/monitor.h"
+#include "host/cli/run.h"
+#include "host/cli/term.h"
+#include "simd/dispatch.h"
+
+typedef enum run_summary { SUMMARY_NONE, SUMMARY_JSON } run_summary;
+
+typedef struct run_options {
+    ps_string_list set;
+    bool until_end;
+    uint32_t summary;
+} run_options;
+
+static const ps_option options[] = {
+    {.name = "set",
+     .help = "Override one value: runtime.lanes=2, stages.0.hash.algorithm=xxh3.",
+     .type = PS_OPTION_LIST,
+     .at = offsetof(run_options, set)},
+    {.name = "until-end",
+     .help = "End when the group's committed offsets have reached, in every partition, the ends "
+             "seen at start.", .type = PS_OPTION_BOOL,
+     .at = offsetof(run_options, until_end)},
+    {.name = "summary",
+     .preset = "none",
+     .help = "What the last line on stdout is.",
+     .type = PS_OPTION_CHOICE,
+     .at = offsetof(run_options, summary),
+     .choices = "none|json"},
+    {.name = NULL   }
+};
+
+/* What a signal stops: a handler gets no argument. */
+static _Atomic(ps_pipeline *) running;
+static volatile sig_atomic_t signals;
+
+static void on_signal(int number) {
+    (void)number;
+    ps_pipeline *pipeline = atomic_load(&running);
+    signals = signals + 1;
+    if (signals > 1) _exit(PS_EXIT_FAILED);
+    if (pipeline == NULL) _exit(PS_EXIT_OK); /* nothing has begun, so nothing is to be drained */
+    ps_pipeline_stop(pipeline);
+}
+
+void ps_run_catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+ps_status ps_run_pipeline(const ps_pipeline_config *config, const ps_run_look *look,
+                          ps_run_result *result, ps_error *error) {
+    ps_pipeline *pipeline = NULL;
+    ps_monitor *monitor = NULL;
+    const int64_t begin_ns = ps_clock_ns();
+    PS_TRY(ps_pipeline_open(config, &pipeline, error));
+    ps_status status = ps_monitor_open(pipeline, look->live, &monitor, error);
+    if (status == PS_OK) {
+        ps_http_watch(look->http, pipeline, monitor);
+        if (look->announce)
+            ps_log(PS_LOG_INFO, look->where, "started: %u lane%s on %s (%s)",
+                   ps_pipeline_lanes(pipeline), ps_pipeline_lanes(pipeline) == 1 ? "" : "s",
+                   config->backend->name, ps_dispatch_isa());
+        atomic_store(&running, pipeline);
+        status = ps_pipeline_run(pipeline, error);
+        atomic_store(&running, NULL);
+    }
+    ps_http_watch(look->http, NULL, NULL);
+    ps_monitor_close(monitor);
+    const int64_t ready_ns = ps_pipeline_ready_ns(pipeline);
+    ps_totals_take(pipeline, &result->totals);
+    result->seconds = (double)(ps_clock_ns() - (ready_ns == 0 ? begin_ns : ready_ns)) / 1e9;
+    ps_pipeline_close(pipeline);
+    return status;
+}
+
+static void print_summary(const ps_launch *launch, const ps_run_result *result, uint32_t summary) {
+    char text[1024];
+    ps_totals_sentence(&result->totals, result->seconds, text, sizeof text);
+    ps_log(PS_LOG_INFO, "run", "%s", text);
+    if (summary != SUMMARY_JSON) return;
+    ps_totals_json(&result->totals, result->seconds, launch->pipeline.backend->name,
+                   ps_dispatch_isa(), text, sizeof text);
+    (void)printf("%s\n", text);
+}
+
+static int run_launched(ps_launch *launch, const run_options *chosen) {
+    ps_error error;
+    ps_http *http = NULL;
+    const ps_metrics_source source = {NULL, &launch->plan, launch->pipeline.name,
+                                      launch->pipeline.backend->name, ps_dispatch_isa()};
+    ps_status status = ps_kernels_self_test(&error);
+    if (status != PS_OK) return ps_launch_failed("run", status, &error);
+    launch->pipeline.until_end = chosen->until_end;
+    ps_run_catch_signals();
+    if (launch->config.metrics.listen != NULL) {
+        status = ps_http_open(launch->config.metrics.listen, &source, &http, &error);
+        if (status != PS_OK) return ps_launch_failed("run", status, &error);
+    }
+    const ps_run_look look = {
+        .where = "run", .live = ps_term_is(STDERR_FILENO), .announce = true, .http = http};
+    ps_run_result result = {0};
+    status = ps_run_pipeline(&launch->pipeline, &look, &result, &error);
+    ps_http_close(http);
+    if (status != PS_OK && result.seconds == 0) return ps_launch_failed("run", status, &error);
+    print_summary(launch, &result, chosen->summary);
+    return status == PS_OK ? PS_EXIT_OK : ps_launch_failed("run", status, &error);
+}
+
+static int run(int argc, char **argv) {
+    run_options chosen = {0};
+    ps_args args;
+    int code = ps_args_init(&args, &ps_command_run, argc, argv, &chosen);
+    if (code == PS_EXIT_GO_ON) {
+        ps_launch launch;
+        code = ps_launch_init(&launch, "run", args.operand[0], &chosen.set);
+        if (code == PS_EXIT_GO_ON) code = run_launched(&launch, &chosen);
+        ps_launch_deinit(&launch);
+    }
+    ps_args_deinit(&args);
+    return code;
+}
+
+const ps_command ps_command_run = {
+    .name = "run",
+    .operands = "FILE",
+    .summary = "Runs a pipeline.",
+    .details = "Bounded sources end by themselves. SIGTERM and SIGINT drain, commit and exit 0; a "
+               "second one exits\n"
+               "at once. On a terminal a live line shows how it goes. Exit code 0: done, 1: the "
+               "work failed,\n"
+               "2: the pipeline file or the command line is wrong.",
+    .options = options,
+    .operands_min = 1,
+    .operands_max = 1,
+    .run = run,
+};

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/cli/launch.h"
+
+#include <string.h>
+
+#include "host/base/log.h"
+#include "host/cli/args.h"
+#include "host/cli/tables.h"
+#include "host/device/backend.h"
+#include "simd/dispatch.h"
+
+int ps_launch_failed(const char *where, ps_status status, const ps_error *error) {
+    ps_log(PS_LOG_ERROR, where, "%s", error->message);
+    return status == PS_BAD_CONFIG ? PS_EXIT_USAGE : PS_EXIT_FAILED;
+}
+
+static void fill(ps_launch *launch, const ps_backend *backend) {
+    const ps_config *config = &launch->config;
+    const ps_runtime *runtime = &config->runtime;
+    launch->pipeline = (ps_pipeline_config){
+        .name = config->top.pipeline,
+        .instance = runtime->instance,
+        .plan = &launch->plan,
+        .backend = backend,
+        .source = ps_config_source(config),
+        .source_config = config->source.config,
+        .codec = ps_config_codec(config),
+        .codec_config = config->codec.config,
+        .sink = ps_config_sink(config),
+        .sink_config = config->sink.config,
+        .dead = config->has_dead ? &config->dead : NULL,
+        .lanes = (uint32_t)runtime->lanes,
+        .depth = (uint32_t)runtime->depth,
+        .linger_ns = runtime->linger_ns,
+        .memory_max = runtime->memory_max,
+        .numa = runtime->numa == 0,
+        .fail_on_reject = config->decode != NULL && config->decode->on_error == PS_DECODE_FAIL,
+    };
+}
+
+int ps_launch_init(ps_launch *launch, const char *command, const char *file,
+                   const ps_string_list *sets) {
+    ps_error error;
+    memset(launch, 0, sizeof *launch);
+    if (!ps_config_init(&launch->config, file, sets->at, sets->count)) {
+        ps_faults_print(&launch->config.faults);
+        return PS_EXIT_USAGE;
+    }
+    ps_status status = ps_dispatch_init(&error);
+    if (status != PS_OK) return ps_launch_failed(command, status, &error);
+    status = ps_config_plan(&launch->config, &launch->plan, &error);
+    if (status != PS_OK) return ps_launch_failed(command, status, &error);
+    char name[PS_OPTION_TEXT_MAX];
+    const ps_option *option = ps_option_find(ps_runtime_options, "backend");
+    const ps_backend *backend =
+        ps_backend_find(ps_option_value(option, &launch->config.runtime, name));
+    if (backend == NULL) {
+        ps_log(PS_LOG_ERROR, command, "runtime.backend: no device for '%s' on this machine", name);
+        return PS_EXIT_FAILED;
+    }
+    fill(launch, backend);
+    return PS_EXIT_GO_ON;
+}
+
+void ps_launch_deinit(ps_launch *launch) {
+    ps_plan_deinit(&launch->plan);
+    ps_config_deinit(&launch->config);
+}

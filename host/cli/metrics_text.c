@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/cli/metrics_text.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "host/base/clock.h"
+
+typedef struct metric metric;
+typedef void write_fn(FILE *out, const metric *row, const ps_metrics_source *source);
+
+/* One metric family. The counters of a lane are found by their offset; the rest have a function. */
+struct metric {
+    const char *name, *type, *labels, *help;
+    size_t at;
+    write_fn *write;
+};
+
+static const ps_counter *counter_at(const ps_lane_metrics *lane, size_t at) {
+    return (const ps_counter *)(const void *)((const uint8_t *)lane + at);
+}
+
+static void write_counter(FILE *out, const metric *row, const ps_metrics_source *source) {
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++)
+        (void)fprintf(out, "%s{lane=\"%u\"} %" PRIu64 "\n", row->name, i,
+                      ps_read(counter_at(ps_pipeline_metrics(source->pipeline, i), row->at)));
+}
+
+static void write_rejects(FILE *out, const metric *row, const ps_metrics_source *source) {
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++)
+        for (int code = PS_REJECT_NONE + 1; code < PS_REJECT_COUNT; code++)
+            (void)fprintf(out, "%s{lane=\"%u\",code=\"%s\"} %" PRIu64 "\n", row->name, i,
+                          ps_reject_code((ps_reject)code),
+                          ps_read(&ps_pipeline_metrics(source->pipeline, i)->rejects[code]));
+}
+
+static void write_lag(FILE *out, const metric *row, const ps_metrics_source *source) {
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++) {
+        const ps_lane_metrics *lane = ps_pipeline_metrics(source->pipeline, i);
+        const int64_t lag =
+            atomic_load_explicit((_Atomic int64_t *)(uintptr_t)&lane->lag, memory_order_relaxed);
+        if (lag >= 0)
+            (void)fprintf(out, "%s{lane=\"%u\"} %" PRId64 "\n", row->name, i, lag);
+        else
+            (void)fprintf(out, "%s{lane=\"%u\"} NaN\n", row->name, i);
+    }
+}
+
+static void write_state(FILE *out, const metric *row, const ps_metrics_source *source) {
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++)
+        (void)fprintf(out, "%s{lane=\"%u\"} %zu\n", row->name, i, source->plan->state_bytes);
+}
+
+static void write_ready(FILE *out, const metric *row, const ps_metrics_source *source) {
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++)
+        (void)fprintf(out, "%s{lane=\"%u\"} %d\n", row->name, i,
+                      ps_pipeline_health(source->pipeline, i) == PS_HEALTH_READY);
+}
+
+static void write_phases(FILE *out, const metric *row, const ps_metrics_source *source) {
+    static const struct {
+        const char *name;
+        size_t at;
+    } phases[] = {
+        {"fill",    offsetof(ps_lane_metrics, fill_ns)   },
+        {"decode",  offsetof(ps_lane_metrics, decode_ns) },
+        {"resolve", offsetof(ps_lane_metrics, resolve_ns)},
+        {"emit",    offsetof(ps_lane_metrics, emit_ns)   },
+        {"idle",    offsetof(ps_lane_metrics, idle_ns)   }
+    };
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++)
+        for (size_t p = 0; p < sizeof phases / sizeof phases[0]; p++)
+            (void)fprintf(out, "%s{lane=\"%u\",phase=\"%s\"} %.6f\n", row->name, i, phases[p].name,
+                          (double)ps_read(
+                              counter_at(ps_pipeline_metrics(source->pipeline, i), phases[p].at)) /
+                              1e9);
+}
+
+static void write_calls(FILE *out, const metric *row, const ps_metrics_source *source) {
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++)
+        for (uint32_t c = 0; c < source->plan->call_count; c++)
+            (void)fprintf(out, "%s{lane=\"%u\",call=\"%u\",kernel=\"%s\"} %.6f\n", row->name, i, c,
+                          ps_kernels[source->plan->call[c].kernel].name,
+                          (double)ps_read(&ps_pipeline_metrics(source->pipeline, i)->call_ns[c]) /
+                              1e9);
+}
+
+static void write_commit(FILE *out, const metric *row, const ps_metrics_source *source) {
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++) {
+        const ps_histogram *commit = &ps_pipeline_metrics(source->pipeline, i)->commit;
+        uint64_t sum = 0;
+        for (int b = 0; b < PS_HISTOGRAM_BUCKETS; b++) {
+            sum += ps_read(&commit->bucket[b]);
+            (void)fprintf(out, "%s_bucket{lane=\"%u\",le=\"%.9g\"} %" PRIu64 "\n", row->name, i,
+                          64e-6 * (double)(UINT64_C(1) << b), sum);
+        }
+        /* Not `count`: it may be a step ahead of the buckets, and the two must agree. */
+        sum += ps_read(&commit->bucket[PS_HISTOGRAM_BUCKETS]);
+        (void)fprintf(out, "%s_bucket{lane=\"%u\",le=\"+Inf\"} %" PRIu64 "\n", row->name, i, sum);
+        (void)fprintf(out, "%s_sum{lane=\"%u\"} %.6f\n%s_count{lane=\"%u\"} %" PRIu64 "\n",
+                      row->name, i, (double)ps_read(&commit->sum_ns) / 1e9, row->name, i, sum);
+    }
+}
+
+static void write_build(FILE *out, const metric *row, const ps_metrics_source *source) {
+    (void)fprintf(out, "%s{version=\"%s\",pipeline=\"%s\",backend=\"%s\",isa=\"%s\"} 1\n",
+                  row->name, PS_VERSION, source->name, source->backend, source->isa);
+}
+
+static void write_resident(FILE *out, const metric *row, const ps_metrics_source *source) {
+    (void)source;
+    unsigned long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (statm == NULL) return;
+    if (fscanf(statm, "%*u %lu", &pages) != 1) pages = 0;
+    (void)fclose(statm);
+    (void)fprintf(out, "%s %llu\n", row->name,
+                  (unsigned long long)pages * (unsigned long long)sysconf(_SC_PAGESIZE));
+}
+
+static void write_cpu(FILE *out, const metric *row, const ps_metrics_source *source) {
+    (void)source;
+    struct rusage used;
+    if (getrusage(RUSAGE_SELF, &used) != 0) return;
+    (void)fprintf(out, "%s %.6f\n", row->name,
+                  (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                      (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
+}
+
+#define LANE_COUNTER(member, name, help) \
+    { "penstock_" name, "counter", "lane", help, offsetof(ps_lane_metrics, member), write_counter }
+#define LANE_GAUGE(member, name, help) \
+    { "penstock_" name, "gauge", "lane", help, offsetof(ps_lane_metrics, member), write_counter }
+
+static const metric metrics[] = {
+    {"penstock_build_info",           "gauge",     "version, pipeline, backend, isa",
+     "Always 1; the labels say what runs.",                                                                                            0, write_build },
+    LANE_COUNTER(rows_in, "rows_in_total", "Records taken from the source."),
+    LANE_COUNTER(rows_out, "rows_out_total",
+                 "Rows that went out enriched. in = out + filtered + rejected at every commit."),
+    LANE_COUNTER(rows_filtered, "rows_filtered_total", "Rows that a filter dropped."),
+    LANE_COUNTER(rows_rejected, "rows_rejected_total",
+                 "Records that did not decode, or whose output was refused."),
+    {"penstock_rejects_total",        "counter",   "lane, code",                      "Rejected records by reason.",                   0,
+     write_rejects                                                                                                                                    },
+    LANE_COUNTER(anomalies, "anomalies_total", "Rows that the detectors voted an anomaly."),
+    LANE_COUNTER(bytes_in, "bytes_in_total", "Bytes of keys and values taken from the source."),
+    {"penstock_lag_rows",             "gauge",     "lane",
+     "Rows behind the ends of the lane's partitions; NaN while unknown.",                                                              0, write_lag   },
+    LANE_COUNTER(batches, "batches_total", "Batches that were computed."),
+    LANE_COUNTER(commits, "commits_total", "Commits that succeeded."),
+    LANE_COUNTER(aborts, "aborts_total", "Transactions that were aborted and done again."),
+    {"penstock_commit_seconds",       "histogram", "lane, le",                        "How long a commit took.",                       0,
+     write_commit                                                                                                                                     },
+    LANE_COUNTER(restores, "restores_total", "Partitions whose state was restored."),
+    LANE_COUNTER(rebalances, "rebalances_total", "Times the lane's partitions changed."),
+    LANE_GAUGE(partitions, "partitions", "Partitions that the lane owns now."),
+    LANE_GAUGE(series, "series", "Series that have state now."),
+    LANE_COUNTER(series_evicted, "series_evicted_total",
+                 "Series that lost their state because of series_max."),
+    {"penstock_state_bytes",          "gauge",     "lane",                            "Memory reserved for detector state.",           0,
+     write_state                                                                                                                                      },
+    LANE_COUNTER(state_bytes_written, "state_written_bytes_total",
+                 "Bytes of state records written."),
+    {"penstock_phase_seconds_total",  "counter",   "lane, phase",
+     "Time of the lane's thread in `fill` (source), `decode`, `resolve` (series), `emit` (sink) "
+     "and `idle`.",                                                                                                                    0, write_phases},
+    {"penstock_call_seconds_total",   "counter",   "lane, call, kernel",
+     "Time per kernel call of the plan; `penstock explain` lists the calls.",                                                          0, write_calls },
+    {"penstock_lane_ready",           "gauge",     "lane",                            "1 once the lane is open and past its restore.", 0,
+     write_ready                                                                                                                                      },
+    {"process_resident_memory_bytes", "gauge",     "",                                "Resident memory of the process.",               0,
+     write_resident                                                                                                                                   },
+    {"process_cpu_seconds_total",     "counter",   "",                                "User and system time of the process.",          0,
+     write_cpu                                                                                                                                        },
+};
+enum { METRIC_COUNT = sizeof metrics / sizeof metrics[0] };
+
+static bool needs_lanes(const metric *row) {
+    return strncmp(row->labels, "lane", 4) == 0;
+}
+
+void ps_metrics_write(FILE *out, const ps_metrics_source *source) {
+    for (int i = 0; i < METRIC_COUNT; i++) {
+        const metric *row = &metrics[i];
+        if (needs_lanes(row) && source->pipeline == NULL) continue;
+        (void)fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name,
+                      row->type);
+        row->write(out, row, source);
+    }
+}
+
+void ps_metrics_markdown(void) {
+    (void)printf("<!-- Generated by `penstock help --metrics`; a test compares. Edit "
+                 "host/cli/metrics_text.c instead. -->\n"
+                 "# Metrics\n\n"
+                 "`metrics: {listen: \"127.0.0.1:9464\"}` in a pipeline file serves, over HTTP:\n\n"
+                 "- `/metrics`: the table below, in Prometheus' text format;\n"
+                 "- `/health`: 200 while every lane makes progress; 503 when one failed, or has "
+                 "had work for a minute\n"
+                 "  and done none of it, with a line that says which;\n"
+                 "- `/ready`: 200 once every lane is open and past the restore of its state, or "
+                 "owns no partition.\n\n"
+                 "| metric | type | labels | |\n|---|---|---|---|\n");
+    for (int i = 0; i < METRIC_COUNT; i++)
+        (void)printf("| `%s` | %s | %s | %s |\n", metrics[i].name, metrics[i].type,
+                     metrics[i].labels, metrics[i].help);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Running a pipeline to its end and watching it: what `run` and `quickstart` share.
+ */
+#ifndef PS_HOST_CLI_RUN_H
+#define PS_HOST_CLI_RUN_H
+
+#include "host/cli/http.h"
+#include "host/cli/totals.h"
+
+typedef struct ps_run_look {
+    const char *where; /* the command, for messages */
+    bool live;         /* draw the live line */
+    bool announce;     /* say that it has started */
+    ps_http *http;     /* NULL: none */
+} ps_run_look;
+
+typedef struct ps_run_result {
+    ps_totals totals;
+    double seconds; /* since the first lane was ready */
+} ps_run_result;
+
+/* SIGTERM and SIGINT drain the pipeline that runs; a second one ends the process at once. */
+void ps_run_catch_signals(void);
+
+ps_status ps_run_pipeline(const ps_pipeline_config *config, const ps_run_look *look,
+                          ps_run_result *result, ps_error *error) PS_MUST_USE;
+
+#endif
