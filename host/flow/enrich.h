@@ -10,10 +10,7 @@
 #include "host/batch/partitions.h"
 #include "host/flow/plan.h"
 
-enum {
-    PS_OUTPUT_TEXT_MAX = 320, /* the longest text of one output: topic/partition/offset */
-    PS_ENRICH_JSON_MAX = 64 + PS_OUTPUT_TEXT_MAX + PS_OUTPUTS_MAX * (PS_NAME_MAX + 80)
-};
+enum { PS_OUTPUT_TEXT_MAX = 320 }; /* the longest text of one output: topic/partition/offset */
 
 /* One header: the name is static, the text borrowed from the caller's buffer. */
 typedef struct ps_enriched {

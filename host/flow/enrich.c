@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/flow/enrich.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/flow/shortest.h"
+
+enum {
+    SLACK = 32,      /* short texts are copied in whole pieces of this many bytes */
+    ESCAPED_MAX = 6, /* bytes that JSON needs for one */
+    NAME_MAX_BYTES = ESCAPED_MAX * PS_NAME_MAX + 8,
+    HEX_MAX = 64,
+    PREFIX_MAX = 256 + 12 /* topic/partition/ */
+};
+
+/* An output with everything found that does not depend on the row. Places are bytes into a block.
+ */
+typedef struct member {
+    ps_output_kind kind;
+    uint32_t width;       /* of the column */
+    uint32_t values;      /* place of the column */
+    uint32_t of;          /* place of the lengths whose null leaves it out, or PS_NOWHERE */
+    uint32_t gate;        /* place of the floats whose NaN leaves it out, or PS_NOWHERE */
+    uint32_t name_length; /* of the header */
+    uint32_t lead_length; /* of the JSON up to the value */
+    uint32_t label_count;
+    const char *const *labels;         /* plain */
+    const char **quoted;               /* as JSON, quotes included */
+    char name[PS_NAME_MAX + 8];        /* "ps-sha256" */
+    char lead[NAME_MAX_BYTES + SLACK]; /* `,"sha256":"` */
+} member;
+
+typedef struct prefix {
+    uint32_t plain, escaped; /* in `bytes` */
+    uint16_t plain_length, escaped_length;
+} prefix;
+
+struct ps_enricher {
+    uint32_t member_count;
+    size_t text_max, json_max;
+    prefix *prefix; /* of each partition */
+    char *bytes;    /* of the prefixes */
+    member member[PS_OUTPUTS_MAX];
+};
+
+/* Text as the inside of a JSON string. Returns its length, at most ESCAPED_MAX a byte. */
+static uint32_t escape(const char *text, char *to) {
+    static const char digits[] = "0123456789abcdef";
+    char *at = to;
+    for (; *text != '\0'; text++) {
+        const uint8_t c = (uint8_t)*text;
+        if (c < 0x20) {
+            memcpy(at, "\\u00", 4);
+            at[4] = digits[c >> 4];
+            at[5] = digits[c & 15];
+            at += 6;
+            continue;
+        }
+        if (c == '"' || c == '\\') *at++ = '\\';
+        *at++ = (char)c;
+    }
+    return (uint32_t)(at - to);
+}
+
+/* Copies past the end of short texts, where both sides have SLACK bytes to spare: a copy of fixed
+ * size is two instructions, one of a size only known at run time is a call. */
+static char *put(char *to, const char *text, uint32_t length) {
+    memcpy(to, text, SLACK);
+    if (length > SLACK) memcpy(to + SLACK, text + SLACK, length - SLACK);
+    return to + length;
+}
+
+static bool is_left_out(const member *m, const uint8_t *block, uint32_t row) {
+    if (m->of != PS_NOWHERE) {
+        uint32_t length;
+        memcpy(&length, block + m->of + 4 * (size_t)row, sizeof length);
+        if (length == PS_NULL_LENGTH) return true;
+    }
+    if (m->gate != PS_NOWHERE) {
+        float score;
+        memcpy(&score, block + m->gate + 4 * (size_t)row, sizeof score);
+        if (score != score) return true;
+    }
+    return m->kind == PS_OUTPUT_LABEL && block[m->values + row] >= m->label_count;
+}
+
+static char *put_hex(const member *m, const uint8_t *at, char *to) {
+    uint64_t wide;
+    uint32_t narrow;
+    if (m->width == 8) {
+        memcpy(&wide, at, sizeof wide);
+        ps_hex_u64(wide, to);
+    } else if (m->width == 4) {
+        memcpy(&narrow, at, sizeof narrow);
+        ps_hex_u32(narrow, to);
+    } else {
+        ps_hex_bytes(at, m->width, to);
+    }
+    return to + 2 * m->width;
+}
+
+static char *put_score(const uint8_t *at, char *to) {
+    float score;
+    memcpy(&score, at, sizeof score);
+    return to + ps_shortest_f32(score, to);
+}
+
+static char *put_header(const member *m, const uint8_t *block, uint32_t row, char *to) {
+    const uint8_t *at = block + m->values + (size_t)m->width * row;
+    switch (m->kind) {
+    case PS_OUTPUT_HEX:
+        return put_hex(m, at, to);
+    case PS_OUTPUT_SCORE:
+        return put_score(at, to);
+    case PS_OUTPUT_FLAG:
+        *to = (char)('0' + (*at != 0));
+        return to + 1;
+    case PS_OUTPUT_LABEL:
+        break;
+    }
+    return stpcpy(to, m->labels[*at]);
+}
+
+static char *put_member(const member *m, const uint8_t *block, uint32_t row, char *to) {
+    const uint8_t *at = block + m->values + (size_t)m->width * row;
+    to = put(to, m->lead, m->lead_length);
+    switch (m->kind) {
+    case PS_OUTPUT_HEX:
+        to = put_hex(m, at, to);
+        *to = '"';
+        return to + 1;
+    case PS_OUTPUT_SCORE:
+        return put_score(at, to);
+    case PS_OUTPUT_FLAG:
+        memcpy(to, *at != 0 ? "true\0" : "false", 5);
+        return to + 5 - (*at != 0);
+    case PS_OUTPUT_LABEL:
+        break;
+    }
+    return stpcpy(to, m->quoted[*at]);
+}
+
+uint32_t ps_enrich_headers(const ps_enricher *enricher, const ps_batch *batch, uint32_t row,
+                           uint32_t partition, char *text, ps_enriched *out) {
+    const uint8_t *block = batch->block.host;
+    const prefix *source = &enricher->prefix[partition];
+    const int64_t *offsets = ps_batch_system(batch, PS_COLUMN_OFFSET);
+    char *at = put(text, enricher->bytes + source->plain, source->plain_length);
+    at += ps_decimal_i64(offsets[row], at);
+    out[0] = (ps_enriched){"ps-source", 9, text, (uint32_t)(at - text)};
+    uint32_t count = 1;
+    for (uint32_t i = 0; i < enricher->member_count; i++) {
+        const member *m = &enricher->member[i];
+        if (is_left_out(m, block, row)) continue;
+        char *end = put_header(m, block, row, at);
+        out[count++] = (ps_enriched){m->name, m->name_length, at, (uint32_t)(end - at)};
+        at = end;
+    }
+    return count;
+}
+
+static bool is_space(uint8_t c) {
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* Where the object's last brace is, or 0: it is no object. The codec has checked all else. */
+static uint32_t find_brace(ps_bytes value, bool *empty) {
+    uint32_t begin = 0, end = value.length;
+    while (begin < end && is_space(value.data[begin])) begin++;
+    while (end > begin && is_space(value.data[end - 1])) end--;
+    if (end - begin < 2 || value.data[begin] != '{' || value.data[end - 1] != '}') return 0;
+    uint32_t last = end - 2;
+    while (last > begin && is_space(value.data[last])) last--;
+    *empty = last == begin;
+    return end - 1;
+}
+
+size_t ps_enrich_json(const ps_enricher *enricher, const ps_batch *batch, uint32_t row,
+                      uint32_t partition, char *to) {
+    static const char lead[SLACK + SLACK] = ",\"penstock\":{\"source\":\"";
+    const uint32_t lead_length = sizeof ",\"penstock\":{\"source\":\"" - 1;
+    const ps_bytes value = ps_batch_text(batch, &batch->schema->column[PS_COLUMN_VALUE], row);
+    if (value.length == PS_NULL_LENGTH) return 0;
+    bool empty = false;
+    const uint32_t brace = find_brace(value, &empty);
+    if (brace == 0) return 0;
+    const prefix *source = &enricher->prefix[partition];
+    const int64_t *offsets = ps_batch_system(batch, PS_COLUMN_OFFSET);
+    memcpy(to, value.data, brace);
+    char *at = put(to + brace, lead + empty, lead_length - empty);
+    at = put(at, enricher->bytes + source->escaped, source->escaped_length);
+    at += ps_decimal_i64(offsets[row], at);
+    *at++ = '"';
+    for (uint32_t i = 0; i < enricher->member_count; i++) {
+        const member *m = &enricher->member[i];
+        if (!is_left_out(m, batch->block.host, row)) at = put_member(m, batch->block.host, row, at);
+    }
+    *at++ = '}';
+    memcpy(at, value.data + brace, value.length - brace);
+    return (size_t)(at - to) + value.length - brace;
+}
+
+uint32_t ps_enrich_source(const ps_partitions *partitions, uint32_t partition, int64_t offset,
+                          char *text) {
+    uint32_t within;
+    const uint32_t topic = ps_partitions_topic(partitions, partition, &within);
+    char *at = stpcpy(text, partitions->topic[topic].name);
+    *at++ = '/';
+    at += ps_decimal_i64(within, at);
+    *at++ = '/';
+    return (uint32_t)(at - text) + ps_decimal_i64(offset, at);
+}
+
+size_t ps_enricher_text_max(const ps_enricher *enricher) {
+    return enricher->text_max;
+}
+
+size_t ps_enricher_json_max(const ps_enricher *enricher) {
+    return enricher->json_max;
+}
+
+/* A label's text as a JSON string; owned. */
+static char *quote(const char *label) {
+    char *text = malloc(ESCAPED_MAX * strlen(label) + 3);
+    if (text == NULL) return NULL;
+    text[0] = '"';
+    const uint32_t length = 1 + escape(label, text + 1);
+    text[length] = '"';
+    text[length + 1] = '\0';
+    return text;
+}
+
+static bool quote_labels(member *m, const ps_output *output) {
+    m->labels = output->labels;
+    m->quoted = calloc(output->label_count, sizeof *m->quoted);
+    if (m->quoted == NULL) return false;
+    for (; m->label_count < output->label_count; m->label_count++) {
+        m->quoted[m->label_count] = quote(output->labels[m->label_count]);
+        if (m->quoted[m->label_count] == NULL) return false;
+    }
+    return true;
+}
+
+/* The most bytes that its value takes as a header and as JSON. */
+static void measure(ps_enricher *enricher, const member *m) {
+    size_t text = HEX_MAX, json = HEX_MAX + 2;
+    for (uint32_t i = 0; i < m->label_count; i++) {
+        const size_t plain = strlen(m->labels[i]), quoted = strlen(m->quoted[i]);
+        if (text < plain) text = plain;
+        if (json < quoted) json = quoted;
+    }
+    enricher->text_max += text + 1; /* labels are copied with their NUL */
+    enricher->json_max += m->lead_length + json + 1;
+}
+
+static bool add_member(ps_enricher *enricher, const ps_schema *schema, const ps_output *output) {
+    member *m = &enricher->member[enricher->member_count++];
+    m->kind = output->kind;
+    m->width = schema->column[output->column].width;
+    m->values = schema->column[output->column].values;
+    m->of = output->of == PS_NOWHERE ? PS_NOWHERE : schema->column[output->of].lengths;
+    m->gate = output->gate == PS_NOWHERE ? PS_NOWHERE : schema->column[output->gate].values;
+    /* A score that is no number has no text. */
+    if (m->kind == PS_OUTPUT_SCORE && m->gate == PS_NOWHERE) m->gate = m->values;
+    m->name_length = (uint32_t)(stpcpy(stpcpy(m->name, "ps-"), output->name) - m->name);
+    char *at = stpcpy(m->lead, ",\"");
+    at += escape(output->name, at);
+    at = stpcpy(at, m->kind == PS_OUTPUT_HEX ? "\":\"" : "\":");
+    m->lead_length = (uint32_t)(at - m->lead);
+    if (m->kind == PS_OUTPUT_LABEL && !quote_labels(m, output)) return false;
+    measure(enricher, m);
+    return true;
+}
+
+/* The beginning of every partition's `source`: topic names never change. */
+static bool add_prefixes(ps_enricher *enricher, const ps_partitions *partitions) {
+    size_t used = 0, longest = 0;
+    enricher->prefix = calloc(partitions->count + 1, sizeof *enricher->prefix);
+    for (uint32_t p = 0; enricher->prefix != NULL && p < partitions->count; p++) {
+        char plain[PREFIX_MAX + PS_DECIMAL_MAX];
+        const uint32_t length = ps_enrich_source(partitions, p, 0, plain) - 1;
+        plain[length] = '\0';
+        char *grown = realloc(enricher->bytes, used + (1 + ESCAPED_MAX) * length + SLACK);
+        if (grown == NULL) return false;
+        enricher->bytes = grown;
+        memcpy(grown + used, plain, length);
+        const uint32_t escaped = escape(plain, grown + used + length);
+        const uint32_t begin = (uint32_t)used;
+        enricher->prefix[p] = (prefix){begin, begin + length, (uint16_t)length, (uint16_t)escaped};
+        used += length + escaped;
+        if (longest < escaped) longest = escaped;
+    }
+    /* The pieces that copies end with lie in what comes next, and past all of it. */
+    enricher->text_max += longest + PS_DECIMAL_MAX + SLACK;
+    enricher->json_max += longest + PS_DECIMAL_MAX + 3 * SLACK;
+    return enricher->prefix != NULL;
+}
+
+ps_status ps_enricher_open(const ps_plan *plan, const ps_partitions *partitions, ps_enricher **out,
+                           ps_error *error) {
+    ps_enricher *enricher = calloc(1, sizeof *enricher);
+    bool ok = enricher != NULL;
+    if (ok) {
+        ok = add_prefixes(enricher, partitions);
+        for (uint32_t i = 0; ok && i < plan->output_count; i++)
+            ok = add_member(enricher, &plan->schema, &plan->output[i]);
+    }
+    if (!ok) {
+        ps_enricher_close(enricher);
+        return ps_fail(error, PS_NO_MEMORY, "no memory for the names of %u partitions",
+                       partitions->count);
+    }
+    *out = enricher;
+    return PS_OK;
+}
+
+void ps_enricher_close(ps_enricher *enricher) {
+    if (enricher == NULL) return;
+    for (uint32_t i = 0; i < enricher->member_count; i++) {
+        const member *m = &enricher->member[i];
+        for (uint32_t k = 0; k < m->label_count; k++) free((char *)(uintptr_t)m->quoted[k]);
+        free(m->quoted);
+    }
+    free(enricher->prefix);
+    free(enricher->bytes);
+    free(enricher);
+}

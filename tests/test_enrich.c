@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a sink writes for a row, byte for byte.
+ */
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/base/clock.h"
+#include "host/flow/enrich.h"
+#include "host/flow/shortest.h"
+#include "tests/batches.h"
+
+enum { ROWS = 64, ARENA = 65536 };
+
+/* A plan with one output of every kind, and a batch for it. */
+typedef struct world {
+    ps_plan plan;
+    ps_batch batch;
+    ps_partitions partitions;
+    ps_enricher *enricher;
+    uint32_t sha256, crc32c, xxh3, score, anomaly, why;
+} world;
+
+static const char *const labels[] = {"ewma", "z\"score\n"};
+
+static uint32_t add(world *w, const char *name, ps_type type, ps_output_kind kind, uint32_t of,
+                    uint32_t gate) {
+    ps_output output = {.kind = kind, .of = of, .gate = gate};
+    assert_int_equal(ps_plan_add(&w->plan, name, type, PS_PER_ROW, 0, &output.column, NULL), PS_OK);
+    (void)snprintf(output.name, sizeof output.name, "%s", name);
+    if (kind == PS_OUTPUT_LABEL) {
+        output.labels = labels;
+        output.label_count = 2;
+    }
+    assert_int_equal(ps_plan_output(&w->plan, &output, NULL), PS_OK);
+    return output.column;
+}
+
+/* `all`: outputs of every kind, not just the four that most pipelines have. */
+static world *open_world(const char *topic, bool all) {
+    world *w = calloc(1, sizeof *w);
+    assert_int_equal(ps_plan_init(&w->plan, ROWS, ARENA, 1, NULL, NULL), PS_OK);
+    w->sha256 = add(w, "sha256", PS_TYPE_DIGEST, PS_OUTPUT_HEX, PS_COLUMN_VALUE, PS_NOWHERE);
+    if (all) w->crc32c = add(w, "crc32c", PS_TYPE_U32, PS_OUTPUT_HEX, PS_COLUMN_KEY, PS_NOWHERE);
+    if (all) w->xxh3 = add(w, "a \"b\\", PS_TYPE_U64, PS_OUTPUT_HEX, PS_COLUMN_VALUE, PS_NOWHERE);
+    w->score = add(w, "score", PS_TYPE_F32, PS_OUTPUT_SCORE, PS_NOWHERE, PS_NOWHERE);
+    w->anomaly = add(w, "anomaly", PS_TYPE_U8, PS_OUTPUT_FLAG, PS_NOWHERE, w->score);
+    w->why = add(w, "why", PS_TYPE_U8, PS_OUTPUT_LABEL, PS_NOWHERE, w->score);
+    assert_int_equal(ps_plan_close(&w->plan, NULL), PS_OK);
+    test_batch_memory(&w->batch, &w->plan.schema);
+    w->partitions.topic_count = 2;
+    (void)strcpy(w->partitions.topic[0].name, "other");
+    w->partitions.topic[0].count = 3;
+    (void)strcpy(w->partitions.topic[1].name, topic);
+    w->partitions.topic[1].first = 3;
+    w->partitions.topic[1].count = 2;
+    w->partitions.count = 5;
+    assert_int_equal(ps_enricher_open(&w->plan, &w->partitions, &w->enricher, NULL), PS_OK);
+    return w;
+}
+
+static void close_world(world *w) {
+    ps_enricher_close(w->enricher);
+    test_batch_free(&w->batch);
+    ps_plan_deinit(&w->plan);
+    free(w);
+}
+
+static void *values(world *w, uint32_t column) {
+    return ps_batch_values(&w->batch, &w->plan.schema.column[column]);
+}
+
+/* One row; NULL key or value: null. */
+static void append(world *w, const char *key, const char *value, float score, uint8_t anomaly,
+                   uint8_t why) {
+    const uint32_t row = w->batch.rows;
+    const ps_record record = {
+        .partition = 4,
+        .offset = row == 0 ? 1234567890123 : row,
+        .timestamp_ms = -1,
+        .key = {(const uint8_t *)key,   key == NULL ? PS_NULL_LENGTH : (uint32_t)strlen(key)    },
+        .value = {(const uint8_t *)value, value == NULL ? PS_NULL_LENGTH : (uint32_t)strlen(value)},
+        .headers = {NULL,                   PS_NULL_LENGTH                                          }
+    };
+    assert_int_equal(ps_batch_append(&w->batch, &record), PS_OK);
+    for (uint32_t i = 0; i < 32; i++)
+        ((uint8_t *)values(w, w->sha256))[32 * row + i] = (uint8_t)(i * 9 + row);
+    if (w->crc32c != 0) ((uint32_t *)values(w, w->crc32c))[row] = 0x00ab12f0;
+    if (w->xxh3 != 0) ((uint64_t *)values(w, w->xxh3))[row] = UINT64_C(0x0123456789abcdef);
+    ((float *)values(w, w->score))[row] = score;
+    ((uint8_t *)values(w, w->anomaly))[row] = anomaly;
+    ((uint8_t *)values(w, w->why))[row] = why;
+}
+
+#define DIGEST "0009121b242d363f48515a636c757e879099a2abb4bdc6cfd8e1eaf3fc050e17"
+
+/* name=text;name=text; of one row. */
+static const char *headers(world *w, uint32_t row, char *to) {
+    char *text = malloc(ps_enricher_text_max(w->enricher));
+    ps_enriched out[PS_OUTPUTS_MAX + 1];
+    const uint32_t count = ps_enrich_headers(w->enricher, &w->batch, row, 4, text, out);
+    char *at = to;
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(out[i].name_length, strlen(out[i].name));
+        at += sprintf(at, "%s=%.*s;", out[i].name, (int)out[i].length, out[i].text);
+    }
+    free(text);
+    return to;
+}
+
+static const char *json(world *w, uint32_t row, char *to) {
+    const ps_bytes value = ps_batch_text(&w->batch, &w->plan.schema.column[PS_COLUMN_VALUE], row);
+    const uint32_t length = value.length == PS_NULL_LENGTH ? 0 : value.length;
+    char *text = malloc(length + ps_enricher_json_max(w->enricher));
+    const size_t written = ps_enrich_json(w->enricher, &w->batch, row, 4, text);
+    memcpy(to, text, written);
+    to[written] = '\0';
+    free(text);
+    return to;
+}
+
+static void headers_are_exact(void **state) {
+    (void)state;
+    char to[4096];
+    world *w = open_world("tele.metry-x_1", true);
+    append(w, "k", "{}", 1.25f, 1, 1);
+    assert_string_equal(headers(w, 0, to),
+                        "ps-source=tele.metry-x_1/1/1234567890123;ps-sha256=" DIGEST
+                        ";ps-crc32c=00ab12f0;ps-a \"b\\=0123456789abcdef;ps-score=1.25;"
+                        "ps-anomaly=1;ps-why=z\"score\n;");
+    append(w, NULL, "{}", 0.0f, 0, 255);
+    ((uint8_t *)values(w, w->sha256))[32] = 0;
+    assert_null(strstr(headers(w, 1, to), "crc32c"));
+    assert_non_null(strstr(to, "ps-source=tele.metry-x_1/1/1;"));
+    assert_non_null(strstr(to, "ps-score=0;ps-anomaly=0;"));
+    assert_null(strstr(to, "why"));
+    append(w, "k", NULL, nanf(""), 0, 255);
+    assert_string_equal(headers(w, 2, to), "ps-source=tele.metry-x_1/1/2;ps-crc32c=00ab12f0;");
+    close_world(w);
+}
+
+static void json_is_exact(void **state) {
+    (void)state;
+    char to[4096];
+    world *w = open_world("t", true);
+    append(w, "k", "{\"a\":1}", 7.5f, 1, 0);
+    assert_string_equal(
+        json(w, 0, to),
+        "{\"a\":1,\"penstock\":{\"source\":\"t/1/1234567890123\",\"sha256\":\"" DIGEST
+        "\",\"crc32c\":\"00ab12f0\",\"a \\\"b\\\\\":\"0123456789abcdef\","
+        "\"score\":7.5,\"anomaly\":true,\"why\":\"ewma\"}}");
+    append(w, NULL, " { \t} \n", 300.0f, 0, 1);
+    ((uint8_t *)values(w, w->sha256))[32] = 0;
+    assert_memory_equal(json(w, 1, to), " { \t\"penstock\":{\"source\":\"t/1/1\",\"sha256\":\"00",
+                        42);
+    assert_non_null(
+        strstr(to, "\"score\":300,\"anomaly\":false,\"why\":\"z\\\"score\\u000a\"}} \n"));
+    append(w, NULL, "{\"a\":{}}", nanf(""), 0, 255);
+    assert_memory_equal(json(w, 2, to), "{\"a\":{},\"penstock\"", 18);
+    append(w, NULL, "{\"a\":\"{\"}\r\n", nanf(""), 0, 255);
+    assert_memory_equal(json(w, 3, to), "{\"a\":\"{\",\"penstock\"", 19);
+    assert_string_equal(to + strlen(to) - 4, "}}\r\n");
+    static const char *const others[] = {NULL, "", "[]", "1", "{", "}", "  ", "\"}\""};
+    for (uint32_t i = 0; i < sizeof others / sizeof *others; i++) {
+        append(w, NULL, others[i], 1.0f, 0, 255);
+        assert_string_equal(json(w, 4 + i, to), "");
+    }
+    close_world(w);
+}
+
+/* The sizes that callers are told are enough, with the longest of everything: ASan watches. */
+static void longest_fits(void **state) {
+    (void)state;
+    char topic[250], to[8192];
+    memset(topic, 't', 249);
+    topic[249] = '\0';
+    world *w = open_world(topic, true);
+    w->partitions.topic[1].first = 3;
+    append(w, "k", "{}", 1.1754945e-38f, 1, 1);
+    ((int64_t *)ps_batch_system(&w->batch, PS_COLUMN_OFFSET))[0] = INT64_MIN;
+    assert_non_null(strstr(headers(w, 0, to), "/1/-9223372036854775808;"));
+    assert_non_null(strstr(to, "ps-score=1.1754945e-38;"));
+    assert_non_null(strstr(json(w, 0, to), "/1/-9223372036854775808\""));
+    char text[PS_OUTPUT_TEXT_MAX];
+    const uint32_t length = ps_enrich_source(&w->partitions, 2, 17, text);
+    assert_memory_equal(text, "other/2/17", length);
+    assert_int_equal(length, 10);
+    close_world(w);
+}
+
+static void numbers_read_back(void **state) {
+    (void)state;
+    char text[64], other[64];
+    uint64_t random = 1;
+    for (uint32_t i = 0; i < 300000; i++) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        const uint32_t bits = (uint32_t)(random >> 32);
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        if (!isfinite(value)) continue;
+        text[ps_shortest_f32(value, text)] = '\0';
+        if (strtof(text, NULL) != value) fail_msg("%a became %s", (double)value, text);
+        const int64_t whole = (int64_t)random >> (random & 63);
+        text[ps_decimal_i64(whole, text)] = '\0';
+        (void)snprintf(other, sizeof other, "%" PRId64, whole);
+        if (strcmp(text, other) != 0) fail_msg("%s became %s", other, text);
+        ps_hex_u64(random, text);
+        text[16] = '\0';
+        (void)snprintf(other, sizeof other, "%016" PRIx64, random);
+        if (strcmp(text, other) != 0) fail_msg("%s became %s", other, text);
+    }
+    /* Every 997th float of those that are not left to to_chars, and the ends of that range. */
+    for (uint32_t bits = 0x3a831000; bits < 0x447a1000; bits += bits % 997 == 0 ? 1 : 996) {
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        const uint32_t length = ps_shortest_f32(value, text);
+        assert_int_equal(length, ps_shortest_f32_any(value, other));
+        if (memcmp(text, other, length) != 0)
+            fail_msg("%.*s became %.*s", (int)length, other, (int)length, text);
+    }
+    static const struct {
+        float value;
+        const char *text;
+    } known[] = {
+        {0.0f,   "0"    },
+        {1.0f,   "1"    },
+        {0.1f,   "0.1"  },
+        {300.0f, "300"  },
+        {1e6f,   "1e+06"}
+    };
+    for (uint32_t i = 0; i < sizeof known / sizeof *known; i++) {
+        text[ps_shortest_f32(known[i].value, text)] = '\0';
+        assert_string_equal(text, known[i].text);
+    }
+}
+
+/* Not a verdict, a figure: what a row costs a sink. PS_TEST_BENCH=1 prints it. */
+static void cost_of_a_row(void **state) {
+    (void)state;
+    if (getenv("PS_TEST_BENCH") == NULL) skip();
+    world *w = open_world("telemetry", false);
+    char value[300] = "{\"host\":\"";
+    memset(value + 9, 'h', 240);
+    (void)strcpy(value + 249, "\"}");
+    for (uint32_t i = 0; i < ROWS; i++) append(w, "k", value, 0.001f * (float)(i * i + 1), 0, 255);
+    char *text =
+        malloc(1024 + ps_enricher_text_max(w->enricher) + ps_enricher_json_max(w->enricher));
+    ps_enriched out[PS_OUTPUTS_MAX + 1];
+    uint64_t sum = 0;
+    const uint32_t rounds = 100000;
+    int64_t from = ps_clock_ns();
+    for (uint32_t i = 0; i < rounds; i++)
+        for (uint32_t row = 0; row < ROWS; row++)
+            sum += ps_enrich_headers(w->enricher, &w->batch, row, 4, text, out);
+    printf("headers: %.1f ns a row\n", (double)(ps_clock_ns() - from) / rounds / ROWS);
+    from = ps_clock_ns();
+    for (uint32_t i = 0; i < rounds; i++)
+        for (uint32_t row = 0; row < ROWS; row++)
+            sum += ps_enrich_json(w->enricher, &w->batch, row, 4, text);
+    printf("json: %.1f ns a row\n", (double)(ps_clock_ns() - from) / rounds / ROWS);
+    from = ps_clock_ns();
+    for (uint32_t i = 0; i < rounds; i++)
+        for (uint32_t row = 0; row < ROWS; row++)
+            sum += ps_shortest_f32(((float *)values(w, w->score))[row], text);
+    printf("score: %.1f ns\n", (double)(ps_clock_ns() - from) / rounds / ROWS);
+    from = ps_clock_ns();
+    for (uint32_t i = 0; i < rounds; i++)
+        for (uint32_t row = 0; row < ROWS; row++) {
+            ps_hex_bytes((uint8_t *)values(w, w->sha256) + 32 * row, 32, text);
+            sum += (uint8_t)text[row];
+        }
+    printf("hex of a digest: %.1f ns (%" PRIu64 ")\n",
+           (double)(ps_clock_ns() - from) / rounds / ROWS, sum & 1);
+    free(text);
+    close_world(w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(headers_are_exact), cmocka_unit_test(json_is_exact),
+        cmocka_unit_test(longest_fits), cmocka_unit_test(numbers_read_back),
+        cmocka_unit_test(cost_of_a_row)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
