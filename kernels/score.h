@@ -22,7 +22,7 @@
 #define PS_VALUE_I64 1u
 
 /* Agrees: to the bit everywhere. Against the exact value: relative error below 1e-7 (half a float
- * step is 6e-8) for every score that is a normal float, 0 for z = 0, PS_SCORE_MAX from |z| = 37.04
+ * step is 6e-8) for every score that is a normal float, 0 for z = 0, PS_SCORE_MAX from |z| = 37.07
  * on, NaN for NaN. Below 8 a table of polynomials; above, the asymptotic series of erfc (Abramowitz
  * and Stegun 7.1.23), whose first term left out is 2e-9 of a score at z = 8. */
 PS_FN float ps_score_from_z(double z) {

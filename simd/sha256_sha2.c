@@ -65,6 +65,7 @@ static void hash_group(const ps_message *m) {
         c.efgh[s] = vld1q_u32(start + 4);
     }
     for (int part = 0; part < PS_MESSAGE_PARTS; part++) {
+        if (m[0].blocks[part] == 0) continue;
         const uint8_t *from[LANES];
         PS_UNROLL for (int s = 0; s < LANES; s++) from[s] = m[s].part[part];
         chain_blocks(&c, from, m[0].blocks[part]);

@@ -151,7 +151,7 @@ static void check_golden(ps_check *c, const golden *g, const uint8_t *block) {
     c->fn(buf, &params, 1, ROWS - 1);
     for (uint32_t row = 0; row < ROWS; row++) {
         const bool left = row == 0 || row == ROWS - 1 || bad[row] != 0;
-        const uint8_t right = left ? 2 : row == 3 ? 0 : (g->kept >> row) & 1;
+        const uint8_t right = (uint8_t)(left ? 2 : row == 3 ? 0 : (g->kept >> row) & 1);
         check_that(c, keep[row] == right, "%s: row %u with rejects gives %u", g->what, row,
                    keep[row]);
     }
