@@ -27,6 +27,7 @@ PS_FN void ps_zscore_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value
         count = at[(ps_u64)p.capacity * 2u];
     }
     const double warmup = (double)(p.warmup < 2u ? 2u : p.warmup);
+    double before = 1.0 / (count - 1.0), share = 1.0 / count; /* unused while they are infinite */
     const ps_u32 end = first[segment + 1];
     for (ps_u32 i = first[segment]; i < end; i++) {
         const ps_u32 row = order[i];
@@ -36,10 +37,11 @@ PS_FN void ps_zscore_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value
             continue;
         }
         const double d = count == 0.0 ? 0.0 : ps_deviation(x, mean);
-        score[row] = count < warmup ? 0.0f : ps_score_from_deviation(d, squares / (count - 1.0));
+        score[row] = count < warmup ? 0.0f : ps_score_from_deviation(d, squares * before);
         mean = count == 0.0 ? x : mean;
         count += 1.0;
-        const double share = 1.0 / count;
+        before = share;
+        share = 1.0 / count;
         mean = ps_fma(d, share, mean);
         squares = ps_fma(d * d, 1.0 - share, squares);
     }

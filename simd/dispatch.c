@@ -2,6 +2,7 @@
 #include "simd/dispatch.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,14 +66,15 @@ static bool usable(const implementation *row) {
 
 static ps_status forced_level(const char *name, uint32_t features, level *chosen, ps_error *error) {
     char there[64] = "";
+    size_t used = 0;
     for (level i = SCALAR; i < LEVEL_COUNT; i++) {
         if ((features & levels[i].features) != levels[i].features) continue;
         if (strcmp(name, levels[i].name) == 0) {
             *chosen = i;
             return PS_OK;
         }
-        if (i != SCALAR) strcat(there, ", ");
-        strcat(there, levels[i].name);
+        used += (size_t)snprintf(there + used, sizeof there - used, "%s%s", used ? ", " : "",
+                                 levels[i].name);
     }
     for (level i = SCALAR; i < LEVEL_COUNT; i++)
         if (strcmp(name, levels[i].name) == 0)

@@ -17,10 +17,10 @@
 extern "C" {
 #endif
 
-/* Chooses by CPUID and PS_ISA (empty is unset). Allocates nothing, takes microseconds; a second
- * call changes nothing. Fails: PS_BAD_CONFIG where PS_ISA names no level, or one that this machine
- * lacks; the message lists those it has. Threads: call it before the first lane starts. The choice
- * is written here and only read ever after. */
+/* Chooses by CPUID and PS_ISA (empty is unset). Allocates nothing, takes microseconds.
+ * Fails: PS_BAD_CONFIG where PS_ISA names no level, or one that this machine lacks; the message
+ * lists those it has.
+ * Threads: call it before the first lane starts; the choice is only read ever after. */
 PS_MUST_USE ps_status ps_dispatch_init(ps_error *error);
 
 /* What to call, and its name in words ("sha-ni x4"). Before ps_dispatch_init() it is the reference.
@@ -37,7 +37,7 @@ uint32_t ps_dispatch_count(ps_kernel_id id);
 ps_kernel_fn *ps_dispatch_at(ps_kernel_id id, uint32_t index, const char **name);
 
 /* Runs a known answer through the chosen implementation of every kernel; below 2 ms.
- * Fails: PS_DEVICE, naming the kernel and implementation: do not process data on this machine. */
+ * Fails: PS_DEVICE, naming kernel and implementation: process no data on this machine. */
 PS_MUST_USE ps_status ps_kernels_self_test(ps_error *error);
 
 #ifdef __cplusplus
