@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingest/kafka_admin.h"
+
+#include <stdio.h>
+
+/* Sends one admin request on a queue of its own and waits: the answer, or NULL. */
+typedef struct request {
+    rd_kafka_queue_t *queue;
+    rd_kafka_AdminOptions_t *options;
+} request;
+
+static request request_begin(rd_kafka_t *client, rd_kafka_admin_op_t operation) {
+    char text[256];
+    request r = {rd_kafka_queue_new(client), rd_kafka_AdminOptions_new(client, operation)};
+    (void)rd_kafka_AdminOptions_set_request_timeout(r.options, PS_KAFKA_ADMIN_MS, text,
+                                                    sizeof text);
+    return r;
+}
+
+static rd_kafka_event_t *request_wait(const request *r) {
+    return rd_kafka_queue_poll(r->queue, PS_KAFKA_ADMIN_MS + 1000);
+}
+
+static void request_end(request *r, rd_kafka_event_t *event) {
+    if (event != NULL) rd_kafka_event_destroy(event);
+    rd_kafka_AdminOptions_destroy(r->options);
+    rd_kafka_queue_destroy(r->queue);
+}
+
+static ps_status answered(rd_kafka_event_t *event, const char *what, ps_error *error) {
+    if (event == NULL)
+        return ps_fail(error, PS_IO, "%s: the brokers did not answer within %d s", what,
+                       PS_KAFKA_ADMIN_MS / 1000);
+    if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR) return PS_OK;
+    return ps_fail(error, PS_IO, "%s: %s", what, rd_kafka_event_error_string(event));
+}
+
+static ps_status created(rd_kafka_event_t *event, const char *topic, ps_error *error) {
+    PS_TRY(answered(event, "cannot create a topic", error));
+    size_t count;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+    for (size_t i = 0; i < count; i++) {
+        const rd_kafka_resp_err_t err = rd_kafka_topic_result_error(results[i]);
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+            continue;
+        return ps_fail(error, PS_IO,
+                       "cannot create topic %s: %s; create it by hand, or allow this user to",
+                       topic, rd_kafka_err2str(err));
+    }
+    return PS_OK;
+}
+
+ps_status ps_kafka_topic_create(rd_kafka_t *client, const char *topic, uint32_t partitions,
+                                int replication, ps_error *error) {
+    char text[256];
+    rd_kafka_NewTopic_t *wanted =
+        rd_kafka_NewTopic_new(topic, (int)partitions, replication, text, sizeof text);
+    if (wanted == NULL) return ps_fail(error, PS_BAD_CONFIG, "topic %s: %s", topic, text);
+    request r = request_begin(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_CreateTopics(client, &wanted, 1, r.options, r.queue);
+    rd_kafka_event_t *event = request_wait(&r);
+    const ps_status status = created(event, topic, error);
+    request_end(&r, event);
+    rd_kafka_NewTopic_destroy(wanted);
+    return status;
+}
+
+static ps_status members_of(rd_kafka_event_t *event, const char *group, ps_error *error) {
+    PS_TRY(answered(event, "cannot look at the group", error));
+    size_t count;
+    const rd_kafka_ConsumerGroupDescription_t **groups =
+        rd_kafka_DescribeConsumerGroups_result_groups(
+            rd_kafka_event_DescribeConsumerGroups_result(event), &count);
+    if (count == 0) return PS_OK;
+    const rd_kafka_error_t *failure = rd_kafka_ConsumerGroupDescription_error(groups[0]);
+    /* A group that was never used does not exist yet: nobody is in it. */
+    if (failure != NULL && rd_kafka_error_code(failure) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+        return PS_OK;
+    if (failure != NULL)
+        return ps_fail(error, PS_IO, "cannot look at group %s: %s", group,
+                       rd_kafka_error_string(failure));
+    const size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+    if (members == 0) return PS_OK;
+    return ps_fail(error, PS_IO,
+                   "group %s has %zu member%s: stop its workers first (one that was killed leaves "
+                   "after its session "
+                   "timeout)",
+                   group, members, members == 1 ? "" : "s");
+}
+
+ps_status ps_kafka_group_empty(rd_kafka_t *client, const char *group, ps_error *error) {
+    request r = request_begin(client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+    rd_kafka_DescribeConsumerGroups(client, &group, 1, r.options, r.queue);
+    rd_kafka_event_t *event = request_wait(&r);
+    const ps_status status = members_of(event, group, error);
+    request_end(&r, event);
+    return status;
+}
+
+static rd_kafka_topic_partition_list_t *list_of(const ps_kafka_offset *offsets, uint32_t count) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (uint32_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition)->offset =
+            offsets[i].offset;
+    return list;
+}
+
+static ps_status take_offsets(rd_kafka_event_t *event, ps_kafka_offset *offsets, uint32_t count,
+                              ps_error *error) {
+    PS_TRY(answered(event, "cannot read the group's offsets", error));
+    size_t groups;
+    const rd_kafka_group_result_t **results = rd_kafka_ListConsumerGroupOffsets_result_groups(
+        rd_kafka_event_ListConsumerGroupOffsets_result(event), &groups);
+    if (groups == 0)
+        return ps_fail(error, PS_IO, "cannot read the group's offsets: an empty answer");
+    const rd_kafka_error_t *failure = rd_kafka_group_result_error(results[0]);
+    if (failure != NULL)
+        return ps_fail(error, PS_IO, "cannot read the group's offsets: %s",
+                       rd_kafka_error_string(failure));
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(results[0]);
+    for (uint32_t i = 0; i < count; i++) {
+        const rd_kafka_topic_partition_t *found =
+            rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)(uintptr_t)list,
+                                               offsets[i].topic, offsets[i].partition);
+        offsets[i].offset = found != NULL && found->offset >= 0 ? found->offset : PS_OFFSET_NONE;
+    }
+    return PS_OK;
+}
+
+ps_status ps_kafka_group_offsets(rd_kafka_t *client, const char *group, ps_kafka_offset *offsets,
+                                 uint32_t count, ps_error *error) {
+    rd_kafka_topic_partition_list_t *list = list_of(offsets, count);
+    rd_kafka_ListConsumerGroupOffsets_t *wanted =
+        rd_kafka_ListConsumerGroupOffsets_new(group, list);
+    request r = request_begin(client, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_ListConsumerGroupOffsets(client, &wanted, 1, r.options, r.queue);
+    rd_kafka_event_t *event = request_wait(&r);
+    const ps_status status = take_offsets(event, offsets, count, error);
+    request_end(&r, event);
+    rd_kafka_ListConsumerGroupOffsets_destroy(wanted);
+    rd_kafka_topic_partition_list_destroy(list);
+    return status;
+}
+
+ps_status ps_kafka_watermarks(rd_kafka_t *client, const char *topic, int32_t partition,
+                              int64_t *low, int64_t *high, ps_error *error) {
+    const rd_kafka_resp_err_t err =
+        rd_kafka_query_watermark_offsets(client, topic, partition, low, high, PS_KAFKA_ADMIN_MS);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return PS_OK;
+    return ps_fail(error, PS_IO, "cannot ask where %s/%d begins and ends: %s", topic, partition,
+                   rd_kafka_err2str(err));
+}
+
+static ps_status deleted(rd_kafka_event_t *event, ps_error *error) {
+    PS_TRY(answered(event, "cannot delete records", error));
+    const rd_kafka_topic_partition_list_t *list =
+        rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event));
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return ps_fail(error, PS_IO,
+                           "cannot delete records of %s/%d: %s; is this user allowed to delete?",
+                           list->elems[i].topic, list->elems[i].partition,
+                           rd_kafka_err2str(list->elems[i].err));
+    return PS_OK;
+}
+
+ps_status ps_kafka_delete_records(rd_kafka_t *client, const ps_kafka_offset *before, uint32_t count,
+                                  ps_error *error) {
+    rd_kafka_topic_partition_list_t *list = list_of(before, count);
+    rd_kafka_DeleteRecords_t *wanted = rd_kafka_DeleteRecords_new(list);
+    request r = request_begin(client, RD_KAFKA_ADMIN_OP_DELETERECORDS);
+    rd_kafka_DeleteRecords(client, &wanted, 1, r.options, r.queue);
+    rd_kafka_event_t *event = request_wait(&r);
+    const ps_status status = deleted(event, error);
+    request_end(&r, event);
+    rd_kafka_DeleteRecords_destroy(wanted);
+    rd_kafka_topic_partition_list_destroy(list);
+    return status;
+}

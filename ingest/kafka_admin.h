@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What commands and the sink ask of a cluster beyond data: topics, a group's offsets, records to
+ * forget. Every call blocks, up to its time limit; none belongs on a lane.
+ */
+#ifndef PS_INGEST_KAFKA_ADMIN_H
+#define PS_INGEST_KAFKA_ADMIN_H
+
+#include "ingest/kafka_client.h"
+
+enum { PS_KAFKA_ADMIN_MS = 30000 };
+
+typedef struct ps_kafka_offset {
+    char topic[256];
+    int32_t partition;
+    int64_t offset; /* PS_OFFSET_NONE: none */
+} ps_kafka_offset;
+
+/* Makes a topic; one that is there already is fine. `replication` -1: the cluster's default. */
+ps_status ps_kafka_topic_create(rd_kafka_t *client, const char *topic, uint32_t partitions,
+                                int replication, ps_error *error) PS_MUST_USE;
+
+/* Fails when the group has members: moving offsets under them would be undone or fenced. */
+ps_status ps_kafka_group_empty(rd_kafka_t *client, const char *group, ps_error *error) PS_MUST_USE;
+
+/* Reads what `group` has committed for each of `offsets`. */
+ps_status ps_kafka_group_offsets(rd_kafka_t *client, const char *group, ps_kafka_offset *offsets,
+                                 uint32_t count, ps_error *error) PS_MUST_USE;
+
+/* First and last + 1 offset of a partition. */
+ps_status ps_kafka_watermarks(rd_kafka_t *client, const char *topic, int32_t partition,
+                              int64_t *low, int64_t *high, ps_error *error) PS_MUST_USE;
+
+/* Deletes all records of each partition below its offset. */
+ps_status ps_kafka_delete_records(rd_kafka_t *client, const ps_kafka_offset *before, uint32_t count,
+                                  ps_error *error) PS_MUST_USE;
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingest/kafka_reset.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/state/record.h"
+#include "ingest/kafka_admin.h"
+
+enum { STATE_CHUNK_BYTES = 64 * 1024 };
+
+/* One run of the command. */
+typedef struct job {
+    const ps_reset_request *request;
+    const ps_kafka_source_config *source;
+    const ps_kafka_sink_config *sink;
+    const char *group;
+    char state_topic[300];
+    ps_partitions partitions;
+    ps_kafka_offset *from, *to; /* [partitions.count] */
+    rd_kafka_t *reader, *producer;
+} job;
+
+extern const ps_source ps_source_kafka;
+
+static ps_status name_partitions(job *j, ps_error *error) {
+    PS_TRY(ps_source_kafka.discover(j->source, &j->partitions, error));
+    j->from = calloc(j->partitions.count, sizeof *j->from);
+    j->to = calloc(j->partitions.count, sizeof *j->to);
+    if (j->from == NULL || j->to == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory");
+    for (uint32_t p = 0; p < j->partitions.count; p++) {
+        uint32_t within;
+        const uint32_t topic = ps_partitions_topic(&j->partitions, p, &within);
+        (void)snprintf(j->from[p].topic, sizeof j->from[p].topic, "%s",
+                       j->partitions.topic[topic].name);
+        j->from[p].partition = (int32_t)within;
+        j->from[p].offset = PS_OFFSET_NONE;
+    }
+    return ps_kafka_group_offsets(j->reader, j->group, j->from, j->partitions.count, error);
+}
+
+/* The offset that the user gave for this partition, within what the topic has. */
+static ps_status given(const job *j, ps_kafka_offset *to, int64_t low, int64_t high,
+                       ps_error *error) {
+    for (uint32_t i = 0; i < j->request->offset_count; i++) {
+        const ps_reset_offset *offset = &j->request->offsets[i];
+        if (offset->partition != to->partition) continue;
+        if (offset->topic != NULL && strcmp(offset->topic, to->topic) != 0) continue;
+        if (offset->offset < low || offset->offset > high)
+            return ps_fail(error, PS_BAD_CONFIG,
+                           "%s/%d has offsets %" PRId64 " to %" PRId64 ", not %" PRId64, to->topic,
+                           to->partition, low, high, offset->offset);
+        to->offset = offset->offset;
+    }
+    return PS_OK;
+}
+
+static ps_status choose(job *j, ps_error *error) {
+    for (uint32_t p = 0; p < j->partitions.count; p++) {
+        int64_t low, high;
+        j->to[p] = j->from[p];
+        PS_TRY(
+            ps_kafka_watermarks(j->reader, j->to[p].topic, j->to[p].partition, &low, &high, error));
+        switch (j->request->to) {
+        case PS_RESET_STAY:
+            break;
+        case PS_RESET_EARLIEST:
+            j->to[p].offset = low;
+            break;
+        case PS_RESET_LATEST:
+            j->to[p].offset = high;
+            break;
+        case PS_RESET_OFFSETS:
+            PS_TRY(given(j, &j->to[p], low, high, error));
+            break;
+        }
+    }
+    return PS_OK;
+}
+
+/* Every record of the state topic goes: histories begin anew. */
+static ps_status forget_state(const job *j, ps_error *error) {
+    uint32_t count;
+    PS_TRY(ps_kafka_topic_partitions(j->reader, j->state_topic, PS_KAFKA_ADMIN_MS, &count, error));
+    ps_kafka_offset *before = calloc(count, sizeof *before);
+    if (before == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory");
+    ps_status status = PS_OK;
+    for (uint32_t p = 0; p < count && status == PS_OK; p++) {
+        int64_t low, high;
+        status = ps_kafka_watermarks(j->reader, j->state_topic, (int32_t)p, &low, &high, error);
+        (void)snprintf(before[p].topic, sizeof before[p].topic, "%.255s", j->state_topic);
+        before[p].partition = (int32_t)p;
+        before[p].offset = high;
+    }
+    if (status == PS_OK) status = ps_kafka_delete_records(j->reader, before, count, error);
+    free(before);
+    return status;
+}
+
+static ps_status failed(rd_kafka_error_t *failure, const char *what, ps_error *error) {
+    if (failure == NULL) return PS_OK;
+    const ps_status status =
+        ps_fail(error, PS_IO, "%s: %s; nothing was moved", what, rd_kafka_error_string(failure));
+    rd_kafka_error_destroy(failure);
+    return status;
+}
+
+/* A state record without entries says where each partition's state now stands. */
+static ps_status stamp(const job *j, ps_error *error) {
+    const ps_plan *plan = j->request->plan;
+    ps_position *positions = calloc(j->partitions.count, sizeof *positions);
+    void *memory = malloc(ps_state_writer_bytes(plan));
+    uint8_t *chunk = malloc(STATE_CHUNK_BYTES);
+    ps_status status = PS_OK;
+    if (positions == NULL || memory == NULL || chunk == NULL) {
+        status = ps_fail(error, PS_NO_MEMORY, "no memory");
+    } else {
+        ps_batch batch = {.schema = &plan->schema, .positions = positions};
+        for (uint32_t p = 0; p < j->partitions.count; p++)
+            if (j->to[p].offset != PS_OFFSET_NONE)
+                positions[batch.position_count++] = (ps_position){p, j->to[p].offset};
+        ps_state_writer *writer =
+            ps_state_writer_open(memory, plan, &j->partitions, STATE_CHUNK_BYTES);
+        ps_state_writer_begin(writer, &batch);
+        size_t bytes;
+        uint32_t partition;
+        while (status == PS_OK && ps_state_writer_next(writer, chunk, &bytes, &partition)) {
+            const rd_kafka_resp_err_t err = rd_kafka_producev(
+                j->producer, RD_KAFKA_V_TOPIC(j->state_topic),
+                RD_KAFKA_V_PARTITION(j->to[partition].partition),
+                RD_KAFKA_V_KEY(j->to[partition].topic, strlen(j->to[partition].topic)),
+                RD_KAFKA_V_VALUE(chunk, bytes), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                RD_KAFKA_V_END);
+            if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+                status = ps_fail(error, PS_IO, "cannot write the state topic %s: %s",
+                                 j->state_topic, rd_kafka_err2str(err));
+        }
+    }
+    free(chunk);
+    free(memory);
+    free(positions);
+    return status;
+}
+
+static ps_status send_offsets(const job *j, ps_error *error) {
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)j->partitions.count);
+    for (uint32_t p = 0; p < j->partitions.count; p++)
+        if (j->to[p].offset != PS_OFFSET_NONE)
+            rd_kafka_topic_partition_list_add(list, j->to[p].topic, j->to[p].partition)->offset =
+                j->to[p].offset;
+    rd_kafka_consumer_group_metadata_t *metadata = rd_kafka_consumer_group_metadata_new(j->group);
+    rd_kafka_error_t *failure =
+        list->cnt == 0
+            ? NULL
+            : rd_kafka_send_offsets_to_transaction(j->producer, list, metadata, PS_KAFKA_ADMIN_MS);
+    rd_kafka_consumer_group_metadata_destroy(metadata);
+    rd_kafka_topic_partition_list_destroy(list);
+    return failed(failure, "cannot move the group's offsets", error);
+}
+
+static ps_status move(job *j, ps_error *error) {
+    char id[300];
+    (void)snprintf(id, sizeof id, "%s-reset", j->request->pipeline);
+    const ps_kafka_recipe recipe = {.role = PS_KAFKA_TRANSACTIONAL,
+                                    .brokers = j->source->brokers,
+                                    .inherited = &j->source->properties,
+                                    .properties = j->sink != NULL ? &j->sink->properties : NULL,
+                                    .transactional = id,
+                                    .memory_bytes = 8 << 20};
+    PS_TRY(ps_kafka_client_open(&recipe, &j->producer, error));
+    PS_TRY(
+        failed(rd_kafka_init_transactions(j->producer, PS_KAFKA_ADMIN_MS), "cannot begin", error));
+    PS_TRY(failed(rd_kafka_begin_transaction(j->producer), "cannot begin", error));
+    if (j->sink != NULL && j->request->plan->state_count > 0) PS_TRY(stamp(j, error));
+    PS_TRY(send_offsets(j, error));
+    return failed(rd_kafka_commit_transaction(j->producer, PS_KAFKA_ADMIN_MS), "cannot commit",
+                  error);
+}
+
+static ps_status run(job *j, ps_error *error) {
+    const ps_kafka_recipe recipe = {
+        .role = PS_KAFKA_ADMIN, .brokers = j->source->brokers, .inherited = &j->source->properties};
+    PS_TRY(ps_kafka_client_open(&recipe, &j->reader, error));
+    PS_TRY(ps_kafka_group_empty(j->reader, j->group, error));
+    PS_TRY(name_partitions(j, error));
+    PS_TRY(choose(j, error));
+    const bool stateful = j->sink != NULL && j->request->plan->state_count > 0;
+    if (stateful) {
+        uint32_t widest = 0;
+        for (uint32_t t = 0; t < j->partitions.topic_count; t++)
+            if (j->partitions.topic[t].count > widest) widest = j->partitions.topic[t].count;
+        PS_TRY(ps_kafka_topic_create(j->reader, j->state_topic, widest, -1, error));
+    }
+    if (stateful && j->request->forget_state) PS_TRY(forget_state(j, error));
+    return move(j, error);
+}
+
+ps_status ps_kafka_reset(const ps_reset_request *request, ps_reset_told *told, void *context,
+                         ps_error *error) {
+    job j = {.request = request, .source = request->source_config, .sink = request->sink_config};
+    j.group = j.source->group != NULL ? j.source->group : request->pipeline;
+    (void)snprintf(j.state_topic, sizeof j.state_topic, "%s.state", request->pipeline);
+    const ps_status status = run(&j, error);
+    for (uint32_t p = 0; status == PS_OK && p < j.partitions.count; p++)
+        if (j.to[p].offset != PS_OFFSET_NONE)
+            told(context, j.to[p].topic, j.to[p].partition, j.from[p].offset, j.to[p].offset);
+    if (j.producer != NULL) ps_kafka_client_close(j.producer);
+    if (j.reader != NULL) ps_kafka_client_close(j.reader);
+    free(j.from);
+    free(j.to);
+    return status;
+}
