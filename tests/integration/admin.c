@@ -34,7 +34,7 @@ static void create(rd_kafka_t *client, rd_kafka_queue_t *queue, char **words, in
     char error[256];
     size_t results = 0;
     rd_kafka_NewTopic_t *topic =
-        rd_kafka_NewTopic_new(words[0], atoi(words[1]), 1, error, sizeof error);
+        rd_kafka_NewTopic_new(words[0], (int)strtol(words[1], NULL, 10), 1, error, sizeof error);
     if (!topic) client_die("%s", error);
     (void)rd_kafka_NewTopic_set_config(topic, "retention.ms", "-1");
     for (int i = 2; i < count; i++) {

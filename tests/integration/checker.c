@@ -41,7 +41,7 @@ static const struct option options[] = {
 
 static const char usage[] =
     "checker --brokers B --source TOPIC --output TOPIC [--dead TOPIC] [--form headers|json]\n"
-    "        [--no-hash] [--field PATH --alpha A --warmup N --threshold X [--series PATH]]\n"
+    "        [--no-hash] [--field PATH --span N --warmup N --threshold X [--series PATH]]\n"
     "        [--expect HEADER] [--keep PATH=JSON] [--keep-score-above X] [--at-least-once]\n"
     "        [--other-partitions] [--read-uncommitted] [--empty]";
 
@@ -72,7 +72,7 @@ static void take(arguments *a, int option) {
         a->config.series = optarg;
         break;
     case 'a':
-        a->config.detector.alpha = strtod(optarg, NULL);
+        a->config.detector.alpha = 2.0 / (strtod(optarg, NULL) + 1.0);
         break;
     case 'w':
         a->config.detector.warmup = strtod(optarg, NULL);
@@ -130,7 +130,7 @@ int main(int argc, char **argv) {
         .config = {.sha256 = true,
                    .same_partitions = true,
                    .keep_score_above = NAN,
-                   .detector = {0.05, 32, 6.0f}}
+                   .detector = {2.0 / 289.0, 30, 6.0f}}
     };
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) take(&a, option);

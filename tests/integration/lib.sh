@@ -5,7 +5,7 @@
 root=$(cd "$here/../.." && pwd)
 scale=${PS_SCALE:-1} full=${PS_FULL:-0}
 # What the detector of the pipelines here is told or has by default: the checker needs it too.
-ewma_alpha=0.05 ewma_warmup=32 threshold=6
+ewma_span=288 ewma_warmup=30 threshold=6
 pids=()
 breaks='' work='' passed=no
 
@@ -79,7 +79,7 @@ judge() {
         "$(number_of "$work/verdict.json" dead) dead, $(number_of "$work/verdict.json" filtered) filtered: clean"
 }
 
-detector_arguments() { echo --field cpu --alpha "$ewma_alpha" --warmup "$ewma_warmup" --threshold "$threshold"; }
+detector_arguments() { echo --field cpu --span "$ewma_span" --warmup "$ewma_warmup" --threshold "$threshold"; }
 
 # number_of FILE NAME: a number out of a line of flat JSON.
 number_of() { sed -nE "s/.*\"$2\": ?(-?[0-9.e+]+).*/\1/p" "$1" | tail -n 1; }

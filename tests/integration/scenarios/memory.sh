@@ -20,6 +20,7 @@ scenario() {
     [ "$peak" -gt 0 ] || fail "the worker was never seen running"
     # A sanitizer's shadow is not the worker's memory.
     [ "$scale" -gt 1 ] || [ $((peak * 1024)) -le "$ceiling" ] || fail "more than the ceiling"
-    ! "$build/penstock" run main.yaml --set runtime.memory_max=1MiB --until-end >tight.out 2>tight.err ||
-        fail "a ceiling of 1 MiB was accepted"
+    ! "$build/penstock" run main.yaml --set runtime.memory_max=33MiB --until-end >tight.out 2>tight.err ||
+        fail "a ceiling of 33 MiB was accepted"
+    says tight 'memory_max'
 }

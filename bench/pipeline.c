@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/cases.h"
+#include "host/base/clock.h"
+
+enum { SYNTHETIC_ROWS = 6000000, TIME_MAX_S = 135 };
+
+static const char names[] = "synthetic start headers json at_least_once plain latency";
+
+const char *ps_bench_pipeline_names(void) {
+    return names;
+}
+
+bool ps_bench_wants(const ps_bench *b, const char *name) {
+    for (uint32_t i = 0; i < b->config->name_count; i++)
+        if (strcmp(b->config->names[i], name) == 0) return true;
+    return b->config->name_count == 0;
+}
+
+static const char stages[] = "decode:\n"
+                             "  json: {fields: {host: string, cpu: float}}\n"
+                             "  series: $key\n"
+                             "stages:\n"
+                             "  - hash: {algorithm: sha256, of: value}\n"
+                             "  - detect: {field: cpu, detectors: [ewma], threshold: 6}\n";
+
+ps_status ps_bench_write_yaml(const ps_bench *b, const char *source, const char *sink,
+                              const char *runtime, ps_error *error) {
+    FILE *out = fopen(b->file, "we");
+    if (!out) return ps_fail(error, PS_IO, "%s: %s", b->file, strerror(errno));
+    (void)fprintf(out, "pipeline: %s\nsource:\n  %s\n%ssink:\n  %s\n%s", b->group, source, stages,
+                  sink, runtime);
+    if (fclose(out)) return ps_fail(error, PS_IO, "%s: %s", b->file, strerror(errno));
+    return PS_OK;
+}
+
+ps_status ps_bench_run_yaml(const ps_bench *b, ps_measure *measure, ps_error *error) {
+    const char *const argv[] = {"penstock",  "run",  b->file, "--until-end",
+                                "--summary", "json", NULL};
+    return ps_measure_self(argv, true, measure, error);
+}
+
+static double elapsed(const ps_bench *b) {
+    return (double)(ps_clock_ns() - b->begin_ns) / 1e9;
+}
+
+static ps_status synthetic_round(ps_bench *b, ps_error *error) {
+    char source[PS_YAML_LINE_MAX];
+    ps_measure full, fixed;
+    const double scale[] = {1, SYNTHETIC_ROWS};
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(b->group, sizeof b->group, "%s", b->prefix);
+        (void)snprintf(source, sizeof source,
+                       "synthetic: {rows: %.0f, series: 1000, bytes: %d, seed: 1}", scale[i],
+                       PS_EVENT_BYTES);
+        PS_TRY(ps_bench_write_yaml(b, source, "discard: {}", "runtime: {lanes: 1}\n", error));
+        PS_TRY(ps_bench_run_yaml(b, i ? &full : &fixed, error));
+    }
+    ps_result *r = ps_result_of(b, "synthetic_json_sha256_ewma_discard", "penstock", true);
+    ps_result_add(r, &full, fixed.cpu_s, SYNTHETIC_ROWS, full.wall_s - fixed.wall_s);
+    return PS_OK;
+}
+
+static ps_status run_rounds(ps_bench *b, ps_error *error) {
+#ifdef PS_HAVE_KAFKA
+    const bool kafka = b->config->brokers != NULL;
+    if (kafka) PS_TRY(ps_bench_kafka_begin(b, error));
+#else
+    if (b->config->brokers != NULL)
+        return ps_fail(error, PS_UNSUPPORTED, "this build has no Kafka: leave --brokers out");
+#endif
+    for (uint32_t round = 0; round < b->config->rounds; round++) {
+        /* Interleaved: whatever else the machine does meets all of them alike. */
+        if (ps_bench_wants(b, "synthetic")) PS_TRY(synthetic_round(b, error));
+#ifdef PS_HAVE_KAFKA
+        if (kafka) PS_TRY(ps_bench_kafka_round(b, error));
+#endif
+        /* A slow machine gets fewer rounds, and the results say how many. */
+        if (elapsed(b) * (round + 2) / (round + 1) > TIME_MAX_S) break;
+    }
+#ifdef PS_HAVE_KAFKA
+    if (kafka) PS_TRY(ps_bench_kafka_end(b, error));
+#endif
+    return PS_OK;
+}
+
+ps_status ps_bench_pipeline(const ps_bench_config *config, ps_error *error) {
+    ps_bench *b = calloc(1, sizeof *b);
+    if (!b) return ps_fail(error, PS_NO_MEMORY, "out of memory");
+    b->config = config;
+    b->begin_ns = ps_clock_ns();
+    (void)snprintf(b->folder, sizeof b->folder, "/tmp/penstock-bench.XXXXXX");
+    if (!mkdtemp(b->folder)) {
+        free(b);
+        return ps_fail(error, PS_IO, "no folder in /tmp: %s", strerror(errno));
+    }
+    (void)snprintf(b->file, sizeof b->file, "%s/pipeline.yaml", b->folder);
+    (void)snprintf(b->prefix, sizeof b->prefix, "bench-%d", (int)getpid());
+    ps_status status = run_rounds(b, error);
+    (void)unlink(b->file);
+    (void)rmdir(b->folder);
+    ps_results_print(b);
+    if (status == PS_OK) status = ps_results_write(b, error);
+    free(b);
+    return status;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/bare_loop.h"
+#include "bench/cases.h"
+#include "bench/latency.h"
+#include "bench/topics.h"
+#include "host/base/clock.h"
+
+/* A case on Kafka: what penstock is configured to, and the bare loops beside it. */
+typedef struct kafka_case {
+    const char *name, *kernel, *sink;
+    struct {
+        const char *impl;
+        ps_bare_form form;
+        bool exactly_once, hash;
+    } bare[3];
+} kafka_case;
+
+static const kafka_case kafka_cases[] = {
+    {"headers",
+     "kafka_headers_exactly_once",                "form: headers, commit_interval: 100ms",
+     {{"bare loop", PS_BARE_HEADERS, true, true},
+      {"bare loop, constant digest", PS_BARE_HEADERS, true, false}}                                                                                            },
+    {"json",
+     "kafka_json_exactly_once",                   "form: json, commit_interval: 100ms",
+     {{"bare loop", PS_BARE_JSON, true, true}}                                                                                                                 },
+    {"at_least_once",
+     "kafka_headers_at_least_once",               "form: headers, delivery: at_least_once, commit_interval: 100ms",
+     {{"bare loop", PS_BARE_HEADERS, false, true}}                                                                                                             },
+    {"plain",         "kafka_plain_exactly_once", NULL,                                                             {{"bare loop", PS_BARE_PLAIN, true, false}}},
+};
+
+/* From the fork until the worker says that its lanes have started: what follows is the first poll.
+ */
+typedef struct start_probe {
+    const char *const *argv;
+} start_probe;
+
+static int probe_start(void *context) {
+    const start_probe *probe = context;
+    int ends[2];
+    char line[1024];
+    if (pipe(ends)) return 1;
+    const int64_t begin = ps_clock_ns();
+    const pid_t pid = fork();
+    if (pid == 0) {
+        (void)dup2(ends[1], STDERR_FILENO);
+        (void)close(ends[0]);
+        (void)execv("/proc/self/exe", (char *const *)(uintptr_t)probe->argv);
+        _exit(127);
+    }
+    (void)close(ends[1]);
+    FILE *in = fdopen(ends[0], "r");
+    while (in && fgets(line, sizeof line, in)) {
+        if (!strstr(line, "started:")) continue;
+        (void)printf("{\"start_ms\":%.3f}\n", (double)(ps_clock_ns() - begin) / 1e6);
+        break;
+    }
+    while (in && fgets(line, sizeof line, in)) continue;
+    if (in) (void)fclose(in);
+    return 0;
+}
+
+static ps_status start_round(ps_bench *b, ps_error *error) {
+    const char *const argv[] = {"penstock", "run", b->file, "--until-end", NULL};
+    start_probe probe = {argv};
+    ps_measure m;
+    PS_TRY(ps_measure_child(probe_start, &probe, false, &m, error));
+    const double ms = ps_json_number(m.line, "start_ms");
+    if (ms < 0) return ps_fail(error, PS_IO, "penstock run never said that it started");
+    ps_result *r = ps_result_of(b, "start_to_first_poll", "penstock", true);
+    r->rows = 1;
+    ps_samples_add(&r->start_ms, ms);
+    return PS_OK;
+}
+
+static void kafka_source(const ps_bench *b, char *out, size_t bytes) {
+    (void)snprintf(out, bytes, "kafka: {brokers: \"%s\", topics: [%s]}", b->config->brokers,
+                   b->source);
+}
+
+static ps_status new_output(ps_bench *b, ps_error *error) {
+    b->runs++;
+    (void)snprintf(b->output, sizeof b->output, "%s.out-%u", b->prefix, b->runs);
+    (void)snprintf(b->group, sizeof b->group, "%s.%u", b->prefix, b->runs);
+    return ps_topic_create(b->config->brokers, b->output, error);
+}
+
+static ps_status old_output(ps_bench *b, bool state, ps_error *error) {
+    char name[96];
+    PS_TRY(ps_topic_delete(b->config->brokers, b->output, error));
+    if (!state) return PS_OK;
+    (void)snprintf(name, sizeof name, "%s.state", b->group);
+    /* A pipeline without state has no such topic. */
+    const ps_status gone = ps_topic_delete(b->config->brokers, name, NULL);
+    return gone == PS_IO ? PS_OK : gone;
+}
+
+/* A run, then one that finds nothing left to do: its CPU is what starting and stopping cost. */
+static ps_status penstock_round(ps_bench *b, const kafka_case *c, ps_error *error) {
+    char source[PS_YAML_LINE_MAX], sink[PS_YAML_LINE_MAX];
+    ps_measure full, fixed;
+    PS_TRY(new_output(b, error));
+    kafka_source(b, source, sizeof source);
+    (void)snprintf(sink, sizeof sink, "kafka: {topic: %s, %s}", b->output, c->sink);
+    PS_TRY(ps_bench_write_yaml(b, source, sink, "", error));
+    PS_TRY(ps_bench_run_yaml(b, &full, error));
+    const double rows = ps_json_number(full.line, "rows_in");
+    if (rows != (double)b->config->rows)
+        return ps_fail(error, PS_IO, "%s: %.0f rows went through, not %" PRIu64, c->kernel, rows,
+                       b->config->rows);
+    PS_TRY(ps_bench_run_yaml(b, &fixed, error));
+    ps_result_add(ps_result_of(b, c->kernel, "penstock", true), &full, fixed.cpu_s, b->config->rows,
+                  full.wall_s - fixed.wall_s);
+    if (ps_bench_wants(b, "start")) PS_TRY(start_round(b, error));
+    return old_output(b, true, error);
+}
+
+static int bare_child(void *context) {
+    uint64_t rows = 0;
+    ps_error error = {0};
+    const ps_status status = ps_bare_loop(context, &rows, &error);
+    (void)printf("{\"rows\":%" PRIu64 "}\n", rows);
+    if (status != PS_OK) (void)fprintf(stderr, "%s\n", error.message);
+    return status != PS_OK;
+}
+
+static ps_status bare_round(ps_bench *b, const kafka_case *c, int which, ps_error *error) {
+    ps_measure full, fixed;
+    PS_TRY(new_output(b, error));
+    ps_bare_config bare = {.brokers = b->config->brokers,
+                           .source = b->source,
+                           .output = b->output,
+                           .group = b->group,
+                           .threads = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
+                           .form = c->bare[which].form,
+                           .exactly_once = c->bare[which].exactly_once,
+                           .hash = c->bare[which].hash,
+                           .commit_interval_ns = 100 * PS_NS_PER_MS,
+                           .linger_ms = 5};
+    PS_TRY(ps_measure_child(bare_child, &bare, false, &full, error));
+    const double rows = ps_json_number(full.line, "rows");
+    if (full.exit_code != 0 || rows != (double)b->config->rows)
+        return ps_fail(error, PS_IO, "%s: the bare loop passed %.0f rows on, not %" PRIu64,
+                       c->kernel, rows, b->config->rows);
+    PS_TRY(ps_measure_child(bare_child, &bare, false, &fixed, error));
+    ps_result_add(ps_result_of(b, c->kernel, c->bare[which].impl, false), &full, fixed.cpu_s,
+                  b->config->rows, full.wall_s - fixed.wall_s);
+    return old_output(b, false, error);
+}
+
+static ps_status kafka_round(ps_bench *b, const kafka_case *c, ps_error *error) {
+    for (int i = 0; i < 3 && c->bare[i].impl; i++) PS_TRY(bare_round(b, c, i, error));
+    return c->sink ? penstock_round(b, c, error) : PS_OK;
+}
+
+static bool any_kafka_case(const ps_bench *b) {
+    for (size_t i = 0; i < sizeof kafka_cases / sizeof *kafka_cases; i++)
+        if (ps_bench_wants(b, kafka_cases[i].name)) return true;
+    return false;
+}
+
+static ps_status fill_source(ps_bench *b, ps_error *error) {
+    char rows[32], to[PS_YAML_LINE_MAX];
+    ps_measure done;
+    (void)snprintf(b->source, sizeof b->source, "%s.in", b->prefix);
+    PS_TRY(ps_topic_create(b->config->brokers, b->source, error));
+    (void)snprintf(rows, sizeof rows, "%" PRIu64, b->config->rows);
+    (void)snprintf(to, sizeof to, "%s/%s", b->config->brokers, b->source);
+    const char *const argv[] = {"penstock", "gen", "--rows", rows, "--to", to, NULL};
+    return ps_measure_self(argv, true, &done, error);
+}
+
+/* ---------------------------------------------------------------- latency */
+
+static ps_status latency(ps_bench *b, bool worker, ps_error *error) {
+    char source[PS_YAML_LINE_MAX], sink[PS_YAML_LINE_MAX];
+    ps_measure done;
+    (void)snprintf(b->source, sizeof b->source, "%s.latency-%d", b->prefix, worker);
+    PS_TRY(ps_topic_create(b->config->brokers, b->source, error));
+    PS_TRY(new_output(b, error));
+    kafka_source(b, source, sizeof source);
+    (void)snprintf(sink, sizeof sink,
+                   "kafka: {topic: %s, delivery: at_least_once, properties: {linger.ms: \"1\"}}",
+                   b->output);
+    PS_TRY(ps_bench_write_yaml(b, source, sink, "runtime: {linger: 1ms}\n", error));
+    ps_latency_config config = {.brokers = b->config->brokers,
+                                .source = b->source,
+                                .output = worker ? b->output : b->source,
+                                .pipeline_file = worker ? b->file : NULL,
+                                .rate = 20000,
+                                .warmup_s = 2,
+                                .measure_s = 8};
+    PS_TRY(ps_measure_child(ps_latency_child, &config, false, &done, error));
+    if (done.exit_code != 0) return ps_fail(error, PS_IO, "latency: the measurement failed");
+    ps_result *r = ps_result_of(b, "latency_20000_per_s_at_least_once",
+                                worker ? "penstock" : "no worker", worker);
+    r->rows = (uint64_t)ps_json_number(done.line, "events");
+    r->p50_ms = ps_json_number(done.line, "p50_ms");
+    r->p99_ms = ps_json_number(done.line, "p99_ms");
+    r->p999_ms = ps_json_number(done.line, "p999_ms");
+    r->max_ms = ps_json_number(done.line, "max_ms");
+    PS_TRY(ps_topic_delete(b->config->brokers, b->source, error));
+    return old_output(b, worker, error);
+}
+
+ps_status ps_bench_kafka_begin(ps_bench *b, ps_error *error) {
+    return any_kafka_case(b) ? fill_source(b, error) : PS_OK;
+}
+
+ps_status ps_bench_kafka_round(ps_bench *b, ps_error *error) {
+    for (size_t i = 0; i < sizeof kafka_cases / sizeof *kafka_cases; i++)
+        if (ps_bench_wants(b, kafka_cases[i].name)) PS_TRY(kafka_round(b, &kafka_cases[i], error));
+    return PS_OK;
+}
+
+ps_status ps_bench_kafka_end(ps_bench *b, ps_error *error) {
+    if (any_kafka_case(b)) PS_TRY(ps_topic_delete(b->config->brokers, b->source, error));
+    if (!ps_bench_wants(b, "latency")) return PS_OK;
+    PS_TRY(latency(b, false, error));
+    return latency(b, true, error);
+}

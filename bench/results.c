@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "bench/cases.h"
+
+ps_result *ps_result_of(ps_bench *b, const char *kernel, const char *impl, bool own) {
+    for (uint32_t i = 0; i < b->count; i++)
+        if (strcmp(b->results[i].kernel, kernel) == 0 && strcmp(b->results[i].impl, impl) == 0)
+            return &b->results[i];
+    b->results[b->count] = (ps_result){.kernel = kernel, .impl = impl, .own = own};
+    return &b->results[b->count++];
+}
+
+void ps_result_add(ps_result *r, const ps_measure *m, double fixed_cpu_s, uint64_t rows,
+                   double wall_s) {
+    const double cpu_s = m->cpu_s > fixed_cpu_s ? m->cpu_s - fixed_cpu_s : 0;
+    r->rows = rows;
+    ps_samples_add(&r->cpu_ns, cpu_s / (double)rows * 1e9);
+    ps_samples_add(&r->wall_ns, wall_s / (double)rows * 1e9);
+    ps_samples_add(&r->rss_mib, m->rss_mib);
+    ps_samples_add(&r->fixed_cpu_ms, fixed_cpu_s * 1e3);
+}
+
+static void find_ratios(ps_bench *b) {
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (!b->results[i].own) continue;
+        for (uint32_t k = 0; k < b->count; k++)
+            if (strcmp(b->results[k].kernel, b->results[i].kernel) == 0 &&
+                strcmp(b->results[k].impl, "bare loop") == 0)
+                b->results[i].ratio_to_bare = ps_samples_median(&b->results[i].cpu_ns) /
+                                              ps_samples_median(&b->results[k].cpu_ns);
+    }
+}
+
+static void print_row(const ps_result *r) {
+    if (r->start_ms.count > 0) {
+        (void)printf("%-36s %-27s %8.1f ms (spread %.0f %%)\n", r->kernel, r->impl,
+                     ps_samples_median(&r->start_ms), 100 * ps_samples_spread(&r->start_ms));
+    } else if (r->p99_ms > 0) {
+        (void)printf("%-36s %-27s p50 %.2f  p99 %.2f  p99.9 %.2f  max %.1f ms\n", r->kernel,
+                     r->impl, r->p50_ms, r->p99_ms, r->p999_ms, r->max_ms);
+    } else {
+        (void)printf("%-36s %-27s %6.0f ns CPU/event (spread %.0f %%)  %5.2f M events/s  %4.0f MiB",
+                     r->kernel, r->impl, ps_samples_median(&r->cpu_ns),
+                     100 * ps_samples_spread(&r->cpu_ns), 1e3 / ps_samples_median(&r->wall_ns),
+                     ps_samples_median(&r->rss_mib));
+        if (r->ratio_to_bare > 0) (void)printf("  %.2fx bare", r->ratio_to_bare);
+        (void)printf("\n");
+    }
+}
+
+static void write_row(FILE *out, const ps_result *r) {
+    const bool start = r->start_ms.count > 0, late = r->p99_ms > 0;
+    const double ns = start  ? ps_samples_median(&r->start_ms) * 1e6
+                      : late ? r->p99_ms * 1e6
+                             : ps_samples_median(&r->cpu_ns);
+    const double wall_ns = ps_samples_median(&r->wall_ns);
+    (void)fprintf(
+        out,
+        "{\"kernel\":\"%s\",\"case\":\"%d\",\"impl\":\"%s\",\"kind\":\"%s\",\"chosen\":%s,"
+        "\"ns_per_record\":%.1f,\"gb_per_s\":%.4f,\"spread\":%.3f",
+        r->kernel, PS_EVENT_BYTES, r->impl, r->own ? "own" : "library", r->own ? "true" : "false",
+        ns, wall_ns > 0 ? PS_EVENT_BYTES / wall_ns : 0.0,
+        ps_samples_spread(start ? &r->start_ms : &r->cpu_ns));
+    if (start)
+        (void)fprintf(out, ",\"runs\":%u,\"start_ms\":%.2f", r->start_ms.count, ns / 1e6);
+    else if (late)
+        (void)fprintf(out,
+                      ",\"events\":%" PRIu64 ",\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,"
+                      "\"max_ms\":%.3f",
+                      r->rows, r->p50_ms, r->p99_ms, r->p999_ms, r->max_ms);
+    else
+        (void)fprintf(
+            out,
+            ",\"runs\":%u,\"records\":%" PRIu64
+            ",\"events_per_s\":%.0f,\"cpu_ns\":%.1f,\"fixed_cpu_ms\":%.1f,\"rss_mib\":%.1f,"
+            "\"ratio_to_bare\":%.3f",
+            r->cpu_ns.count, r->rows, 1e9 / wall_ns, ns, ps_samples_median(&r->fixed_cpu_ms),
+            ps_samples_median(&r->rss_mib), r->ratio_to_bare);
+    (void)fprintf(out, "}");
+}
+
+ps_status ps_results_write(const ps_bench *b, ps_error *error) {
+    if (!b->config->json) return PS_OK;
+    FILE *out = fopen(b->config->json, "we");
+    if (!out) return ps_fail(error, PS_IO, "%s: %s", b->config->json, strerror(errno));
+    (void)fprintf(out, "{");
+    ps_machine_print(out);
+    (void)fprintf(out, ",\n\"rows\":[");
+    for (uint32_t i = 0; i < b->count; i++) {
+        (void)fprintf(out, i ? ",\n" : "\n");
+        write_row(out, &b->results[i]);
+    }
+    (void)fprintf(out, "\n]}\n");
+    if (fclose(out)) return ps_fail(error, PS_IO, "%s: %s", b->config->json, strerror(errno));
+    return PS_OK;
+}
+
+void ps_results_print(ps_bench *b) {
+    find_ratios(b);
+    for (uint32_t i = 0; i < b->count; i++) print_row(&b->results[i]);
+}
