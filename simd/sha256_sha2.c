@@ -17,17 +17,17 @@ typedef struct chain {
 } chain;
 
 static inline __attribute__((always_inline)) void chain_blocks(chain *c, const uint8_t *const *from,
-                                                               uint32_t blocks) {
+                                                               uint32_t blocks, int lanes) {
     uint32x4_t abcd[LANES], efgh[LANES];
     const uint8_t *p[LANES];
-    PS_UNROLL for (int s = 0; s < LANES; s++) {
+    PS_UNROLL for (int s = 0; s < lanes; s++) {
         abcd[s] = c->abcd[s];
         efgh[s] = c->efgh[s];
         p[s] = from[s];
     }
     for (; blocks > 0; blocks--) {
         uint32x4_t w[LANES][4], abcd_before[LANES], efgh_before[LANES];
-        PS_UNROLL for (int s = 0; s < LANES; s++) {
+        PS_UNROLL for (int s = 0; s < lanes; s++) {
             abcd_before[s] = abcd[s];
             efgh_before[s] = efgh[s];
             PS_UNROLL for (int j = 0; j < 4; j++) w[s][j] =
@@ -36,7 +36,7 @@ static inline __attribute__((always_inline)) void chain_blocks(chain *c, const u
         }
         PS_UNROLL for (int g = 0; g < 16; g++) {
             const uint32x4_t k = vld1q_u32(&ps_sha256_k[4 * g]);
-            PS_UNROLL for (int s = 0; s < LANES; s++) {
+            PS_UNROLL for (int s = 0; s < lanes; s++) {
                 const uint32x4_t wk = vaddq_u32(w[s][g & 3], k), before = abcd[s];
                 abcd[s] = vsha256hq_u32(abcd[s], efgh[s], wk);
                 efgh[s] = vsha256h2q_u32(efgh[s], before, wk);
@@ -45,12 +45,12 @@ static inline __attribute__((always_inline)) void chain_blocks(chain *c, const u
                 w[s][g & 3] = vsha256su1q_u32(next, w[s][(g + 2) & 3], w[s][(g + 3) & 3]);
             }
         }
-        PS_UNROLL for (int s = 0; s < LANES; s++) {
+        PS_UNROLL for (int s = 0; s < lanes; s++) {
             abcd[s] = vaddq_u32(abcd[s], abcd_before[s]);
             efgh[s] = vaddq_u32(efgh[s], efgh_before[s]);
         }
     }
-    PS_UNROLL for (int s = 0; s < LANES; s++) {
+    PS_UNROLL for (int s = 0; s < lanes; s++) {
         c->abcd[s] = abcd[s];
         c->efgh[s] = efgh[s];
     }
@@ -68,7 +68,7 @@ static void hash_group(const ps_message *m) {
         if (m[0].blocks[part] == 0) continue;
         const uint8_t *from[LANES];
         PS_UNROLL for (int s = 0; s < LANES; s++) from[s] = m[s].part[part];
-        chain_blocks(&c, from, m[0].blocks[part]);
+        chain_blocks(&c, from, m[0].blocks[part], LANES);
     }
     PS_UNROLL for (int s = 0; s < LANES; s++) {
         vst1q_u8(m[s].digest, vrev32q_u8(vreinterpretq_u8_u32(c.abcd[s])));
@@ -76,17 +76,28 @@ static void hash_group(const ps_message *m) {
     }
 }
 
-static void hash_blocks(uint32_t (*state)[8], const uint8_t *const *from, uint32_t blocks) {
+static inline __attribute__((always_inline)) void
+hash_lanes(uint32_t (*state)[8], const uint8_t *const *from, uint32_t blocks, int lanes) {
     chain c;
-    PS_UNROLL for (int s = 0; s < LANES; s++) {
+    PS_UNROLL for (int s = 0; s < lanes; s++) {
         c.abcd[s] = vld1q_u32(&state[s][0]);
         c.efgh[s] = vld1q_u32(&state[s][4]);
     }
-    chain_blocks(&c, from, blocks);
-    PS_UNROLL for (int s = 0; s < LANES; s++) {
+    chain_blocks(&c, from, blocks, lanes);
+    PS_UNROLL for (int s = 0; s < lanes; s++) {
         vst1q_u32(&state[s][0], c.abcd[s]);
         vst1q_u32(&state[s][4], c.efgh[s]);
     }
+}
+
+static void hash_blocks(uint32_t (*state)[8], const uint8_t *const *from, uint32_t blocks) {
+    hash_lanes(state, from, blocks, LANES);
+}
+
+/* A message that is alone does not wait for three others. */
+#define HASH_ONE
+static void hash_one(uint32_t (*state)[8], const uint8_t *const *from, uint32_t blocks) {
+    hash_lanes(state, from, blocks, 1);
 }
 
 #define ENTRY ps_sha256_sha2
