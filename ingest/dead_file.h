@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Dead letters in a file: one JSON object a line,
+ *
+ *   {"source":"topic/partition/offset","error":"syntax","reason":"…","timestamp":1700000000000,
+ *    "key":"…","value":"…","headers":[["name","value"],…]}          (bytes in base64, null as null)
+ *
+ * The file has no transaction, and needs none to hold every reject exactly once: rejects of a
+ * partition come in order of their offsets, and reading a record again rejects it again. So the
+ * greatest offset per partition that the file holds says which rejects it has, and those are
+ * skipped when they come again after a restart. A line that a crash cut short is removed when the
+ * file is opened.
+ */
+#ifndef PS_INGEST_DEAD_FILE_H
+#define PS_INGEST_DEAD_FILE_H
+
+#include "host/flow/parts.h"
+
+typedef struct ps_dead_file ps_dead_file;
+
+/* Opens `path`, making it if need be, and reads what it holds. Lanes of one process that open the
+ * same path share one file. Threads: any may open, put, sync and close. */
+ps_status ps_dead_file_open(const char *path, const ps_partitions *partitions, ps_dead_file **out,
+                            ps_error *error) PS_MUST_USE;
+
+/* Appends a rejected row unless the file has it. */
+ps_status ps_dead_file_put(ps_dead_file *dead, const ps_batch *batch, uint32_t row,
+                           uint32_t partition, ps_error *error) PS_MUST_USE;
+
+/* All that was put is on disk when this returns. */
+ps_status ps_dead_file_sync(ps_dead_file *dead, ps_error *error) PS_MUST_USE;
+
+void ps_dead_file_close(ps_dead_file *dead);
+
+#endif

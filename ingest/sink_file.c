@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Enriched rows as lines of files in a folder. Rows, state and the position become durable
+ * together, per partition (ingest/partfile.h), so a job that is killed and run again loses and
+ * repeats nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "host/flow/enrich.h"
+#include "host/state/record.h"
+#include "ingest/dead_file.h"
+#include "ingest/partfile.h"
+#include "ingest/parts.h"
+
+enum {
+    STATE_CHUNK_BYTES = 1 << 20,
+    SPARE_BYTES = 1 << 18,
+    PATH_BYTES = 4096,
+    LINE_EXTRA_ABOUT = 1 << 14
+};
+
+static const ps_option options[] = {
+    {.name = "path",
+     .preset = NULL,
+     .help =
+         "the folder, made if need be; progress lies in dot-files inside, so deleting it starts "
+         "again", .type = PS_OPTION_STRING,
+     .flags = PS_OPTION_REQUIRED,
+     .at = offsetof(ps_sink_file_config, path)},
+    {.name = "form",
+     .preset = "json",
+     .help = "json: the record's object with a member \"penstock\" appended (needs decode: json); "
+             "value: the record's value as it came", .type = PS_OPTION_CHOICE,
+     .at = offsetof(ps_sink_file_config, form),
+     .choices = "json|value"},
+    {.name = "codec",
+     .preset = "none",
+     .help = "how files are compressed",
+     .type = PS_OPTION_CHOICE,
+     .at = offsetof(ps_sink_file_config, codec),
+     .choices = "none"},
+    {.name = "roll",
+     .preset = "256MiB",
+     .help = "a file that has reached this size is closed and the next one begun",
+     .type = PS_OPTION_SIZE,
+     .at = offsetof(ps_sink_file_config, roll_bytes),
+     .min = 4096,
+     .max = 1e15},
+    {.name = "roll_interval",
+     .preset = "0s",
+     .help = "a file that has been open for this long is closed, too; 0: no limit",
+     .type = PS_OPTION_DURATION,
+     .at = offsetof(ps_sink_file_config, roll_interval_ns),
+     .max = 1e18},
+    {.name = "commit_interval",
+     .preset = "1s",
+     .help = "rows are made durable at least this often",
+     .type = PS_OPTION_DURATION,
+     .at = offsetof(ps_sink_file_config, commit_interval_ns),
+     .max = 3.6e12},
+    {.name = "commit_bytes",
+     .preset = "64MiB",
+     .help = "and whenever this much has been written",
+     .type = PS_OPTION_SIZE,
+     .at = offsetof(ps_sink_file_config, commit_bytes),
+     .min = 1,
+     .max = 1e12},
+    {.name = NULL                       }
+};
+
+typedef struct file_sink {
+    const ps_sink_file_config *config;
+    const ps_lane_env *env;
+    ps_partfile_dir dir;
+    ps_enricher *enricher;
+    ps_dead_file *dead;
+    ps_state_writer *writer; /* NULL: the plan keeps no state */
+    void *writer_memory;
+    ps_partfile **files; /* [partitions] NULL: not this lane's */
+    char *buf;           /* lines on their way out */
+    size_t buf_bytes, line_extra;
+    int lock_fd;
+    uint64_t emitted, committed;
+    int64_t commit_due_ns; /* while something is uncommitted */
+    int64_t uncommitted_bytes;
+    bool failed; /* something may be half written: leave it to the next run */
+} file_sink;
+
+static ps_status publish_all(file_sink *sink, ps_error *error) {
+    for (uint32_t p = 0; p < sink->env->partitions->count; p++)
+        if (sink->files[p] != NULL) PS_TRY(ps_partfile_publish(sink->files[p], true, error));
+    return fsync(sink->dir.fd) == 0 ? PS_OK : ps_partfile_failed(&sink->dir, "sync", ".", error);
+}
+
+/* After a clean end nothing is left uncommitted, and all outputs are plain files. */
+static void finish(file_sink *sink) {
+    ps_error error;
+    if (sink->failed || sink->emitted != sink->committed) return;
+    if (publish_all(sink, &error) == PS_OK) return;
+    ps_log(PS_LOG_WARNING, "file sink", "%s; the rows are safe, and the next run renames the file",
+           error.message);
+}
+
+static void file_close(void *self) {
+    file_sink *sink = self;
+    if (sink == NULL) return;
+    if (sink->files != NULL) {
+        finish(sink);
+        for (uint32_t p = 0; p < sink->env->partitions->count; p++)
+            ps_partfile_close(sink->files[p]);
+    }
+    if (sink->dir.fd >= 0) (void)close(sink->dir.fd);
+    if (sink->lock_fd >= 0) (void)close(sink->lock_fd);
+    ps_enricher_close(sink->enricher);
+    ps_dead_file_close(sink->dead);
+    free(sink->writer_memory);
+    free(sink->files);
+    free(sink->buf);
+    free(sink);
+}
+
+/* The folder and all above it. */
+static ps_status make_folder(const char *path, ps_error *error) {
+    char part[PATH_BYTES];
+    const size_t length = strlen(path);
+    if (length == 0 || length >= sizeof part)
+        return ps_fail(error, PS_BAD_CONFIG, "sink.file.path has %zu bytes; 1 to %d are possible",
+                       length, PATH_BYTES - 1);
+    memcpy(part, path, length + 1);
+    for (size_t i = 1; i <= length; i++) {
+        if (part[i] != '/' && part[i] != '\0') continue;
+        const char kept = part[i];
+        part[i] = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return ps_fail(error, PS_IO, "cannot make the folder %.300s: %s", part,
+                           strerror(errno));
+        part[i] = kept;
+    }
+    return PS_OK;
+}
+
+/* One worker per folder; the lanes of one process share the lock. */
+static ps_status lock_folder(file_sink *sink, ps_error *error) {
+    sink->lock_fd = openat(sink->dir.fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (sink->lock_fd < 0) return ps_partfile_failed(&sink->dir, "open", ".lock", error);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(sink->lock_fd, F_SETLK, &lock) == 0) return PS_OK;
+    (void)fcntl(sink->lock_fd, F_GETLK, &lock);
+    return ps_fail(error, PS_IO,
+                   "%.300s is in use by process %ld; stop it, or name another sink.file.path",
+                   sink->config->path, (long)lock.l_pid);
+}
+
+static ps_status open_writer(file_sink *sink, ps_error *error) {
+    const ps_plan *plan = sink->env->plan;
+    if (plan->state_count == 0) return PS_OK;
+    sink->writer_memory = calloc(1, ps_state_writer_bytes(plan));
+    if (sink->writer_memory == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for the state writer");
+    sink->writer =
+        ps_state_writer_open(sink->writer_memory, plan, sink->env->partitions, STATE_CHUNK_BYTES);
+    return PS_OK;
+}
+
+static ps_status check(const ps_sink_file_config *config, const ps_lane_env *env, ps_error *error) {
+    if (config->form == PS_FILE_FORM_JSON && env->plan->schema.field_count == 0)
+        return ps_fail(
+            error, PS_BAD_CONFIG,
+            "sink.file.form json needs JSON objects: add decode: json with its fields, or "
+            "set form: value");
+    if (env->dead != NULL && env->dead->topic != NULL)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "dead_letter.topic needs a Kafka sink; with a file sink write dead_letter: "
+                       "{file: dead.ndjson}");
+    return PS_OK;
+}
+
+static ps_status open_parts(file_sink *sink, ps_error *error) {
+    const ps_lane_env *env = sink->env;
+    PS_TRY(check(sink->config, env, error));
+    PS_TRY(make_folder(sink->config->path, error));
+    sink->dir.fd = open(sink->config->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (sink->dir.fd < 0) return ps_partfile_failed(&sink->dir, "open", ".", error);
+    PS_TRY(lock_folder(sink, error));
+    PS_TRY(ps_enricher_open(env->plan, env->partitions, &sink->enricher, error));
+    sink->line_extra = ps_enricher_json_max(sink->enricher) + 2;
+    sink->buf_bytes = env->plan->schema.arena_bytes + sink->line_extra + SPARE_BYTES;
+    if (sink->buf_bytes < STATE_CHUNK_BYTES) sink->buf_bytes = STATE_CHUNK_BYTES;
+    sink->buf = malloc(sink->buf_bytes);
+    sink->files = calloc(env->partitions->count, sizeof(ps_partfile *));
+    if (sink->buf == NULL || sink->files == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for the file sink's %zu bytes",
+                       sink->buf_bytes);
+    PS_TRY(open_writer(sink, error));
+    if (env->dead == NULL || env->dead->file == NULL) return PS_OK;
+    return ps_dead_file_open(env->dead->file, env->partitions, &sink->dead, error);
+}
+
+static ps_status file_open(const void *config, const ps_lane_env *env, void **self,
+                           ps_error *error) {
+    file_sink *sink = calloc(1, sizeof *sink);
+    if (sink == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for the file sink");
+    sink->config = config;
+    sink->env = env;
+    sink->lock_fd = -1;
+    const bool json = sink->config->form == PS_FILE_FORM_JSON;
+    sink->dir = (ps_partfile_dir){sink->config->path, json ? ".ndjson" : ".txt", -1};
+    const ps_status status = open_parts(sink, error);
+    if (status == PS_OK) *self = sink;
+    if (status != PS_OK) file_close(sink);
+    return status;
+}
+
+/* What a manifest calls the rows' origin: a file list that changed must not go unnoticed. */
+static void source_of(const file_sink *sink, uint32_t partition, char *text) {
+    uint32_t within;
+    const uint32_t topic = ps_partitions_topic(sink->env->partitions, partition, &within);
+    if (sink->env->source == &ps_source_file)
+        (void)snprintf(text, PATH_BYTES, "%s",
+                       ps_source_file_path(sink->env->source_self, partition));
+    else
+        (void)snprintf(text, PATH_BYTES, "%s/%u", sink->env->partitions->topic[topic].name, within);
+}
+
+static void file_forget(void *self, uint32_t partition) {
+    file_sink *sink = self;
+    ps_partfile_close(sink->files[partition]);
+    sink->files[partition] = NULL;
+    if (sink->writer != NULL) ps_state_writer_watermark(sink->writer, partition, PS_OFFSET_NONE);
+}
+
+static ps_status file_restore(void *self, uint32_t partition, ps_state_apply *apply, void *context,
+                              int64_t *next, ps_error *error) {
+    file_sink *sink = self;
+    char source[PATH_BYTES];
+    source_of(sink, partition, source);
+    const ps_partfile_from from = {source, sink->env->plan->fingerprint, apply, context};
+    file_forget(sink, partition);
+    PS_TRY(ps_partfile_open(&sink->dir, partition, &from, &sink->files[partition], next, error));
+    if (sink->writer != NULL && *next != PS_OFFSET_NONE)
+        ps_state_writer_watermark(sink->writer, partition, *next);
+    return PS_OK;
+}
+
+/* One row as a line at `to`; 0: it is no JSON object. */
+static size_t put_line(const file_sink *sink, const ps_batch *batch, uint32_t row,
+                       uint32_t partition, ps_bytes value, char *to) {
+    size_t length = 0;
+    if (sink->config->form == PS_FILE_FORM_VALUE) {
+        if (value.data != NULL) memcpy(to, value.data, value.length);
+        length = value.data == NULL ? 0 : value.length;
+    } else if (value.data == NULL) { /* a tombstone has no object to append to */
+        static const char head[] = "{\"penstock\":{\"source\":\"", tail[] = "\"}}";
+        const int64_t offset = ((const int64_t *)ps_batch_system(batch, PS_COLUMN_OFFSET))[row];
+        memcpy(to, head, sizeof head - 1);
+        length = sizeof head - 1;
+        length += ps_enrich_source(sink->env->partitions, partition, offset, to + length);
+        memcpy(to + length, tail, sizeof tail - 1);
+        length += sizeof tail - 1;
+    } else {
+        length = ps_enrich_json(sink->enricher, batch, row, partition, to);
+        if (length == 0) return 0;
+    }
+    to[length] = '\n';
+    return length + 1;
+}
+
+static ps_status not_json(const file_sink *sink, const ps_batch *batch, uint32_t row,
+                          uint32_t partition, ps_error *error) {
+    char source[PS_OUTPUT_TEXT_MAX];
+    const int64_t offset = ((const int64_t *)ps_batch_system(batch, PS_COLUMN_OFFSET))[row];
+    const uint32_t length = ps_enrich_source(sink->env->partitions, partition, offset, source);
+    return ps_fail(
+        error, PS_BAD_CONFIG,
+        "record %.*s is not a JSON object, so sink.file.form json cannot append to it; use "
+        "decode: json or form: value",
+        (int)length, source);
+}
+
+/* What one batch came to. */
+typedef struct taken {
+    uint64_t rows, rejected;
+} taken;
+
+/* Lines of one run that wait in the buffer. */
+typedef struct pending {
+    ps_partfile *file;
+    int64_t first; /* offset of the first of them */
+    size_t used;
+} pending;
+
+/* Writes what waits; a part that is full ends here, after the same row in every run of the job. */
+static ps_status write_pending(const file_sink *sink, pending *lines, ps_error *error) {
+    int64_t begun_ns;
+    if (lines->used == 0) return PS_OK;
+    PS_TRY(ps_partfile_write(lines->file, lines->first, sink->buf, lines->used, error));
+    lines->used = 0;
+    const bool full = ps_partfile_bytes(lines->file, &begun_ns) >= sink->config->roll_bytes;
+    return full ? ps_partfile_split(lines->file, error) : PS_OK;
+}
+
+static bool is_full(const file_sink *sink, const pending *lines) {
+    int64_t begun_ns;
+    const int64_t bytes = ps_partfile_bytes(lines->file, &begun_ns);
+    return bytes + (int64_t)lines->used >= sink->config->roll_bytes;
+}
+
+static ps_status add_line(file_sink *sink, const ps_batch *batch, const ps_run *run, uint32_t row,
+                          pending *lines, ps_error *error) {
+    const ps_bytes value = ps_batch_text(batch, &batch->schema->column[PS_COLUMN_VALUE], row);
+    const size_t bytes = value.data == NULL ? 0 : value.length;
+    if (lines->used + bytes + sink->line_extra > sink->buf_bytes)
+        PS_TRY(write_pending(sink, lines, error));
+    if (lines->used == 0)
+        lines->first = ((const int64_t *)ps_batch_system(batch, PS_COLUMN_OFFSET))[row];
+    const size_t length =
+        put_line(sink, batch, row, run->partition, value, sink->buf + lines->used);
+    if (length == 0) return not_json(sink, batch, row, run->partition, error);
+    lines->used += length;
+    sink->uncommitted_bytes += (int64_t)length;
+    return is_full(sink, lines) ? write_pending(sink, lines, error) : PS_OK;
+}
+
+/* The rows of one run, through the buffer into the partition's file. */
+static ps_status write_run(file_sink *sink, const ps_batch *batch, const ps_run *run, taken *count,
+                           ps_error *error) {
+    const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
+    const uint8_t *keep = ps_batch_system(batch, PS_COLUMN_KEEP);
+    pending lines = {sink->files[run->partition], 0, 0};
+    PS_CHECK(lines.file != NULL);
+    for (uint32_t row = run->first_row; row < run->first_row + run->rows; row++) {
+        if (reject[row] != 0) {
+            count->rejected++;
+            if (sink->dead != NULL)
+                PS_TRY(ps_dead_file_put(sink->dead, batch, row, run->partition, error));
+            continue;
+        }
+        if (sink->env->plan->filters && keep[row] == 0) continue;
+        PS_TRY(add_line(sink, batch, run, row, &lines, error));
+        count->rows++;
+    }
+    return write_pending(sink, &lines, error);
+}
+
+static ps_status write_state(file_sink *sink, const ps_batch *batch, ps_error *error) {
+    if (sink->writer == NULL) return PS_OK;
+    size_t bytes;
+    uint32_t partition;
+    ps_state_writer_begin(sink->writer, batch);
+    while (ps_state_writer_next(sink->writer, (uint8_t *)sink->buf, &bytes, &partition)) {
+        PS_CHECK(sink->files[partition] != NULL);
+        PS_TRY(
+            ps_partfile_state(sink->files[partition], batch->sweep_round, sink->buf, bytes, error));
+        sink->uncommitted_bytes += (int64_t)bytes;
+        ps_count(&sink->env->metrics->state_bytes_written, bytes);
+    }
+    return PS_OK;
+}
+
+static ps_status emit(file_sink *sink, const ps_batch *batch, taken *count, ps_error *error) {
+    for (uint32_t i = 0; i < batch->run_count; i++)
+        PS_TRY(write_run(sink, batch, &batch->runs[i], count, error));
+    PS_TRY(write_state(sink, batch, error));
+    for (uint32_t i = 0; i < batch->position_count; i++)
+        ps_partfile_position(sink->files[batch->positions[i].partition], batch->positions[i].next);
+    return PS_OK;
+}
+
+static ps_status file_emit(void *self, const ps_batch *batch, uint64_t ticket, ps_error *error) {
+    file_sink *sink = self;
+    taken count = {0, 0};
+    const ps_status status = emit(sink, batch, &count, error);
+    sink->failed = sink->failed || status != PS_OK;
+    PS_TRY(status);
+    if (sink->emitted == sink->committed)
+        sink->commit_due_ns = ps_clock_ns() + sink->config->commit_interval_ns;
+    sink->emitted = ticket;
+    ps_count(&sink->env->metrics->sink_rows, count.rows);
+    ps_count(&sink->env->metrics->sink_dead, count.rejected);
+    return PS_OK;
+}
+
+static bool is_old(const file_sink *sink, const ps_partfile *file, int64_t now_ns) {
+    int64_t begun_ns;
+    return sink->config->roll_interval_ns > 0 && ps_partfile_bytes(file, &begun_ns) > 0 &&
+           now_ns - begun_ns >= sink->config->roll_interval_ns;
+}
+
+static ps_status commit_files(file_sink *sink, ps_error *error) {
+    const uint32_t count = sink->env->partitions->count;
+    /* Dead letters first: a reject that the position has passed must be in its file. */
+    if (sink->dead != NULL) PS_TRY(ps_dead_file_sync(sink->dead, error));
+    for (uint32_t p = 0; p < count; p++)
+        if (sink->files[p] != NULL) PS_TRY(ps_partfile_commit(sink->files[p], error));
+    if (fsync(sink->dir.fd) != 0) return ps_partfile_failed(&sink->dir, "sync", ".", error);
+    const int64_t now_ns = ps_clock_ns();
+    for (uint32_t p = 0; p < count; p++) {
+        ps_partfile *file = sink->files[p];
+        if (file != NULL) PS_TRY(ps_partfile_publish(file, is_old(sink, file, now_ns), error));
+    }
+    return PS_OK;
+}
+
+static ps_status commit(file_sink *sink, ps_error *error) {
+    const int64_t begin_ns = ps_clock_ns();
+    const ps_status status = commit_files(sink, error);
+    sink->failed = sink->failed || status != PS_OK;
+    PS_TRY(status);
+    sink->committed = sink->emitted;
+    sink->uncommitted_bytes = 0;
+    ps_count(&sink->env->metrics->commits, 1);
+    ps_histogram_add(&sink->env->metrics->commit, ps_clock_ns() - begin_ns);
+    return PS_OK;
+}
+
+static ps_status file_flush(void *self, ps_error *error) {
+    file_sink *sink = self;
+    return sink->emitted == sink->committed ? PS_OK : commit(sink, error);
+}
+
+static ps_status file_flushed(void *self, uint64_t *ticket, int64_t *ask_again_ns,
+                              ps_error *error) {
+    file_sink *sink = self;
+    if (sink->emitted != sink->committed) {
+        const bool due = sink->uncommitted_bytes >= sink->config->commit_bytes ||
+                         ps_clock_ns() >= sink->commit_due_ns;
+        if (due) PS_TRY(commit(sink, error));
+        if (!due && sink->commit_due_ns < *ask_again_ns) *ask_again_ns = sink->commit_due_ns;
+    }
+    if (sink->committed > *ticket) *ticket = sink->committed;
+    return PS_OK;
+}
+
+static size_t file_memory(const void *config, const ps_lane_env *env) {
+    (void)config;
+    return sizeof(file_sink) + env->plan->schema.arena_bytes + LINE_EXTRA_ABOUT +
+           SPARE_BYTES +                                    /* lines on their way out */
+           env->partitions->count * sizeof(ps_partfile *) + /* open partitions */
+           (env->plan->state_count > 0 ? ps_state_writer_bytes(env->plan) : 0);
+}
+
+static const char *file_delivery(const void *config, const ps_source *source, const char **why) {
+    (void)config;
+    (void)source;
+    *why = "rows, state and position become durable together in the folder's manifests";
+    return "exactly_once";
+}
+
+const ps_sink ps_sink_file = {
+    .about = {.name = "file",
+              .summary = "enriched rows as lines of files in a folder, exactly once",
+              .options = options,
+              .config_bytes = sizeof(ps_sink_file_config)},
+    .commits = true,
+    .open = file_open,
+    .restore = file_restore,
+    .forget = file_forget,
+    .emit = file_emit,
+    .flush = file_flush,
+    .flushed = file_flushed,
+    .close = file_close,
+    .memory = file_memory,
+    .delivery = file_delivery
+};
