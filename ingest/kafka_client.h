@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a pipeline file says about Kafka, and how it becomes a librdkafka client: our settings
+ * first, each with its reason, then the user's properties, then a refusal of those that would break
+ * what the pipeline promises. librdkafka's types stay inside ingest/kafka*.
+ */
+#ifndef PS_INGEST_KAFKA_CLIENT_H
+#define PS_INGEST_KAFKA_CLIENT_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "host/flow/parts.h"
+
+typedef enum ps_kafka_start { PS_KAFKA_EARLIEST, PS_KAFKA_LATEST } ps_kafka_start;
+typedef enum ps_kafka_delivery { PS_KAFKA_EXACTLY_ONCE, PS_KAFKA_AT_LEAST_ONCE } ps_kafka_delivery;
+typedef enum ps_kafka_form { PS_KAFKA_HEADERS, PS_KAFKA_JSON } ps_kafka_form;
+
+typedef struct ps_kafka_source_config {
+    const char *brokers;
+    ps_string_list topics;
+    const char *group; /* NULL: the pipeline's name */
+    uint32_t start;    /* ps_kafka_start */
+    ps_string_map properties;
+} ps_kafka_source_config;
+
+typedef struct ps_kafka_sink_config {
+    const char *brokers; /* NULL: the source's, with its security settings */
+    const char *topic;
+    uint32_t delivery; /* ps_kafka_delivery */
+    int64_t commit_interval_ns;
+    uint32_t form; /* ps_kafka_form */
+    ps_string_map properties;
+} ps_kafka_sink_config;
+
+/* The abort of a transaction that nobody finishes, and with it the longest pause of a broker that
+ * a transaction survives. */
+enum { PS_KAFKA_TRANSACTION_MS = 15000 };
+
+typedef enum ps_kafka_role {
+    PS_KAFKA_CONSUMER, /* member of the group */
+    PS_KAFKA_READER,   /* reads the state topic, looks things up: no group */
+    PS_KAFKA_TRANSACTIONAL,
+    PS_KAFKA_IDEMPOTENT,
+    PS_KAFKA_ADMIN
+} ps_kafka_role;
+
+/* What a client is made of. Everything is borrowed for the call but `opaque`. */
+typedef struct ps_kafka_recipe {
+    ps_kafka_role role;
+    const char *brokers;
+    const ps_string_map *inherited;  /* only its connection and security settings are taken */
+    const ps_string_map *properties; /* all of them are */
+    const char *group;               /* CONSUMER */
+    const char *member;              /* CONSUMER: group.instance.id */
+    const char *transactional;       /* TRANSACTIONAL: transactional.id */
+    int64_t memory_bytes;            /* CONSUMER and producers: what its queues may hold */
+    int64_t linger_ns;               /* producers */
+    uint32_t message_bytes_max;      /* producers: the largest record, 0: librdkafka's default */
+    bool alone;                      /* producers: one record per batch, so that a refusal has one
+                                        culprit */
+    void *opaque;
+    void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *opaque);
+    void (*failed)(rd_kafka_t *, int err, const char *reason, void *opaque);
+    void (*rebalanced)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
+                       void *opaque);
+} ps_kafka_recipe;
+
+/* Fails with PS_BAD_CONFIG and a message that names the property, never its value. */
+ps_status ps_kafka_client_open(const ps_kafka_recipe *recipe, rd_kafka_t **out,
+                               ps_error *error) PS_MUST_USE;
+
+/* Does not wait for a group or for unsent records. */
+void ps_kafka_client_close(rd_kafka_t *client);
+
+/* The value a client would get for `name`: the last of the user's, or NULL. */
+const char *ps_kafka_property(const ps_string_map *properties, const char *name);
+
+/* Worst-case bytes of a producer whose queue was given `memory_bytes`. */
+size_t ps_kafka_producer_bytes(int64_t memory_bytes);
+
+/* A broker that does not answer is waited for: true at most every 10 s, when it is time for a line
+ * in the log. */
+typedef struct ps_kafka_patience {
+    int64_t since_ns, told_ns;
+} ps_kafka_patience;
+bool ps_kafka_patience_tell(ps_kafka_patience *patience);
+
+/* Whether waiting may help: the network, a broker or a coordinator is away. */
+bool ps_kafka_is_away(rd_kafka_resp_err_t err);
+
+/* Partitions of a topic. AGAIN: no broker answers now; other failures say what to do. */
+ps_status ps_kafka_topic_partitions(rd_kafka_t *client, const char *topic, int timeout_ms,
+                                    uint32_t *count, ps_error *error) PS_MUST_USE;
+
+#endif

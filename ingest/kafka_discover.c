@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which topics and partitions there are, before any lane opens. A broker that is away is waited for
+ * as long as it takes; what waiting cannot mend ends the start with a message.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "host/base/log.h"
+#include "ingest/kafka_source_parts.h"
+
+/* What librdkafka's error callback has seen while we ask. */
+typedef struct trouble {
+    int err;
+    char reason[256];
+} trouble;
+
+static void on_error(rd_kafka_t *client, int err, const char *reason, void *opaque) {
+    trouble *seen = opaque;
+    (void)client;
+    /* A refusal explains itself; that all brokers are down follows from it. */
+    if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && seen->err != 0) return;
+    seen->err = err;
+    (void)snprintf(seen->reason, sizeof seen->reason, "%s", reason);
+}
+
+static bool is_final(int err) {
+    return err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL ||
+           err == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED ||
+           err == RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM;
+}
+
+static ps_status discover_topic(rd_kafka_t *client, const ps_kafka_source_config *config,
+                                const char *topic, uint32_t *count, ps_error *error) {
+    trouble *seen = rd_kafka_opaque(client);
+    ps_kafka_patience patience = {0, 0};
+    for (;;) {
+        const ps_status status = ps_kafka_topic_partitions(client, topic, 1000, count, error);
+        (void)rd_kafka_poll(client, 0);
+        if (status != PS_AGAIN) return status;
+        if (is_final(seen->err))
+            return ps_fail(error, PS_IO, "%s: the broker refuses the connection: %.300s",
+                           config->brokers, seen->reason);
+        if (ps_kafka_patience_tell(&patience))
+            ps_log(PS_LOG_WARNING, "source kafka", "no broker answers at %s, still trying: %s",
+                   config->brokers, seen->err == 0 ? "no answer" : seen->reason);
+        const struct timespec pause = {0, 50000000};
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+static ps_status discover_all(rd_kafka_t *client, const ps_kafka_source_config *config,
+                              ps_partitions *out, ps_error *error) {
+    if (config->topics.count == 0 || config->topics.count > PS_TOPICS_MAX)
+        return ps_fail(error, PS_BAD_CONFIG, "topics: name 1 to %d topics", PS_TOPICS_MAX);
+    for (uint32_t t = 0; t < config->topics.count; t++) {
+        uint32_t count = 0;
+        const char *name = config->topics.at[t];
+        if (strlen(name) >= sizeof out->topic[t].name)
+            return ps_fail(error, PS_BAD_CONFIG, "topics: a name is longer than 249 bytes");
+        PS_TRY(discover_topic(client, config, name, &count, error));
+        if (count > PS_PARTITIONS_MAX - out->count)
+            return ps_fail(error, PS_UNSUPPORTED, "the topics have more than %d partitions",
+                           PS_PARTITIONS_MAX);
+        (void)snprintf(out->topic[t].name, sizeof out->topic[t].name, "%s", name);
+        out->topic[t].first = out->count;
+        out->topic[t].count = count;
+        out->count += count;
+        out->topic_count = t + 1;
+    }
+    return PS_OK;
+}
+
+ps_status ps_kafka_discover(const void *configuration, ps_partitions *out, ps_error *error) {
+    const ps_kafka_source_config *config = configuration;
+    trouble seen = {0, ""};
+    const ps_kafka_recipe recipe = {.role = PS_KAFKA_READER,
+                                    .brokers = config->brokers,
+                                    .properties = &config->properties,
+                                    .memory_bytes = 1 << 20,
+                                    .opaque = &seen,
+                                    .failed = on_error};
+    rd_kafka_t *client = NULL;
+    memset(out, 0, sizeof *out);
+    PS_TRY(ps_kafka_client_open(&recipe, &client, error));
+    const ps_status status = discover_all(client, config, out, error);
+    ps_kafka_client_close(client);
+    return status;
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Records of a consumer group, copied into the lane's batches. Nothing here waits: librdkafka's
+ * threads fetch, its queue writes the lane's wake, and a lane without a free slot simply does not
+ * ask, so that the queue fills up and fetching stops at the broker.
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "host/batch/headers.h"
+#include "ingest/kafka_source_parts.h"
+
+enum { SCRATCH_BYTES = 64 << 10 };
+
+uint32_t ps_kafka_partition(const ps_partitions *all, const char *topic, int32_t within) {
+    for (uint32_t t = 0; t < all->topic_count; t++) {
+        if (strcmp(all->topic[t].name, topic) != 0) continue;
+        if (within < 0 || (uint32_t)within >= all->topic[t].count) return PS_NOWHERE;
+        return all->topic[t].first + (uint32_t)within;
+    }
+    return PS_NOWHERE;
+}
+
+void ps_kafka_source_fail(ps_kafka_source *source, ps_status status, const char *format, ...) {
+    if (source->status != PS_OK) return;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(source->error.message, sizeof source->error.message, format, arguments);
+    va_end(arguments);
+    source->status = status;
+}
+
+/* Null and empty are different things, and librdkafka tells them apart by the pointer. */
+static ps_bytes bytes_of(const void *data, size_t length) {
+    if (data == NULL) return (ps_bytes){NULL, PS_NULL_LENGTH};
+    return (ps_bytes){data, (uint32_t)length};
+}
+
+static uint32_t number_of(ps_kafka_source *source, const rd_kafka_message_t *message) {
+    if (message->rkt == source->topic && message->partition == source->within)
+        return source->partition;
+    if (message->rkt == NULL) return PS_NOWHERE;
+    source->partition = ps_kafka_partition(source->env->partitions,
+                                           rd_kafka_topic_name(message->rkt), message->partition);
+    source->topic = message->rkt;
+    source->within = message->partition;
+    return source->partition;
+}
+
+static bool make_room(ps_kafka_source *source, size_t bytes) {
+    if (bytes <= source->scratch_bytes) return true;
+    uint8_t *larger = realloc(source->scratch, bytes);
+    if (larger == NULL) return false;
+    source->scratch = larger;
+    source->scratch_bytes = bytes;
+    return true;
+}
+
+/* Headers in wire order, duplicates kept. librdkafka parses them only when asked, so records
+ * without any cost one look. */
+static ps_bytes pack_headers(ps_kafka_source *source, rd_kafka_message_t *message) {
+    rd_kafka_headers_t *headers;
+    ps_bytes packed = {NULL, PS_NULL_LENGTH};
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return packed;
+    const char *name;
+    const void *value;
+    size_t value_bytes, used = 0;
+    for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &value_bytes) ==
+                       RD_KAFKA_RESP_ERR_NO_ERROR;
+         i++) {
+        const ps_bytes text = {(const uint8_t *)name, (uint32_t)strlen(name)};
+        const ps_bytes of = bytes_of(value, value_bytes);
+        const uint32_t bytes = ps_headers_bytes(text.length, of.length);
+        if (!make_room(source, used + bytes)) {
+            ps_kafka_source_fail(source, PS_NO_MEMORY, "no memory for a record's headers");
+            return packed;
+        }
+        (void)ps_headers_put(source->scratch + used, text, of);
+        used += bytes;
+    }
+    if (used == 0) return packed;
+    return (ps_bytes){source->scratch, (uint32_t)used};
+}
+
+/* A failure that librdkafka put in place of a record. */
+static void take_failure(ps_kafka_source *source, const rd_kafka_message_t *message) {
+    const char *topic = message->rkt == NULL ? "" : rd_kafka_topic_name(message->rkt);
+    const char *reason = rd_kafka_message_errstr(message);
+    char fatal[256];
+    switch (message->err) {
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        ps_kafka_source_fail(source, PS_IO,
+                             "%s/%d: the committed offset %" PRId64
+                             " is out of range: the records were deleted or the topic was made "
+                             "anew; decide with `penstock reset FILE --to earliest|latest`",
+                             topic, message->partition, message->offset);
+        return;
+    case RD_KAFKA_RESP_ERR__FATAL: {
+        const rd_kafka_resp_err_t err = rd_kafka_fatal_error(source->client, fatal, sizeof fatal);
+        if (err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+            ps_kafka_source_fail(source, PS_FENCED,
+                                 "another worker has the same group.instance.id: give each "
+                                 "worker its own runtime.instance");
+        else
+            ps_kafka_source_fail(source, PS_IO, "the consumer cannot go on: %s", fatal);
+        return;
+    }
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        ps_kafka_source_fail(source, PS_IO,
+                             "the broker refuses access to %s%s: give this user's principal the "
+                             "right to read it",
+                             topic[0] == '\0' ? "group " : "topic ",
+                             topic[0] == '\0' ? source->group : topic);
+        return;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+        ps_kafka_source_fail(source, PS_IO, "topic %s is gone: was it deleted?", topic);
+        return;
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+        /* Going on would lose the whole batch of records without a trace. */
+        ps_kafka_source_fail(source, PS_IO,
+                             "%s/%d: cannot read the batch at offset %" PRId64 ": %s", topic,
+                             message->partition, message->offset, reason);
+        return;
+    default: /* the network, a broker, a coordinator: librdkafka goes on by itself */
+        ps_log(ps_kafka_is_away(message->err) ? PS_LOG_DEBUG : PS_LOG_WARNING, "source kafka", "%s",
+               reason);
+    }
+}
+
+/* The end of a partition goes past its last record: markers and compacted records take offsets. */
+static void take_end(ps_kafka_source *source, ps_batch *batch, const rd_kafka_message_t *message,
+                     uint32_t partition) {
+    ps_kafka_place *place = &source->place[partition];
+    if (place->holding != PS_KAFKA_READING || message->offset < 0) return;
+    if (place->next != PS_OFFSET_NONE && message->offset <= place->next) return;
+    if (place->first == PS_OFFSET_NONE) place->first = message->offset;
+    place->next = message->offset;
+    ps_batch_position(batch, partition, message->offset);
+    if (batch->filled_ns == 0) batch->filled_ns = ps_clock_ns();
+}
+
+/* Keeps what a batch without room for the record must still show in the dead letters. */
+static void keep_oversize(ps_kafka_source *source, ps_batch *batch, rd_kafka_message_t *message) {
+    batch->oversize.owner = message;
+    if (batch->oversize.headers.length == PS_NULL_LENGTH) return;
+    uint8_t *copy = malloc(batch->oversize.headers.length);
+    if (copy != NULL) memcpy(copy, batch->oversize.headers.data, batch->oversize.headers.length);
+    batch->oversize.headers.data = copy;
+    if (copy == NULL) ps_kafka_source_fail(source, PS_NO_MEMORY, "no memory for headers");
+}
+
+/* PS_AGAIN: no room, the record stays ours. PS_END: it is in, and the batch must close. */
+static ps_status take_record(ps_kafka_source *source, ps_batch *batch, rd_kafka_message_t *message,
+                             uint32_t partition) {
+    ps_kafka_place *place = &source->place[partition];
+    if (place->holding != PS_KAFKA_READING ||
+        (place->next != PS_OFFSET_NONE && message->offset < place->next)) {
+        rd_kafka_message_destroy(message); /* from before a seek or a revocation */
+        return PS_OK;
+    }
+    rd_kafka_timestamp_type_t type;
+    const int64_t timestamp_ms = rd_kafka_message_timestamp(message, &type);
+    const ps_record record = {
+        .partition = partition,
+        .flags = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? PS_ROW_LOG_APPEND_TIME : 0,
+        .offset = message->offset,
+        .timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms,
+        .key = bytes_of(message->key, message->key_len),
+        .value = bytes_of(message->payload, message->len),
+        .headers = pack_headers(source, message)};
+    const ps_status status = ps_batch_append(batch, &record);
+    if (status == PS_AGAIN) return PS_AGAIN;
+    if (place->first == PS_OFFSET_NONE) place->first = message->offset;
+    place->next = message->offset + 1;
+    if (batch->filled_ns == 0) batch->filled_ns = ps_clock_ns();
+    if (status == PS_END)
+        keep_oversize(source, batch, message);
+    else
+        rd_kafka_message_destroy(message);
+    return status;
+}
+
+void ps_kafka_source_take(ps_kafka_source *source) {
+    source->polled_ns = ps_clock_ns();
+    source->taken_at = source->taken_count = 0;
+    source->topic = NULL; /* its address may be another topic's by now */
+    const ssize_t taken =
+        rd_kafka_consume_batch_queue(source->queue, 0, source->taken, PS_KAFKA_TAKE_MAX);
+    if (taken > 0) source->taken_count = (uint32_t)taken;
+}
+
+void ps_kafka_source_drop(ps_kafka_source *source, uint32_t partition) {
+    uint32_t kept = source->taken_at;
+    for (uint32_t i = source->taken_at; i < source->taken_count; i++) {
+        rd_kafka_message_t *message = source->taken[i];
+        if (number_of(source, message) == partition && message->err != RD_KAFKA_RESP_ERR__FATAL)
+            rd_kafka_message_destroy(message);
+        else
+            source->taken[kept++] = message;
+    }
+    source->taken_count = kept;
+}
+
+static ps_status take_one(ps_kafka_source *source, ps_batch *batch, rd_kafka_message_t *message) {
+    const uint32_t partition = number_of(source, message);
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && partition != PS_NOWHERE)
+        return take_record(source, batch, message, partition);
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && partition != PS_NOWHERE)
+        take_end(source, batch, message, partition);
+    else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        take_failure(source, message);
+    rd_kafka_message_destroy(message);
+    return PS_OK;
+}
+
+/* Positions of all rows of the batch, once, from its runs. */
+static void note_positions(ps_kafka_source *source, ps_batch *batch) {
+    for (uint32_t i = 0; i < batch->run_count; i++)
+        ps_batch_position(batch, batch->runs[i].partition,
+                          source->place[batch->runs[i].partition].next);
+}
+
+static void note_lag(ps_kafka_source *source, int64_t now_ns) {
+    if (now_ns - source->lag_ns < PS_NS_PER_S) return;
+    source->lag_ns = now_ns;
+    int64_t lag = 0;
+    const ps_partitions *all = source->env->partitions;
+    for (uint32_t p = 0; p < all->count; p++) {
+        const ps_kafka_place *place = &source->place[p];
+        if (place->holding != PS_KAFKA_READING || place->next == PS_OFFSET_NONE) continue;
+        uint32_t within;
+        int64_t low, high;
+        const uint32_t topic = ps_partitions_topic(all, p, &within);
+        if (rd_kafka_get_watermark_offsets(source->client, all->topic[topic].name, (int32_t)within,
+                                           &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
+            continue;
+        if (high > place->next) lag += high - place->next;
+    }
+    atomic_store_explicit(&source->env->metrics->lag, lag, memory_order_relaxed);
+}
+
+/* What was taken goes into the batch. PS_OK: the batch is full. */
+static ps_status move_taken(ps_kafka_source *source, ps_batch *batch) {
+    for (;;) {
+        while (source->taken_at < source->taken_count) {
+            const ps_status status = take_one(source, batch, source->taken[source->taken_at]);
+            if (status == PS_AGAIN) return PS_OK;
+            source->taken_at++;
+            if (status == PS_END) return PS_OK;
+        }
+        ps_kafka_source_take(source);
+        if (source->taken_count == 0) return PS_AGAIN;
+    }
+}
+
+static ps_status told(const ps_kafka_source *source, ps_error *error) {
+    if (error != NULL) *error = source->error;
+    return source->status;
+}
+
+static ps_status fill(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_error *error) {
+    ps_kafka_source *source = self;
+    if (source->status != PS_OK) return told(source, error);
+    if (source->draining) {
+        note_positions(source, batch);
+        return PS_END;
+    }
+    const ps_status full = move_taken(source, batch);
+    if (source->status != PS_OK) return told(source, error);
+    const int64_t now_ns = ps_clock_ns();
+    note_lag(source, now_ns);
+    if (full == PS_OK && (batch->rows > 0 || batch->position_count > 0)) {
+        note_positions(source, batch);
+        return PS_OK;
+    }
+    if (batch->filled_ns == 0) {
+        if (atomic_load_explicit(&source->watch.all_reached, memory_order_relaxed)) return PS_END;
+        return PS_AGAIN;
+    }
+    const int64_t due_ns = batch->filled_ns + source->env->linger_ns;
+    if (now_ns >= due_ns) {
+        note_positions(source, batch);
+        return PS_OK;
+    }
+    *ask_again_ns = due_ns;
+    return PS_AGAIN;
+}
+
+static void release(void *self, ps_batch *batch) {
+    (void)self;
+    if (batch->oversize.owner == NULL) return;
+    if (batch->oversize.headers.length != PS_NULL_LENGTH)
+        free((void *)(uintptr_t)batch->oversize.headers.data);
+    rd_kafka_message_destroy(batch->oversize.owner);
+    batch->oversize = (ps_oversize){.row = PS_NOWHERE};
+}
+
+static void drain(void *self) {
+    ((ps_kafka_source *)self)->draining = true;
+}
+
+static void close_source(void *self) {
+    ps_kafka_source *source = self;
+    if (source == NULL) return;
+    ps_kafka_watch_close(source);
+    for (uint32_t i = source->taken_at; i < source->taken_count; i++)
+        rd_kafka_message_destroy(source->taken[i]);
+    if (source->client != NULL) {
+        ps_kafka_group_close(source);
+        if (source->queue != NULL) {
+            rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
+            rd_kafka_queue_destroy(source->queue);
+        }
+        ps_kafka_client_close(source->client);
+    }
+    free(source->place);
+    free(source->scratch);
+    free(source);
+}
+
+static ps_status subscribe(ps_kafka_source *source, ps_error *error) {
+    const ps_partitions *all = source->env->partitions;
+    static const uint64_t one = 1; /* what an eventfd wants to be written */
+    source->queue = rd_kafka_queue_get_consumer(source->client);
+    rd_kafka_queue_io_event_enable(source->queue, source->env->wake->fd, &one, sizeof one);
+    rd_kafka_topic_partition_list_t *topics =
+        rd_kafka_topic_partition_list_new((int)all->topic_count);
+    for (uint32_t t = 0; t < all->topic_count; t++)
+        (void)rd_kafka_topic_partition_list_add(topics, all->topic[t].name, RD_KAFKA_PARTITION_UA);
+    const rd_kafka_resp_err_t err = rd_kafka_subscribe(source->client, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return PS_OK;
+    return ps_fail(error, PS_IO, "cannot join group '%s': %s", source->group,
+                   rd_kafka_err2str(err));
+}
+
+static ps_status open_client(ps_kafka_source *source, ps_error *error) {
+    const ps_lane_env *env = source->env;
+    char member[256];
+    (void)snprintf(member, sizeof member, "%s-%s-%u", env->pipeline, env->instance, env->slot);
+    const ps_kafka_recipe recipe = {.role = PS_KAFKA_CONSUMER,
+                                    .brokers = source->config->brokers,
+                                    .properties = &source->config->properties,
+                                    .group = source->group,
+                                    .member = member,
+                                    .memory_bytes = env->memory_bytes,
+                                    .opaque = source,
+                                    .rebalanced = ps_kafka_rebalanced};
+    PS_TRY(ps_kafka_client_open(&recipe, &source->client, error));
+    PS_TRY(ps_kafka_watch_open(source, error));
+    return subscribe(source, error);
+}
+
+static ps_status open_source(const void *config, const ps_lane_env *env, void **self,
+                             ps_error *error) {
+    ps_kafka_source *source = calloc(1, sizeof *source);
+    if (source == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
+    source->config = config;
+    source->env = env;
+    source->group = source->config->group != NULL ? source->config->group : env->pipeline;
+    source->place = calloc(env->partitions->count + 1, sizeof *source->place);
+    source->scratch = malloc(SCRATCH_BYTES);
+    source->scratch_bytes = SCRATCH_BYTES;
+    ps_status status = PS_OK;
+    if (source->place == NULL || source->scratch == NULL)
+        status = ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
+    if (status == PS_OK) status = open_client(source, error);
+    if (status != PS_OK) {
+        close_source(source);
+        return status;
+    }
+    *self = source;
+    return PS_OK;
+}
+
+static size_t memory(const void *config, const ps_lane_env *env) {
+    (void)config;
+    /* The queue (payload, structures, the answer being received), the array, the scratch. */
+    return (size_t)env->memory_bytes + sizeof(ps_kafka_source) + SCRATCH_BYTES;
+}
+
+ps_kafka_link ps_kafka_link_of(const ps_lane_env *env) {
+    if (env->source != &ps_source_kafka || env->source_self == NULL)
+        return (ps_kafka_link){NULL, NULL, NULL};
+    const ps_kafka_source *source = env->source_self;
+    return (ps_kafka_link){source->client, source->config, source->group};
+}
+
+static const ps_option options[] = {
+    {"brokers",    NULL, "Brokers to ask first, host:port, separated by commas.", PS_OPTION_STRING,
+     PS_OPTION_REQUIRED,                                                                                                     offsetof(ps_kafka_source_config,                           brokers),                                                          0,                                                                                       0,                                                                                                                                                                                                                                                                     NULL},
+    {"topics",            NULL,         "Topics to read.",                                                 PS_OPTION_LIST,                                        PS_OPTION_REQUIRED,
+     offsetof(ps_kafka_source_config, topics),                                                                                                                                                                                                                      0,                                                                                                                                                                                                                                                                                                      0,                                                                                                                                                                                                                                                                                                                                                     NULL},
+    {"group",        NULL,            "Consumer group; the pipeline's name unless it is given.",                                                             PS_OPTION_STRING,                                                                  0,
+     offsetof(ps_kafka_source_config,  group), 0,                                                                                                                                                                                                                                                                                                               0,                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             NULL},
+    {"start",           "earliest",           "Where to begin in a partition of which the group has committed nothing.",
+     PS_OPTION_CHOICE,                                                                            0,                                                                               offsetof(ps_kafka_source_config,                                                     start),                                                                                                                                                                                                                                     0,                                                                                                                                                                                                                                                0,                                                                                                                                                                                                                                                                                                                                                                                                        "earliest|latest"},
+    {"properties",           NULL,
+     "Any librdkafka property, e.g. security.protocol; secrets may be `file:/path`.",                                                    PS_OPTION_MAP,
+     0,                                                                                offsetof(ps_kafka_source_config,                                                                                                                           properties),                                                                                                                                                                      0,                                                                                                                                                                                             0,                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    NULL},
+    {NULL, NULL,    NULL,                                                          PS_OPTION_STRING,                                                                      0,                                                                                             0,                         0,0,NULL},
+};
+
+const ps_source ps_source_kafka = {
+    .about = {"kafka", "Records of Kafka topics, as a member of a consumer group.", options,
+              sizeof(ps_kafka_source_config)},
+    .discover = ps_kafka_discover,
+    .open = open_source,
+    .event = ps_kafka_group_event,
+    .answer = ps_kafka_group_answer,
+    .committed = ps_kafka_watch_committed,
+    .start = ps_kafka_group_start,
+    .fill = fill,
+    .release = release,
+    .drain = drain,
+    .remaining = ps_kafka_watch_remaining,
+    .close = close_source,
+    .memory = memory,
+};

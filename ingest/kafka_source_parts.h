@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The inside of a Kafka source, shared by kafka_source.c (records), kafka_group.c (membership) and
+ * kafka_watch.c (the helper thread that asks what would block). Nobody else includes this.
+ *
+ * Threads: everything is the lane's but `watch`, whose members say who may touch them.
+ */
+#ifndef PS_INGEST_KAFKA_SOURCE_PARTS_H
+#define PS_INGEST_KAFKA_SOURCE_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "ingest/kafka_link.h"
+
+enum { PS_KAFKA_TAKE_MAX = 2048, PS_KAFKA_EVENTS_MAX = 16 };
+
+typedef enum ps_kafka_holding {
+    PS_KAFKA_NOT_OURS,
+    PS_KAFKA_PROMISED, /* assigned by the group, not yet answered */
+    PS_KAFKA_READING
+} ps_kafka_holding;
+
+typedef struct ps_kafka_place {
+    ps_kafka_holding holding;
+    int64_t next;  /* the first offset not yet given to a batch, or PS_OFFSET_NONE */
+    int64_t first; /* where reading really began, where `next` began as NONE: going back before
+                      anything is committed must not move a start at `latest` */
+} ps_kafka_place;
+
+/* A membership event as librdkafka told it, kept until the lane answers. */
+typedef struct ps_kafka_event {
+    ps_event_kind kind;
+    rd_kafka_topic_partition_list_t *list;
+    uint32_t count;
+    uint32_t *partitions;
+} ps_kafka_event;
+
+typedef enum ps_kafka_asked {
+    PS_KAFKA_ASKED_NOT,
+    PS_KAFKA_ASKED,
+    PS_KAFKA_ASKED_NOW,
+    PS_KAFKA_ANSWERED
+} ps_kafka_asked;
+
+/* Questions to the brokers, asked by a thread of their own. All but `thread` under `mutex`. */
+typedef struct ps_kafka_watch {
+    pthread_t thread;
+    bool started, stop, wanted;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    uint8_t *asked;     /* ps_kafka_asked of the committed offset, per partition */
+    int64_t *committed; /* its answer */
+    int64_t *end;       /* per partition as seen at start, -1: unknown yet */
+    int64_t *reached;   /* what the whole group has committed, for --until-end */
+    _Atomic bool ends_known, all_reached;
+    ps_status status; /* a failure for the lane to tell */
+    ps_error error;
+} ps_kafka_watch;
+
+typedef struct ps_kafka_source {
+    const ps_kafka_source_config *config;
+    const ps_lane_env *env;
+    const char *group;
+    rd_kafka_t *client;
+    rd_kafka_queue_t *queue;
+    rd_kafka_message_t *taken[PS_KAFKA_TAKE_MAX]; /* returned by librdkafka, not yet in a batch */
+    uint32_t taken_at, taken_count;
+    const rd_kafka_topic_t *topic; /* of the last record, and its number: one look-up a run */
+    int32_t within;
+    uint32_t partition;
+    ps_kafka_place *place; /* [partitions] */
+    ps_kafka_event event[PS_KAFKA_EVENTS_MAX];
+    uint32_t event_first, event_count;
+    bool draining, closing, subscribed;
+    int64_t polled_ns, lag_ns;
+    uint8_t *scratch; /* packed headers of the record at hand */
+    size_t scratch_bytes;
+    ps_status status; /* a failure that ends the lane */
+    ps_error error;
+    ps_kafka_watch watch;
+} ps_kafka_source;
+
+/* Number of a topic's partition in ps_partitions, or PS_NOWHERE. */
+uint32_t ps_kafka_partition(const ps_partitions *all, const char *topic, int32_t within);
+
+/* The first failure is kept and told by the next `fill` or `event`. */
+void ps_kafka_source_fail(ps_kafka_source *source, ps_status status, const char *format, ...)
+    PS_PRINTF(3, 4);
+
+/* Destroys what was taken of partitions that are no longer read. */
+void ps_kafka_source_drop(ps_kafka_source *source, uint32_t partition);
+
+/* Asks librdkafka for records and events without waiting. */
+void ps_kafka_source_take(ps_kafka_source *source);
+
+/* kafka_group.c */
+void ps_kafka_rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t err,
+                         rd_kafka_topic_partition_list_t *list, void *opaque);
+ps_status ps_kafka_group_event(void *self, ps_event *out, ps_error *error);
+ps_status ps_kafka_group_answer(void *self, ps_error *error);
+ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_error *error);
+void ps_kafka_group_close(ps_kafka_source *source);
+
+/* kafka_watch.c */
+ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) PS_MUST_USE;
+void ps_kafka_watch_close(ps_kafka_source *source);
+ps_status ps_kafka_watch_committed(void *self, uint32_t partition, int64_t *next, ps_error *error);
+int64_t ps_kafka_watch_remaining(void *self);
+
+/* kafka_discover.c */
+ps_status ps_kafka_discover(const void *config, ps_partitions *out, ps_error *error);
+
+#endif

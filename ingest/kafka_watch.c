@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Questions whose answers take a round trip (what has the group committed, where are the ends) are
+ * asked by a thread of their own, so that the lane never waits for a broker. Answers come through
+ * the wake.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "ingest/kafka_source_parts.h"
+
+/* Short enough that closing does not hang behind a dead broker. */
+enum { ASK_MS = 1000, RETRY_MS = 50, LOOK_MS = 200 };
+
+static void pause_ms(ps_kafka_watch *watch, int64_t ms) {
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    const int64_t ns = until.tv_nsec + ms * PS_NS_PER_MS;
+    until.tv_sec += (time_t)(ns / PS_NS_PER_S);
+    until.tv_nsec = (long)(ns % PS_NS_PER_S);
+    (void)pthread_cond_timedwait(&watch->changed, &watch->mutex, &until);
+}
+
+static void add_partition(const ps_kafka_source *source, rd_kafka_topic_partition_list_t *list,
+                          uint32_t partition) {
+    uint32_t within;
+    const ps_partitions *all = source->env->partitions;
+    const uint32_t topic = ps_partitions_topic(all, partition, &within);
+    (void)rd_kafka_topic_partition_list_add(list, all->topic[topic].name, (int32_t)within);
+}
+
+/* False: no answer now. What asking again cannot mend becomes the lane's failure. */
+static bool ask_committed(ps_kafka_source *source, rd_kafka_topic_partition_list_t *list) {
+    ps_kafka_watch *watch = &source->watch;
+    const rd_kafka_resp_err_t err = rd_kafka_committed(source->client, list, ASK_MS);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return true;
+    if (ps_kafka_is_away(err) || err == RD_KAFKA_RESP_ERR__DESTROY ||
+        err == RD_KAFKA_RESP_ERR__FATAL)
+        return false;
+    pthread_mutex_lock(&watch->mutex);
+    watch->status =
+        ps_fail(&watch->error, PS_IO, "cannot look up what group '%s' has committed: %s",
+                source->group, rd_kafka_err2str(err));
+    pthread_mutex_unlock(&watch->mutex);
+    return false;
+}
+
+static int64_t offset_or_none(const rd_kafka_topic_partition_t *of) {
+    return of->offset >= 0 ? of->offset : PS_OFFSET_NONE;
+}
+
+/* Answers the lane's questions; called and left with the mutex held. */
+static void answer_lane(ps_kafka_source *source) {
+    ps_kafka_watch *watch = &source->watch;
+    const uint32_t count = source->env->partitions->count;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (uint32_t p = 0; p < count; p++) {
+        if (watch->asked[p] == PS_KAFKA_ASKED_NOT || watch->asked[p] == PS_KAFKA_ANSWERED) continue;
+        watch->asked[p] = PS_KAFKA_ASKED_NOW;
+        add_partition(source, list, p);
+    }
+    watch->wanted = false;
+    pthread_mutex_unlock(&watch->mutex);
+    const bool answered = list->cnt == 0 || ask_committed(source, list);
+    pthread_mutex_lock(&watch->mutex);
+    for (int i = 0; answered && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *of = &list->elems[i];
+        const uint32_t p = ps_kafka_partition(source->env->partitions, of->topic, of->partition);
+        if (of->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            watch->wanted = true;
+            continue;
+        }
+        watch->committed[p] = offset_or_none(of);
+        if (watch->asked[p] == PS_KAFKA_ASKED_NOW) watch->asked[p] = PS_KAFKA_ANSWERED;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    if (!answered) watch->wanted = true;
+    if (watch->wanted && !watch->stop) pause_ms(watch, RETRY_MS);
+    ps_wake_signal(source->env->wake);
+}
+
+/* The ends, once; without the mutex: only this thread writes them before `ends_known`. */
+static void look_at_ends(ps_kafka_source *source) {
+    ps_kafka_watch *watch = &source->watch;
+    const ps_partitions *all = source->env->partitions;
+    for (uint32_t p = 0; p < all->count; p++) {
+        if (watch->end[p] >= 0) continue;
+        uint32_t within;
+        int64_t low, high;
+        const char *topic = all->topic[ps_partitions_topic(all, p, &within)].name;
+        if (rd_kafka_query_watermark_offsets(source->client, topic, (int32_t)within, &low, &high,
+                                             ASK_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return;
+        watch->end[p] = high;
+    }
+    atomic_store(&watch->ends_known, true);
+}
+
+/* The whole group's progress, other workers' partitions included. */
+static void look_at_progress(ps_kafka_source *source) {
+    ps_kafka_watch *watch = &source->watch;
+    const uint32_t count = source->env->partitions->count;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (uint32_t p = 0; p < count; p++)
+        if (watch->reached[p] < watch->end[p]) add_partition(source, list, p);
+    bool all = true;
+    if (list->cnt > 0 && !ask_committed(source, list)) all = false;
+    for (int i = 0; all && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *of = &list->elems[i];
+        const uint32_t p = ps_kafka_partition(source->env->partitions, of->topic, of->partition);
+        if (of->err == RD_KAFKA_RESP_ERR_NO_ERROR) watch->reached[p] = of->offset;
+    }
+    for (uint32_t p = 0; p < count; p++) all = all && watch->reached[p] >= watch->end[p];
+    rd_kafka_topic_partition_list_destroy(list);
+    if (!all) return;
+    atomic_store(&watch->all_reached, true);
+    ps_wake_signal(source->env->wake);
+}
+
+static void *watch_main(void *argument) {
+    ps_kafka_source *source = argument;
+    ps_kafka_watch *watch = &source->watch;
+    const bool until_end = source->env->until_end;
+    int64_t looked_ns = 0;
+    (void)pthread_setname_np(pthread_self(), "kafka-watch");
+    pthread_mutex_lock(&watch->mutex);
+    while (!watch->stop) {
+        if (watch->wanted) {
+            answer_lane(source);
+            continue;
+        }
+        if (!until_end || atomic_load(&watch->all_reached)) {
+            (void)pthread_cond_wait(&watch->changed, &watch->mutex);
+            continue;
+        }
+        const int64_t left_ms = LOOK_MS - (ps_clock_ns() - looked_ns) / PS_NS_PER_MS;
+        if (looked_ns > 0 && left_ms > 0) {
+            pause_ms(watch, left_ms);
+            continue;
+        }
+        pthread_mutex_unlock(&watch->mutex);
+        if (!atomic_load(&watch->ends_known)) look_at_ends(source);
+        if (atomic_load(&watch->ends_known)) look_at_progress(source);
+        looked_ns = ps_clock_ns();
+        pthread_mutex_lock(&watch->mutex);
+    }
+    pthread_mutex_unlock(&watch->mutex);
+    return NULL;
+}
+
+ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) {
+    ps_kafka_watch *watch = &source->watch;
+    const size_t count = source->env->partitions->count + 1;
+    watch->asked = calloc(count, sizeof *watch->asked);
+    watch->committed = calloc(count, sizeof *watch->committed);
+    watch->end = calloc(count, sizeof *watch->end);
+    watch->reached = calloc(count, sizeof *watch->reached);
+    (void)pthread_mutex_init(&watch->mutex, NULL);
+    (void)pthread_cond_init(&watch->changed, NULL);
+    if (watch->asked == NULL || watch->committed == NULL || watch->end == NULL ||
+        watch->reached == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
+    for (size_t i = 0; i < count; i++) watch->end[i] = watch->reached[i] = -1;
+    watch->started = pthread_create(&watch->thread, NULL, watch_main, source) == 0;
+    if (watch->started) return PS_OK;
+    return ps_fail(error, PS_NO_MEMORY, "cannot start a thread: raise the limit of processes");
+}
+
+void ps_kafka_watch_close(ps_kafka_source *source) {
+    ps_kafka_watch *watch = &source->watch;
+    if (watch->asked == NULL) return;
+    if (watch->started) {
+        pthread_mutex_lock(&watch->mutex);
+        watch->stop = true;
+        (void)pthread_cond_signal(&watch->changed);
+        pthread_mutex_unlock(&watch->mutex);
+        (void)pthread_join(watch->thread, NULL);
+    }
+    (void)pthread_mutex_destroy(&watch->mutex);
+    (void)pthread_cond_destroy(&watch->changed);
+    free(watch->asked);
+    free(watch->committed);
+    free(watch->end);
+    free(watch->reached);
+}
+
+ps_status ps_kafka_watch_committed(void *self, uint32_t partition, int64_t *next, ps_error *error) {
+    ps_kafka_source *source = self;
+    ps_kafka_watch *watch = &source->watch;
+    ps_status status = PS_AGAIN;
+    pthread_mutex_lock(&watch->mutex);
+    if (watch->status != PS_OK) {
+        status = watch->status;
+        if (error != NULL) *error = watch->error;
+    } else if (watch->asked[partition] == PS_KAFKA_ANSWERED) {
+        *next = watch->committed[partition];
+        watch->asked[partition] = PS_KAFKA_ASKED_NOT;
+        status = PS_OK;
+    } else if (watch->asked[partition] == PS_KAFKA_ASKED_NOT) {
+        watch->asked[partition] = PS_KAFKA_ASKED;
+        watch->wanted = true;
+        (void)pthread_cond_signal(&watch->changed);
+    }
+    pthread_mutex_unlock(&watch->mutex);
+    return status;
+}
+
+int64_t ps_kafka_watch_remaining(void *self) {
+    ps_kafka_source *source = self;
+    ps_kafka_watch *watch = &source->watch;
+    if (!atomic_load(&watch->ends_known)) return -1;
+    int64_t left = 0;
+    for (uint32_t p = 0; p < source->env->partitions->count; p++) {
+        const ps_kafka_place *place = &source->place[p];
+        if (place->holding != PS_KAFKA_READING || place->next == PS_OFFSET_NONE) continue;
+        if (watch->end[p] > place->next) left += watch->end[p] - place->next;
+    }
+    return left;
+}
