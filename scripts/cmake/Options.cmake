@@ -34,6 +34,10 @@ else()
   target_compile_definitions(ps_flags INTERFACE $<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=2>)
 endif()
 
+if(PS_FUZZ)
+  target_compile_options(ps_flags INTERFACE -fsanitize=fuzzer-no-link) # coverage for libFuzzer
+endif()
+
 find_package(PkgConfig)
 find_package(Threads REQUIRED)
 target_link_libraries(ps_flags INTERFACE Threads::Threads)
