@@ -23,7 +23,7 @@ static int check(int argc, char **argv) {
     int code = ps_args_init(&args, &ps_command_check, argc, argv, &chosen);
     if (code == PS_EXIT_GO_ON) {
         ps_config config;
-        const bool good = ps_config_init(&config, args.operand[0], chosen.set.at, chosen.set.count);
+        const bool good = ps_config_init(&config, args.operand[0], NULL, &chosen.set);
         ps_faults_print(&config.faults);
         if (good)
             (void)printf("%s: pipeline '%s' is fine\n", config.faults.file, config.top.pipeline);

@@ -151,7 +151,7 @@ static int explain(int argc, char **argv) {
     int code = ps_args_init(&args, &ps_command_explain, argc, argv, &chosen);
     if (code == PS_EXIT_GO_ON) {
         ps_launch launch;
-        code = ps_launch_init(&launch, "explain", args.operand[0], &chosen.set);
+        code = ps_launch_init(&launch, "explain", args.operand[0], NULL, &chosen.set);
         if (code == PS_EXIT_GO_ON) code = explain_launched(&launch, chosen.json);
         ps_launch_deinit(&launch);
     }

@@ -9,12 +9,14 @@
 #include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/cli/commands.h"
+#include "ingest/kafka_feed.h"
 #include "ingest/telemetry.h"
 
 typedef struct gen_options {
     int64_t rows, series, bytes, seed;
     double rate, anomalies;
     const char *to;
+    ps_string_list properties;
 } gen_options;
 
 static const ps_option options[] = {
@@ -132,18 +134,88 @@ static int gen_stdout(const ps_telemetry *telemetry, const gen_options *chosen) 
     return PS_EXIT_FAILED;
 }
 
-static int make(const gen_options *chosen) {
+#ifdef PS_HAVE_KAFKA
+static ps_status send_rows(const ps_telemetry *telemetry, const gen_options *chosen,
+                           ps_kafka_feed *feed, uint8_t *record, ps_error *error) {
+    ps_telemetry_share share;
+    uint8_t host[PS_TELEMETRY_HOST_BYTES];
+    ps_telemetry_share_init(&share, telemetry, 0, 1);
+    const int64_t begin_ns = ps_clock_ns();
+    for (int64_t row = 0; chosen->rows == 0 || row < chosen->rows; row++) {
+        uint32_t series = 0;
+        uint64_t round = 0;
+        if (chosen->rate > 0) pace(begin_ns, chosen->rate, row);
+        ps_telemetry_place(&share, (uint64_t)row, &series, &round);
+        const uint32_t length = ps_telemetry_write(telemetry, series, round, record);
+        ps_telemetry_host(series, host);
+        /* The broker's clock, not the telemetry's: old timestamps fall under its retention. */
+        PS_TRY(ps_kafka_feed_put(feed, (ps_bytes){host, sizeof host}, (ps_bytes){record, length}, 0,
+                                 error));
+    }
+    return ps_kafka_feed_flush(feed, error);
+}
+
+/* NAME=VALUE texts as the map that clients take. */
+static int split_properties(const ps_string_list *texts, ps_pool *pool, ps_string_map *map) {
+    ps_string_pair *pairs = ps_pool_take(pool, (texts->count + 1) * sizeof *pairs);
+    for (uint32_t i = 0; i < texts->count; i++) {
+        const char *equals = strchr(texts->at[i], '=');
+        if (equals == NULL) {
+            ps_log(PS_LOG_ERROR, "gen", "--property wants NAME=VALUE");
+            return PS_EXIT_USAGE;
+        }
+        pairs[i].name = ps_pool_text(pool, texts->at[i], (size_t)(equals - texts->at[i]));
+        pairs[i].value = equals + 1;
+    }
+    *map = (ps_string_map){pairs, texts->count};
+    return PS_EXIT_GO_ON;
+}
+
+static int gen_kafka(const ps_telemetry *telemetry, const gen_options *chosen, ps_pool *pool) {
+    ps_error error;
+    ps_kafka_feed *feed = NULL;
+    ps_string_map properties;
+    const char *slash = strrchr(chosen->to, '/');
+    if (slash == NULL || slash == chosen->to || slash[1] == '\0') {
+        ps_log(PS_LOG_ERROR, "gen", "--to: '%s' is not BROKERS/TOPIC, such as localhost:9092/in",
+               chosen->to);
+        return PS_EXIT_USAGE;
+    }
+    const int code = split_properties(&chosen->properties, pool, &properties);
+    if (code != PS_EXIT_GO_ON) return code;
+    const char *brokers = ps_pool_text(pool, chosen->to, (size_t)(slash - chosen->to));
+    uint8_t *record = ps_pool_take(pool, ps_telemetry_room(telemetry));
+    ps_status status = ps_kafka_feed_open(brokers, slash + 1, &properties, &feed, &error);
+    if (status == PS_OK) status = send_rows(telemetry, chosen, feed, record, &error);
+    ps_kafka_feed_close(feed);
+    if (status == PS_OK) {
+        ps_log(PS_LOG_INFO, "gen", "%lld records sent to %s", (long long)chosen->rows, slash + 1);
+        return PS_EXIT_OK;
+    }
+    ps_log(PS_LOG_ERROR, "gen", "%s", error.message);
+    return status == PS_BAD_CONFIG ? PS_EXIT_USAGE : PS_EXIT_FAILED;
+}
+#endif
+
+static int make(const gen_options *chosen, ps_pool *pool) {
     ps_telemetry telemetry;
     ps_telemetry_init(&telemetry, (uint64_t)chosen->seed, (uint32_t)chosen->series,
                       (uint32_t)chosen->bytes, chosen->anomalies);
-    return gen_stdout(&telemetry, chosen);
+    if (chosen->to == NULL) return gen_stdout(&telemetry, chosen);
+#ifdef PS_HAVE_KAFKA
+    return gen_kafka(&telemetry, chosen, pool);
+#else
+    (void)pool;
+    ps_log(PS_LOG_ERROR, "gen", "--to: this build has no Kafka");
+    return PS_EXIT_USAGE;
+#endif
 }
 
 static int gen(int argc, char **argv) {
     gen_options chosen = {0};
     ps_args args;
     int code = ps_args_init(&args, &ps_command_gen, argc, argv, &chosen);
-    if (code == PS_EXIT_GO_ON) code = make(&chosen);
+    if (code == PS_EXIT_GO_ON) code = make(&chosen, args.pool);
     ps_args_deinit(&args);
     return code;
 }

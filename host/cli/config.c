@@ -209,14 +209,14 @@ static void read_tree(ps_config *config) {
     if (config->runtime.instance == NULL) config->runtime.instance = host_name(config->pool);
 }
 
-bool ps_config_init(ps_config *config, const char *file, const char *const *sets,
-                    uint32_t set_count) {
+bool ps_config_init(ps_config *config, const char *file, const char *text,
+                    const ps_string_list *sets) {
     memset(config, 0, sizeof *config);
     config->pool = ps_pool_open();
-    config->faults =
-        (ps_faults){.pool = config->pool, .file = strcmp(file, "-") == 0 ? "(stdin)" : file};
-    size_t length = 0;
-    const char *text = read_file(&config->faults, file, &length);
+    config->faults = (ps_faults){.pool = config->pool, .file = file};
+    if (strcmp(file, "-") == 0) config->faults.file = "(stdin)";
+    size_t length = text == NULL ? 0 : strlen(text);
+    if (text == NULL) text = read_file(&config->faults, file, &length);
     config->root = text == NULL ? NULL : ps_yaml_parse(text, length, NULL, &config->faults);
     if (config->root == NULL) return false;
     if (config->root->kind != PS_NODE_MAP) {
@@ -224,8 +224,8 @@ bool ps_config_init(ps_config *config, const char *file, const char *const *sets
                      ps_node_kind_text(config->root));
         return false;
     }
-    for (uint32_t i = 0; i < set_count; i++)
-        ps_node_set(config->root, sets[i], ps_registry_is_map, &config->faults);
+    for (uint32_t i = 0; i < sets->count; i++)
+        ps_node_set(config->root, sets->at[i], ps_registry_is_map, &config->faults);
     ps_node_expand(config->root, &config->faults);
     check_sections(config);
     read_tree(config);

@@ -50,11 +50,11 @@ typedef struct ps_config {
     ps_listen metrics;
 } ps_config;
 
-/* Reads FILE ("-": stdin), applies `--set` texts, then ${ENV}, then checks everything. Faults are
- * in config->faults; false where there is one. The file itself being unreadable is a fault too.
- * Owns: deinit in either case. */
-bool ps_config_init(ps_config *config, const char *file, const char *const *sets,
-                    uint32_t set_count);
+/* Reads FILE ("-": stdin), or `text` under that name where it is not NULL; applies `--set` texts,
+ * then ${ENV}, then checks everything. Faults are in config->faults; false where there is one. A
+ * file that cannot be read is a fault too. Owns: deinit in either case. */
+bool ps_config_init(ps_config *config, const char *file, const char *text,
+                    const ps_string_list *sets);
 void ps_config_deinit(ps_config *config);
 
 /* The chosen parts with their types. */

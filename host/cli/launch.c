@@ -38,11 +38,11 @@ static void fill(ps_launch *launch, const ps_backend *backend) {
     };
 }
 
-int ps_launch_init(ps_launch *launch, const char *command, const char *file,
+int ps_launch_init(ps_launch *launch, const char *command, const char *file, const char *text,
                    const ps_string_list *sets) {
     ps_error error;
     memset(launch, 0, sizeof *launch);
-    if (!ps_config_init(&launch->config, file, sets->at, sets->count)) {
+    if (!ps_config_init(&launch->config, file, text, sets)) {
         ps_faults_print(&launch->config.faults);
         return PS_EXIT_USAGE;
     }

@@ -13,9 +13,10 @@ typedef struct ps_launch {
     ps_pipeline_config pipeline;
 } ps_launch;
 
-/* Reads, checks and plans; faults and other messages are printed under `command`. PS_EXIT_GO_ON or
- * the exit code. Large: keep it in static or heap memory. Owns: deinit in either case. */
-int ps_launch_init(ps_launch *launch, const char *command, const char *file,
+/* Reads (ps_config_init), checks and plans; faults and other messages are printed under `command`.
+ * PS_EXIT_GO_ON or the exit code. Large: keep it in static or heap memory. Owns: deinit in either
+ * case. */
+int ps_launch_init(ps_launch *launch, const char *command, const char *file, const char *text,
                    const ps_string_list *sets);
 void ps_launch_deinit(ps_launch *launch);
 

@@ -12,9 +12,18 @@
 #include "host/cli/term.h"
 
 static const ps_command *const commands[] = {
-    &ps_command_run,     &ps_command_check,      &ps_command_explain,
-    &ps_command_devices, &ps_command_quickstart, &ps_command_gen,
-    &ps_command_bench,   &ps_command_reset,      &ps_command_help_,
+    &ps_command_run,        &ps_command_check, &ps_command_explain, &ps_command_devices,
+#ifdef PS_HAVE_KAFKA
+    &ps_command_quickstart,
+#endif
+    &ps_command_gen,
+#ifdef PS_HAVE_BENCH
+    &ps_command_bench,
+#endif
+#ifdef PS_HAVE_KAFKA
+    &ps_command_reset,
+#endif
+    &ps_command_help_,
 };
 
 const ps_command *ps_command_at(uint32_t index) {

@@ -22,6 +22,9 @@ typedef struct ps_run_result {
 /* SIGTERM and SIGINT drain the pipeline that runs; a second one ends the process at once. */
 void ps_run_catch_signals(void);
 
+/* Drains what runs now. Threads: any. */
+void ps_run_stop(void);
+
 ps_status ps_run_pipeline(const ps_pipeline_config *config, const ps_run_look *look,
                           ps_run_result *result, ps_error *error) PS_MUST_USE;
 

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/cli/run.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "host/cli/args.h"
+#include "host/cli/monitor.h"
+#include "simd/dispatch.h"
+
+/* What a signal stops: a handler gets no argument. */
+static _Atomic(ps_pipeline *) running;
+static volatile sig_atomic_t signals;
+
+static void on_signal(int number) {
+    (void)number;
+    ps_pipeline *pipeline = atomic_load(&running);
+    signals = signals + 1;
+    if (signals > 1) _exit(PS_EXIT_FAILED);
+    if (pipeline == NULL) _exit(PS_EXIT_OK); /* nothing has begun, so nothing is to be drained */
+    ps_pipeline_stop(pipeline);
+}
+
+void ps_run_catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+void ps_run_stop(void) {
+    ps_pipeline *pipeline = atomic_load(&running);
+    if (pipeline != NULL) ps_pipeline_stop(pipeline);
+}
+
+ps_status ps_run_pipeline(const ps_pipeline_config *config, const ps_run_look *look,
+                          ps_run_result *result, ps_error *error) {
+    ps_pipeline *pipeline = NULL;
+    ps_monitor *monitor = NULL;
+    const int64_t begin_ns = ps_clock_ns();
+    PS_TRY(ps_pipeline_open(config, &pipeline, error));
+    ps_status status = ps_monitor_open(pipeline, look->live, &monitor, error);
+    if (status == PS_OK) {
+        ps_http_watch(look->http, pipeline, monitor);
+        if (look->announce)
+            ps_log(PS_LOG_INFO, look->where, "started: %u lane%s on %s (%s)",
+                   ps_pipeline_lanes(pipeline), ps_pipeline_lanes(pipeline) == 1 ? "" : "s",
+                   config->backend->name, ps_dispatch_isa());
+        atomic_store(&running, pipeline);
+        status = ps_pipeline_run(pipeline, error);
+        atomic_store(&running, NULL);
+    }
+    ps_http_watch(look->http, NULL, NULL);
+    ps_monitor_close(monitor);
+    const int64_t ready_ns = ps_pipeline_ready_ns(pipeline);
+    ps_totals_take(pipeline, &result->totals);
+    result->seconds = (double)(ps_clock_ns() - (ready_ns == 0 ? begin_ns : ready_ns)) / 1e9;
+    ps_pipeline_close(pipeline);
+    return status;
+}
