@@ -50,8 +50,17 @@ PS_FN ps_u64 ps_xxh3_key64(ps_u32 at) {
 #endif
 }
 
+/* The lower half of the 128-bit product, added without carry to the upper. */
 PS_FN ps_u64 ps_xxh3_fold(ps_u64 a, ps_u64 b) {
-    return (a * b) ^ ps_mul_high(a, b);
+#if defined(PS_PLAIN_C)
+    __extension__ typedef unsigned __int128 ps_u128;
+    const ps_u128 product = (ps_u128)a * b;
+    return (ps_u64)product ^ (ps_u64)(product >> 64);
+#elif defined(__CUDACC__)
+    return (a * b) ^ __umul64hi(a, b);
+#else
+    return (a * b) ^ mul_hi(a, b);
+#endif
 }
 
 PS_FN ps_u64 ps_xxh3_avalanche(ps_u64 h) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes kernels/score_table.h: scripts/score_table.py | clang-format > kernels/score_table.h (wants mpmath).
+"""Writes kernels/score_table.h: scripts/score_table.py > kernels/score_table.h (wants mpmath).
 
 Each row interpolates -log10(erfc(z / sqrt 2)) at the Chebyshev nodes of its quarter, in 40 digits. The first row
 interpolates the quotient by u instead, so that the score of 0 is exactly 0 and small scores keep their digits.
@@ -34,7 +34,9 @@ print("""/* SPDX-License-Identifier: Apache-2.0
 
 #include "kernels/dialect.h"
 
+/* clang-format off */
 PS_TABLE double ps_score_table[32][8] = {""")
 for k in range(ROWS):
-    print("    {" + ", ".join(repr(c) for c in row(k)) + "},")
-print("};\n\n#endif")
+    found = [repr(c) for c in row(k)]
+    print("    {" + ",\n     ".join(", ".join(found[i : i + 3]) for i in (0, 3, 6)) + "},")
+print("};\n/* clang-format on */\n\n#endif")
