@@ -28,8 +28,9 @@ static void messages_point_at_the_place(void **state) {
         {"3x = 1",                                          "where:1: this is not a number"                                       },
         {"1.2.3 = 1",                                       "where:1: this is not a number"                                       },
         {"1e999 = 1",                                       "where:1: the number is out of range"                                 },
-        {"hst = 'a'",                                       "where:1: there is no field 'hst': declare it under decode (texts take "
-                      "single quotes)"                                                                       },
+        {"hostname = 'a'",
+         "where:1: there is no field 'hostname': declare it under decode (texts take "
+         "single quotes)"                                                                                                         },
         {"up and scor > 3",                                 "where:8: there is no field 'scor'; did you mean 'score'?"            },
         {"sha256 = 'ab'",                                   "where:1: 'sha256' has no value that a filter can compare"            },
         {"headers = ''",                                    "where:1: 'headers' has no value that a filter can compare"           },
@@ -43,16 +44,17 @@ static void messages_point_at_the_place(void **state) {
         {"1 + up = 2",                                      "where:5: up is true or false where a number is expected"             },
         {"-dc = 2",                                         "where:2: dc is text where a number is expected"                      },
         {"dc = 3",                                          "where:6: dc is text and 3 is a number: they cannot be compared"      },
-        {"dc = \"eu\"",                                     "where:6: there is no field 'eu'; did you mean 'up'?"                 },
+        {"dc = \"eu\"",
+         "where:6: there is no field 'eu': declare it under decode (texts take single quotes)"                                    },
         {"cpu in (1, 'x')",                                 "where:12: cpu is a number and 'x' is text: they cannot be compared"  },
-        {"null in (1, 'x')",                                "where:12: 'x' is text where an item like the others is expected"     },
+        {"null in (1, 'x')",                                "where:13: 'x' is text where an item like the others is expected"     },
         {"cpu in ()",                                       "where:9: a name or a value is expected here, not )"                  },
         {"cpu in 3",                                        "where:8: an opening parenthesis is expected here, not 3"             },
         {"cpu is 3",                                        "where:8: null is expected here, not 3"                               },
         {"cpu not 3",                                       "where:9: in is expected here, not 3"                                 },
         {"1 < cpu < 3",                                     "where:9: comparisons do not chain: join two with `and`"              },
         {"(cpu + 1) * 2 + 3 * n - 100000000000000000 = dc",
-         "where:46: (cpu + 1) * 2 + 3 * n - 1000000000000... is a number and dc is text: they "
+         "where:46: (cpu + 1) * 2 + 3 * n - 100000000000... is a number and dc is text: they "
          "cannot be compared"                                                                                                     },
     };
     for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {

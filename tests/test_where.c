@@ -151,7 +151,7 @@ static void precedence(void **state) {
         {"1 + 1 in (2, 3)",            0xff},
         {"1 < 2 is not null",          0xff},
         {"NOT FALSE AND True Or nuLL", 0xff},
-        {"1=1 and 2=2 or 3=4",           0xff},
+        {"1=1 and 2=2 or 3=4",         0xff},
         {"  (\t( 1\n= 1 ) )\r\n",      0xff},
         {"'a' = 'a' and 'it''s' = dc", 0x20},
     };
@@ -161,38 +161,59 @@ static void precedence(void **state) {
 static void arithmetic(void **state) {
     (void)state;
     static const kept_case cases[] = {
-        {"7 / 2 = 3",                                           0xff                },
-        {"-7 / 2 = -3",                                         0xff                },
-        {"7 / -2 = -3",                                         0xff                },
-        {"7 / 2.0 = 3.5",                                       0xff                },
-        {"1 / 0 is null",                                       0xff                },
-        {"1 / 0.0 is null",                                     0xff                },
-        {"0.0 / 0 is null",                                     0xff                },
-        {"0.1 + 0.2 = 0.3",                                     0                   },
-        {"0.5 + 0.25 = 0.75",                                   0xff                },
-        {"9223372036854775807 + 1 is null",                     0xff                },
-        {"-9223372036854775807 - 2 is null",                    0xff                },
-        {"4611686018427387904 * 2 is null",                     0xff                },
-        {"4611686018427387904 * -2 = -9223372036854775807 - 1", 0xff                },
-        {"4294967296 * 4294967296 is null",                     0xff                },
-        {"9223372036854775808 > 9223372036854775807",           0                   },
-        {"9223372036854775808 = 9223372036854775807 + 1.0",     0xff                },
-        {"n + 1 is null",                                       0x30                },
-        {"n - 1 is null",                                       0x50                },
-        {"-n is null",                                          0x50                },
-        {"n / -1 is null",                                      0x50                },
-        {"n * 2 is null",                                       0x70                },
-        {"6 / n is null",                                       0x11                },
-        {"cpu * 2 = 1",                                         0x01                },
-        {"cpu + n = 0.5",                                       0x01                },
-        {"cpu * 1e300 is null",                                 0x08                },
-        {"cpu * cpu - cpu * cpu is null",                       0x18                },
-        {"1e300 * 1e300 > 1e308",                               0xff                },
+        {"7 / 2 = 3",                                           0xff},
+        {"-7 / 2 = -3",                                         0xff},
+        {"7 / -2 = -3",                                         0xff},
+        {"7 / 2.0 = 3.5",                                       0xff},
+        {"1 / 0 is null",                                       0xff},
+        {"1 / 0.0 is null",                                     0xff},
+        {"0.0 / 0 is null",                                     0xff},
+        {"0.1 + 0.2 = 0.3",                                     0   },
+        {"0.5 + 0.25 = 0.75",                                   0xff},
+        {"9223372036854775807 + 1 is null",                     0xff},
+        {"-9223372036854775807 - 2 is null",                    0xff},
+        {"4611686018427387904 * 2 is null",                     0xff},
+        {"4611686018427387904 * -2 = -9223372036854775807 - 1", 0xff},
+        {"4294967296 * 4294967296 is null",                     0xff},
+        {"9223372036854775808 > 9223372036854775807",           0   },
+        {"9223372036854775808 = 9223372036854775807 + 1.0",     0xff},
+        {"n + 1 is null",                                       0x30},
+        {"n - 1 is null",                                       0x50},
+        {"-n is null",                                          0x50},
+        {"n / -1 is null",                                      0x50},
+        {"n * 2 is null",                                       0x70},
+        {"6 / n is null",                                       0x11},
+        {"cpu * 2 = 1",                                         0x01},
+        {"cpu + n = 0.5",                                       0x01},
+        {"cpu * 1e300 is null",                                 0x08},
+        {"cpu * cpu - cpu * cpu is null",                       0x18},
+        {"1e300 * 1e300 > 1e308",                               0xff},
         {"n / 2 * 2 = n",                                       0x49},
-        {"-0.0 = 0",                                            0xff                },
-        {".5 = 0.5 and 5e-1 = 0.5 and 5E+1 = 50",               0xff                },
+        {"-0.0 = 0",                                            0xff},
+        {".5 = 0.5 and 5e-1 = 0.5 and 5E+1 = 50",               0xff},
     };
     CHECK(cases);
+}
+
+/* Each line of the manual's block: an expression, #, the rows that it keeps. */
+static void examples_of_the_manual(void **state) {
+    (void)state;
+    FILE *manual = fopen("docs/expressions.md", "r");
+    assert_non_null(manual);
+    char line[256];
+    uint32_t examples = 0;
+    while (fgets(line, sizeof line, manual) != NULL) {
+        char *rows = strstr(line, " # ");
+        if (rows == NULL) continue;
+        *rows = '\0';
+        kept_case example = {line, 0};
+        for (rows += 3; *rows >= ' '; rows++)
+            if (*rows != ' ') example.kept |= 1u << (*rows - '0');
+        check_cases(&example, 1);
+        examples++;
+    }
+    (void)fclose(manual);
+    assert_true(examples >= 7);
 }
 
 /* Several filters keep what all of them keep; rejects are left alone. */
@@ -243,6 +264,7 @@ int main(void) {
                                        cmocka_unit_test(three_values),
                                        cmocka_unit_test(precedence),
                                        cmocka_unit_test(arithmetic),
+                                       cmocka_unit_test(examples_of_the_manual),
                                        cmocka_unit_test(filters_join),
                                        cmocka_unit_test(cost_of_a_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,10 +95,13 @@ static ps_status parse_text(parser *p, ps_node_kind kind, uint32_t *node) {
 
 static ps_status parse_primary(parser *p, uint32_t *node) {
     if (at_word(p, "(")) {
+        const uint32_t begin = p->token.begin;
         PS_TRY(enter(p));
         PS_TRY(advance(p));
         PS_TRY(parse_or(p, node));
         p->depth--;
+        p->tree->node[*node].begin = begin;
+        p->tree->node[*node].end = p->token.end;
         return take(p, ")", "a closing parenthesis");
     }
     if (p->token.kind == PS_TOKEN_NUMBER) return parse_number(p, node);

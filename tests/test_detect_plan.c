@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What hash and detect put into a plan, and that the scores of a plan are those of a plain loop
+ * over the series, to the last bit, however the rows are cut into batches.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/batch/series.h"
+#include "host/stages/stages.h"
+#include "kernels/score.h"
+#include "ml/detector.h"
+#include "tests/batches.h"
+
+enum { ROWS_MAX = 64, ROWS = 3000, SERIES = 17, SERIES_MAX = 32, SPAN = 20, WARMUP = 5 };
+
+static const ps_field fields[] = {
+    {.name = "host", .path = "host", .type = PS_FIELD_STRING   },
+    {.name = "cpu",  .path = "cpu",  .type = PS_FIELD_FLOAT    },
+    {.name = "n",    .path = "n",    .type = PS_FIELD_INT      },
+    {.name = "ts",   .path = "ts",   .type = PS_FIELD_TIMESTAMP},
+};
+
+static ps_plan *open_plan(void) {
+    ps_plan *plan = malloc(sizeof *plan);
+    const ps_field_list list = {fields, sizeof fields / sizeof *fields};
+    assert_int_equal(ps_plan_init(plan, ROWS_MAX, 65536, SERIES_MAX, &list, NULL), PS_OK);
+    return plan;
+}
+
+static void close_plan(ps_plan *plan) {
+    ps_plan_deinit(plan);
+    free(plan);
+}
+
+static const char *const both[] = {"ewma", "zscore"};
+
+/* As the command line fills it: presets first. */
+static ps_detect_config detect_config(const char *field, uint32_t detectors) {
+    ps_detect_config config = {0};
+    ps_options_preset(ps_stage_detect.about.options, &config);
+    config.field = field;
+    config.detectors = (ps_string_list){both, detectors};
+    return config;
+}
+
+static const ps_output *find_output(const ps_plan *plan, const char *name) {
+    for (uint32_t i = 0; i < plan->output_count; i++)
+        if (strcmp(plan->output[i].name, name) == 0) return &plan->output[i];
+    fail_msg("no output %s", name);
+    return NULL;
+}
+
+/* Runs a closed plan on reference kernels, as the CPU back-end does. */
+static void *address(const ps_plan *plan, const ps_batch *batch, uint8_t *state,
+                     const ps_operand *operand) {
+    if (operand->home == PS_HOME_STATE) return state + operand->offset;
+    if (operand->home == PS_HOME_CONSTANT) return plan->constants + operand->offset;
+    uint8_t *base = batch->block.host + operand->offset;
+    if (operand->column == PS_NOWHERE)
+        return operand->part == PS_PART_LENGTHS ? base + plan->schema.arena : base;
+    const ps_column *column = &plan->schema.column[operand->column];
+    return base + (operand->part == PS_PART_VALUES    ? column->values
+                   : operand->part == PS_PART_LENGTHS ? column->lengths
+                                                      : column->validity);
+}
+
+static void run(const ps_plan *plan, ps_batch *batch, uint8_t *state) {
+    for (uint32_t i = 0; i < plan->nan_count; i++) {
+        const ps_column *column = &plan->schema.column[plan->nan_column[i]];
+        float *values = ps_batch_values(batch, column);
+        for (uint32_t k = 0; k < ROWS_MAX * column->width / 4; k++) values[k] = ps_nan();
+    }
+    for (uint32_t i = 0; i < plan->call_count; i++) {
+        const ps_call_plan *call = &plan->call[i];
+        void *buf[PS_OPERANDS_MAX];
+        for (uint32_t k = 0; k < call->operand_count; k++)
+            buf[k] = address(plan, batch, state, &call->operand[k]);
+        const uint32_t n = call->extent == PS_PER_ROW ? batch->rows : batch->segment_count;
+        ps_kernels[call->kernel].reference(buf, call->params, 0, n);
+    }
+}
+
+/* One row of input and what is expected of it. */
+typedef struct row {
+    uint32_t series;
+    bool null;
+    double cpu;
+    float ewma, zscore;
+} row;
+
+/* The formulas of the two detectors once more, over one series at a time. */
+static void expect(row *rows) {
+    const double alpha = 2.0 / (SPAN + 1.0);
+    for (uint32_t series = 0; series < SERIES; series++) {
+        double mean = 0.0, variance = 0.0, all_mean = 0.0, squares = 0.0, count = 0.0;
+        for (uint32_t i = 0; i < ROWS; i++) {
+            row *r = &rows[i];
+            if (r->series != series) continue;
+            r->ewma = r->zscore = ps_nan();
+            if (r->null) continue;
+            const double d = r->cpu - mean, all_d = count == 0.0 ? 0.0 : r->cpu - all_mean;
+            r->ewma = count < WARMUP ? 0.0f : ps_score_from_deviation(d, variance);
+            r->zscore = count < WARMUP
+                            ? 0.0f
+                            : ps_score_from_deviation(all_d, squares * (1.0 / (count - 1.0)));
+            variance = count == 0.0 ? 0.0 : (1.0 - alpha) * fma(alpha * d, d, variance);
+            mean = count == 0.0 ? r->cpu : fma(alpha, d, mean);
+            if (count == 0.0) all_mean = r->cpu;
+            count += 1.0;
+            all_mean = fma(all_d, 1.0 / count, all_mean);
+            squares = fma(all_d * all_d, 1.0 - 1.0 / count, squares);
+        }
+    }
+}
+
+static uint32_t pick(uint64_t *random, uint32_t n) {
+    *random = *random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return (uint32_t)((*random >> 33) % n);
+}
+
+static void make_rows(row *rows) {
+    uint64_t random = 3;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        const double noise = (double)pick(&random, 1000) / 1000.0;
+        rows[i] = (row){.series = pick(&random, SERIES), .null = pick(&random, 10) == 0};
+        rows[i].cpu = 50.0 + noise + (pick(&random, 100) == 0 ? 30.0 : 0.0);
+    }
+}
+
+static void append(const ps_plan *plan, ps_batch *batch, const row *r, int64_t offset) {
+    char key[16];
+    (void)snprintf(key, sizeof key, "host-%u", r->series);
+    const ps_record record = {
+        .offset = offset,
+        .timestamp_ms = offset,
+        .key = {(const uint8_t *)key,  (uint32_t)strlen(key)       },
+        .value = {(const uint8_t *)"{}", r->null ? PS_NULL_LENGTH : 2},
+        .headers = {NULL,                  PS_NULL_LENGTH              }
+    };
+    const uint32_t at = batch->rows;
+    assert_int_equal(ps_batch_append(batch, &record), PS_OK);
+    const ps_column *cpu = ps_schema_find(&plan->schema, "cpu");
+    ((double *)ps_batch_values(batch, cpu))[at] = r->cpu;
+    if (r->null)
+        ps_bit_clear(ps_batch_validity(batch, cpu), at);
+    else
+        ps_bit_set(ps_batch_validity(batch, cpu), at);
+}
+
+/* What the vote of `vote` makes of the two scores of a row. */
+static float voted(const row *r, uint32_t vote) {
+    if (r->null) return ps_nan();
+    const float larger = r->ewma > r->zscore ? r->ewma : r->zscore;
+    const float smaller = r->ewma > r->zscore ? r->zscore : r->ewma;
+    return vote == 1 ? larger : smaller;
+}
+
+static uint32_t compare(const ps_plan *plan, const ps_batch *batch, const row *rows,
+                        uint32_t vote) {
+    const float *score = ps_batch_values(batch, ps_schema_find(&plan->schema, "score"));
+    const uint8_t *anomaly = ps_batch_values(batch, ps_schema_find(&plan->schema, "anomaly"));
+    const uint8_t *why = ps_batch_values(batch, ps_schema_find(&plan->schema, "why"));
+    uint32_t anomalies = 0;
+    for (uint32_t i = 0; i < batch->rows; i++) {
+        const float expected = voted(&rows[i], vote);
+        if (memcmp(&score[i], &expected, sizeof expected) != 0)
+            fail_msg("score %a, not %a", (double)score[i], (double)expected);
+        assert_int_equal(anomaly[i], expected >= 4.0f);
+        assert_int_equal(why[i], !anomaly[i] ? 255 : rows[i].zscore > rows[i].ewma);
+        anomalies += anomaly[i];
+    }
+    return anomalies;
+}
+
+/* All rows in batches of random sizes up to `rows_max`. */
+static uint32_t check_split(const row *rows, uint32_t rows_max, uint32_t vote) {
+    ps_plan *plan = open_plan();
+    ps_detect_config config = detect_config("cpu", 2);
+    config.span = SPAN;
+    config.warmup = WARMUP;
+    config.vote = vote;
+    config.threshold = 4.0;
+    assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
+    assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
+    assert_true(plan->groups);
+    const size_t bytes = (ps_series_bytes(SERIES_MAX, ROWS_MAX) + 63) / 64 * 64;
+    void *memory = memset(aligned_alloc(64, bytes), 0, bytes);
+    ps_series *series = ps_series_open(memory, SERIES_MAX, ROWS_MAX, 1);
+    uint8_t *state = malloc(plan->state_bytes);
+    memset(state, 0xff, plan->state_bytes); /* what is fresh must not be read */
+    ps_batch batch = {0};
+    test_batch_memory(&batch, &plan->schema);
+    uint64_t random = rows_max;
+    uint32_t anomalies = 0;
+    for (uint32_t done = 0; done < ROWS;) {
+        uint32_t count = 1 + pick(&random, rows_max);
+        if (count > ROWS - done) count = ROWS - done;
+        ps_batch_reset(&batch);
+        for (uint32_t i = 0; i < count; i++) append(plan, &batch, &rows[done + i], done + i);
+        ps_series_resolve(series, &batch, &plan->schema.column[PS_COLUMN_KEY]);
+        run(plan, &batch, state);
+        anomalies += compare(plan, &batch, rows + done, vote);
+        done += count;
+    }
+    test_batch_free(&batch);
+    free(state);
+    free(memory);
+    close_plan(plan);
+    return anomalies;
+}
+
+static void scores_do_not_depend_on_batches(void **unused) {
+    (void)unused;
+    row *rows = calloc(ROWS, sizeof *rows);
+    make_rows(rows);
+    expect(rows);
+    for (uint32_t vote = 1; vote <= 2; vote++) {
+        const uint32_t anomalies = check_split(rows, ROWS_MAX, vote);
+        assert_true(anomalies > 5 && anomalies < 200);
+        assert_int_equal(check_split(rows, 1, vote), anomalies);
+        assert_int_equal(check_split(rows, 7, vote), anomalies);
+    }
+    free(rows);
+}
+
+static void detect_adds_what_it_says(void **unused) {
+    (void)unused;
+    ps_plan *plan = open_plan();
+    ps_detect_config config = detect_config("n", 2);
+    config.time = "ts";
+    assert_int_equal(config.span, 288);
+    assert_int_equal(config.warmup, 30);
+    assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
+    ps_detect_config second = detect_config("cpu", 1);
+    second.as = "cpu";
+    second.sensitivity = 0;
+    assert_int_equal(ps_stage_detect.plan(&second, plan, NULL), PS_OK);
+    assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
+    static const ps_kernel_id kernels[] = {PS_KERNEL_SEGMENT, PS_KERNEL_EWMA, PS_KERNEL_ZSCORE,
+                                           PS_KERNEL_VOTE,    PS_KERNEL_EWMA, PS_KERNEL_VOTE};
+    assert_int_equal(plan->call_count, 6);
+    for (uint32_t i = 0; i < 6; i++) assert_int_equal(plan->call[i].kernel, kernels[i]);
+    assert_int_equal(plan->state_count, 3);
+    assert_int_equal(plan->nan_count, 2);
+    assert_int_equal(plan->output_count, 6);
+    const ps_output *why = find_output(plan, "why"), *score = find_output(plan, "cpu_score");
+    assert_int_equal(why->label_count, 2);
+    assert_string_equal(why->labels[1], "zscore");
+    assert_int_equal(why->gate, find_output(plan, "score")->column);
+    assert_int_equal(find_output(plan, "cpu_anomaly")->gate, score->column);
+    assert_int_equal(find_output(plan, "cpu_why")->label_count, 1);
+    assert_int_equal(plan->anomaly_column, find_output(plan, "cpu_anomaly")->column);
+    close_plan(plan);
+}
+
+/* State of other parameters must not be read as state of these; the threshold is no state. */
+static uint64_t fingerprint(int64_t span, int64_t warmup, double threshold, const char *field) {
+    ps_plan *plan = open_plan();
+    ps_detect_config config = detect_config(field, 1);
+    config.span = span;
+    config.warmup = warmup;
+    config.threshold = threshold;
+    assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
+    assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
+    const uint64_t print = plan->fingerprint;
+    close_plan(plan);
+    return print;
+}
+
+static void fingerprint_tells_states_apart(void **unused) {
+    (void)unused;
+    const uint64_t print = fingerprint(100, 30, 6.0, "cpu");
+    assert_true(print == fingerprint(100, 50, 3.0, "cpu"));
+    assert_true(print != fingerprint(101, 30, 6.0, "cpu"));
+    assert_true(print != fingerprint(100, 30, 6.0, "n"));
+}
+
+static void detect_refuses(ps_detect_config config, const char *message) {
+    ps_plan *plan = open_plan();
+    ps_error error = {{0}};
+    assert_int_equal(ps_stage_detect.plan(&config, plan, &error), PS_BAD_CONFIG);
+    assert_string_equal(error.message, message);
+    close_plan(plan);
+}
+
+static void faults_of_detect(void **unused) {
+    (void)unused;
+    static const char *const twice[] = {"ewma", "ewma"}, *const wrong[] = {"slime"};
+    detect_refuses(detect_config("host", 1),
+                   "field: 'host' is not a number: declare it under decode as float or int");
+    detect_refuses(detect_config("offset", 1),
+                   "field: 'offset' is not a number: declare it under decode as float or int");
+    ps_detect_config config = detect_config("cpu", 0);
+    detect_refuses(config, "detectors: name 1 to 16 of ewma|zscore");
+    config.detectors = (ps_string_list){twice, 2};
+    detect_refuses(config, "detectors: 'ewma' is listed twice");
+    config.detectors = (ps_string_list){wrong, 1};
+    detect_refuses(config, "detectors: 'slime' is not one of ewma|zscore");
+    config = detect_config("cpu", 1);
+    config.vote = 2;
+    detect_refuses(config, "vote: 2 is not between 1 and the 1 detectors");
+    config = detect_config("cpu", 1);
+    config.threshold = 5.0;
+    config.sensitivity = 2;
+    detect_refuses(config, "threshold and sensitivity exclude each other: leave one out");
+    config = detect_config("cpu", 1);
+    config.time = "n";
+    detect_refuses(config, "time: 'n' is not declared as timestamp");
+}
+
+static ps_hash_config hash_config(const char *algorithm, const char *of, const char *as) {
+    ps_hash_config config = {0};
+    const ps_option *options = ps_stage_hash.about.options;
+    ps_options_preset(options, &config);
+    assert_int_equal(ps_option_parse(options, algorithm, &config, NULL), PS_OK);
+    config.of = of;
+    config.as = as;
+    return config;
+}
+
+static void hashes_end_up_in_columns(void **unused) {
+    (void)unused;
+    ps_plan *plan = open_plan();
+    const ps_hash_config sha256 = hash_config("sha256", "value", NULL);
+    const ps_hash_config xxh3 = hash_config("xxh3", "key", "key_hash");
+    const ps_hash_config crc32c = hash_config("crc32c", "host", NULL);
+    assert_int_equal(ps_stage_hash.plan(&sha256, plan, NULL), PS_OK);
+    assert_int_equal(ps_stage_hash.plan(&xxh3, plan, NULL), PS_OK);
+    assert_int_equal(ps_stage_hash.plan(&crc32c, plan, NULL), PS_OK);
+    ps_error error;
+    const ps_hash_config again = hash_config("sha256", "key", NULL);
+    assert_int_equal(ps_stage_hash.plan(&again, plan, &error), PS_BAD_CONFIG);
+    assert_non_null(strstr(error.message, "give one another name with `as`"));
+    const ps_hash_config number = hash_config("sha256", "cpu", "x");
+    assert_int_equal(ps_stage_hash.plan(&number, plan, &error), PS_BAD_CONFIG);
+    assert_string_equal(error.message,
+                        "of: 'cpu' is not a string: hash takes value, key or a string field");
+    assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
+    ps_batch batch = {0};
+    test_batch_memory(&batch, &plan->schema);
+    const ps_record record = {
+        .key = {(const uint8_t *)"abc", 3             },
+        .value = {(const uint8_t *)"abc", 3             },
+        .headers = {NULL,                   PS_NULL_LENGTH}
+    };
+    assert_int_equal(ps_batch_append(&batch, &record), PS_OK);
+    ps_batch_text_set(&batch, ps_schema_find(&plan->schema, "host"), 0, 0, PS_NULL_LENGTH);
+    run(plan, &batch, NULL);
+    const uint8_t *digest = ps_batch_values(&batch, ps_schema_find(&plan->schema, "sha256"));
+    const uint64_t *hash = ps_batch_values(&batch, ps_schema_find(&plan->schema, "key_hash"));
+    assert_memory_equal(digest, "\xba\x78\x16\xbf\x8f\x01\xcf\xea", 8);
+    assert_true(*hash == UINT64_C(0x78af5f94892f3950));
+    const uint32_t host = (uint32_t)(ps_schema_find(&plan->schema, "host") - plan->schema.column);
+    assert_int_equal(find_output(plan, "crc32c")->of, host);
+    test_batch_free(&batch);
+    close_plan(plan);
+}
+
+/* The table is the one place that names detectors: an option's choices come from it. */
+static void detectors_have_names(void **unused) {
+    (void)unused;
+    const ps_option *option = ps_option_find(ps_stage_detect.about.options, "detectors");
+    assert_string_equal(option->choices, "ewma|zscore");
+    for (const ps_detector *detector = ps_detectors; detector->name != NULL; detector++) {
+        assert_ptr_equal(ps_detector_find(detector->name), detector);
+        assert_int_equal(ps_kernels[detector->kernel].buffers, 9);
+    }
+    assert_null(ps_detector_find("none"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(scores_do_not_depend_on_batches),
+                                       cmocka_unit_test(detect_adds_what_it_says),
+                                       cmocka_unit_test(fingerprint_tells_states_apart),
+                                       cmocka_unit_test(faults_of_detect),
+                                       cmocka_unit_test(hashes_end_up_in_columns),
+                                       cmocka_unit_test(detectors_have_names)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
