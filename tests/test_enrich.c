@@ -17,7 +17,7 @@
 #include "host/flow/shortest.h"
 #include "tests/batches.h"
 
-enum { ROWS = 64, ARENA = 65536 };
+enum { ROWS = 64, ARENA = 65536, TEXT_MAX = 8192 };
 
 /* A plan with one output of every kind, and a batch for it. */
 typedef struct world {
@@ -56,9 +56,9 @@ static world *open_world(const char *topic, bool all) {
     assert_int_equal(ps_plan_close(&w->plan, NULL), PS_OK);
     test_batch_memory(&w->batch, &w->plan.schema);
     w->partitions.topic_count = 2;
-    (void)strcpy(w->partitions.topic[0].name, "other");
+    (void)snprintf(w->partitions.topic[0].name, sizeof w->partitions.topic[0].name, "other");
     w->partitions.topic[0].count = 3;
-    (void)strcpy(w->partitions.topic[1].name, topic);
+    (void)snprintf(w->partitions.topic[1].name, sizeof w->partitions.topic[1].name, "%s", topic);
     w->partitions.topic[1].first = 3;
     w->partitions.topic[1].count = 2;
     w->partitions.count = 5;
@@ -77,18 +77,22 @@ static void *values(world *w, uint32_t column) {
     return ps_batch_values(&w->batch, &w->plan.schema.column[column]);
 }
 
+static ps_bytes bytes_of(const char *text) {
+    const ps_bytes bytes = {(const uint8_t *)text,
+                            text == NULL ? PS_NULL_LENGTH : (uint32_t)strlen(text)};
+    return bytes;
+}
+
 /* One row; NULL key or value: null. */
 static void append(world *w, const char *key, const char *value, float score, uint8_t anomaly,
                    uint8_t why) {
     const uint32_t row = w->batch.rows;
-    const ps_record record = {
-        .partition = 4,
-        .offset = row == 0 ? 1234567890123 : row,
-        .timestamp_ms = -1,
-        .key = {(const uint8_t *)key,   key == NULL ? PS_NULL_LENGTH : (uint32_t)strlen(key)    },
-        .value = {(const uint8_t *)value, value == NULL ? PS_NULL_LENGTH : (uint32_t)strlen(value)},
-        .headers = {NULL,                   PS_NULL_LENGTH                                          }
-    };
+    const ps_record record = {.partition = 4,
+                              .offset = row == 0 ? 1234567890123 : row,
+                              .timestamp_ms = -1,
+                              .key = bytes_of(key),
+                              .value = bytes_of(value),
+                              .headers = bytes_of(NULL)};
     assert_int_equal(ps_batch_append(&w->batch, &record), PS_OK);
     for (uint32_t i = 0; i < 32; i++)
         ((uint8_t *)values(w, w->sha256))[32 * row + i] = (uint8_t)(i * 9 + row);
@@ -109,7 +113,8 @@ static const char *headers(world *w, uint32_t row, char *to) {
     char *at = to;
     for (uint32_t i = 0; i < count; i++) {
         assert_int_equal(out[i].name_length, strlen(out[i].name));
-        at += sprintf(at, "%s=%.*s;", out[i].name, (int)out[i].length, out[i].text);
+        const size_t room = TEXT_MAX - (size_t)(at - to);
+        at += snprintf(at, room, "%s=%.*s;", out[i].name, (int)out[i].length, out[i].text);
     }
     free(text);
     return to;
@@ -128,7 +133,7 @@ static const char *json(world *w, uint32_t row, char *to) {
 
 static void headers_are_exact(void **state) {
     (void)state;
-    char to[4096];
+    char to[TEXT_MAX];
     world *w = open_world("tele.metry-x_1", true);
     append(w, "k", "{}", 1.25f, 1, 1);
     assert_string_equal(headers(w, 0, to),
@@ -148,14 +153,14 @@ static void headers_are_exact(void **state) {
 
 static void json_is_exact(void **state) {
     (void)state;
-    char to[4096];
+    char to[TEXT_MAX];
     world *w = open_world("t", true);
     append(w, "k", "{\"a\":1}", 7.5f, 1, 0);
-    assert_string_equal(
-        json(w, 0, to),
-        "{\"a\":1,\"penstock\":{\"source\":\"t/1/1234567890123\",\"sha256\":\"" DIGEST
-        "\",\"crc32c\":\"00ab12f0\",\"a \\\"b\\\\\":\"0123456789abcdef\","
-        "\"score\":7.5,\"anomaly\":true,\"why\":\"ewma\"}}");
+    assert_string_equal(json(w, 0, to),
+                        "{\"a\":1,\"penstock\":{\"source\":\"t/1/1234567890123\","
+                        "\"sha256\":\"" DIGEST
+                        "\",\"crc32c\":\"00ab12f0\",\"a \\\"b\\\\\":\"0123456789abcdef\","
+                        "\"score\":7.5,\"anomaly\":true,\"why\":\"ewma\"}}");
     append(w, NULL, " { \t} \n", 300.0f, 0, 1);
     ((uint8_t *)values(w, w->sha256))[32] = 0;
     assert_memory_equal(json(w, 1, to), " { \t\"penstock\":{\"source\":\"t/1/1\",\"sha256\":\"00",
@@ -178,7 +183,7 @@ static void json_is_exact(void **state) {
 /* The sizes that callers are told are enough, with the longest of everything: ASan watches. */
 static void longest_fits(void **state) {
     (void)state;
-    char topic[250], to[8192];
+    char topic[250], to[TEXT_MAX];
     memset(topic, 't', 249);
     topic[249] = '\0';
     world *w = open_world(topic, true);
@@ -248,7 +253,7 @@ static void cost_of_a_row(void **state) {
     world *w = open_world("telemetry", false);
     char value[300] = "{\"host\":\"";
     memset(value + 9, 'h', 240);
-    (void)strcpy(value + 249, "\"}");
+    memcpy(value + 249, "\"}", 3);
     for (uint32_t i = 0; i < ROWS; i++) append(w, "k", value, 0.001f * (float)(i * i + 1), 0, 255);
     char *text =
         malloc(1024 + ps_enricher_text_max(w->enricher) + ps_enricher_json_max(w->enricher));

@@ -5,64 +5,69 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "host/stages/expr.h"
 #include "tests/expressions.h"
 
-static void messages_point_at_the_place(void **state) {
+static void refuses(const char *where, const char *message) {
+    ps_error error = {{0}};
+    uint32_t kept;
+    assert_int_equal(expression_kept(where, &kept, &error), PS_BAD_CONFIG);
+    assert_string_equal(error.message, message);
+}
+
+static void faults_of_form(void **state) {
     (void)state;
-    static const struct {
-        const char *where, *message;
-    } cases[] = {
-        {"",                                                "where:1: the expression ends where a name or a value is expected"    },
-        {"cpu >",                                           "where:6: the expression ends where a name or a value is expected"    },
-        {"cpu > 3 dc",                                      "where:9: and, or, an operator or the end is expected here, not dc"   },
-        {"(up",                                             "where:4: the expression ends where a closing parenthesis is expected"},
-        {"up)",                                             "where:3: and, or, an operator or the end is expected here, not )"    },
-        {"cpu == 3",                                        "where:5: equality is written with one ="                             },
-        {"cpu # 3",                                         "where:5: '#' has no meaning here"                                    },
-        {"dc = 'eu",                                        "where:6: the closing ' is missing"                                   },
-        {"\"\" = 1",                                        "where:1: the name is empty: texts take single quotes"                },
-        {"3x = 1",                                          "where:1: this is not a number"                                       },
-        {"1.2.3 = 1",                                       "where:1: this is not a number"                                       },
-        {"1e999 = 1",                                       "where:1: the number is out of range"                                 },
-        {"hostname = 'a'",
-         "where:1: there is no field 'hostname': declare it under decode (texts take "
-         "single quotes)"                                                                                                         },
-        {"up and scor > 3",                                 "where:8: there is no field 'scor'; did you mean 'score'?"            },
-        {"sha256 = 'ab'",                                   "where:1: 'sha256' has no value that a filter can compare"            },
-        {"headers = ''",                                    "where:1: 'headers' has no value that a filter can compare"           },
-        {"\"$keep\" = 1",                                   "where:1: there is no field '$keep': declare it under decode (texts take "
-                          "single quotes)"                                                               },
-        {"cpu",                                             "where:1: cpu is a number where a condition is expected"              },
-        {"null",                                            "where:1: null is null where a condition is expected"                 },
-        {"up and dc",                                       "where:8: dc is text where a condition is expected"                   },
-        {"not cpu",                                         "where:5: cpu is a number where a condition is expected"              },
-        {"dc + 1 = 2",                                      "where:1: dc is text where a number is expected"                      },
-        {"1 + up = 2",                                      "where:5: up is true or false where a number is expected"             },
-        {"-dc = 2",                                         "where:2: dc is text where a number is expected"                      },
-        {"dc = 3",                                          "where:6: dc is text and 3 is a number: they cannot be compared"      },
-        {"dc = \"eu\"",
-         "where:6: there is no field 'eu': declare it under decode (texts take single quotes)"                                    },
-        {"cpu in (1, 'x')",                                 "where:12: cpu is a number and 'x' is text: they cannot be compared"  },
-        {"null in (1, 'x')",                                "where:13: 'x' is text where an item like the others is expected"     },
-        {"cpu in ()",                                       "where:9: a name or a value is expected here, not )"                  },
-        {"cpu in 3",                                        "where:8: an opening parenthesis is expected here, not 3"             },
-        {"cpu is 3",                                        "where:8: null is expected here, not 3"                               },
-        {"cpu not 3",                                       "where:9: in is expected here, not 3"                                 },
-        {"1 < cpu < 3",                                     "where:9: comparisons do not chain: join two with `and`"              },
-        {"(cpu + 1) * 2 + 3 * n - 100000000000000000 = dc",
-         "where:46: (cpu + 1) * 2 + 3 * n - 100000000000... is a number and dc is text: they "
-         "cannot be compared"                                                                                                     },
-    };
-    for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ps_error error = {{0}};
-        uint32_t kept;
-        assert_int_equal(expression_kept(cases[i].where, &kept, &error), PS_BAD_CONFIG);
-        assert_string_equal(error.message, cases[i].message);
-    }
+    refuses("", "where:1: the expression ends where a name or a value is expected");
+    refuses("cpu >", "where:6: the expression ends where a name or a value is expected");
+    refuses("cpu > 3 dc", "where:9: and, or, an operator or the end is expected here, not dc");
+    refuses("(up", "where:4: the expression ends where a closing parenthesis is expected");
+    refuses("up)", "where:3: and, or, an operator or the end is expected here, not )");
+    refuses("cpu == 3", "where:5: equality is written with one =");
+    refuses("cpu # 3", "where:5: '#' has no meaning here");
+    refuses("dc = 'eu", "where:6: the closing ' is missing");
+    refuses("\"\" = 1", "where:1: the name is empty: texts take single quotes");
+    refuses("3x = 1", "where:1: this is not a number");
+    refuses("1.2.3 = 1", "where:1: this is not a number");
+    refuses("1e999 = 1", "where:1: the number is out of range");
+    refuses("cpu in ()", "where:9: a name or a value is expected here, not )");
+    refuses("cpu in 3", "where:8: an opening parenthesis is expected here, not 3");
+    refuses("cpu is 3", "where:8: null is expected here, not 3");
+    refuses("cpu not 3", "where:9: in is expected here, not 3");
+    refuses("1 < cpu < 3", "where:9: comparisons do not chain: join two with `and`");
+}
+
+static void faults_of_meaning(void **state) {
+    (void)state;
+    refuses("hostname = 'a'", "where:1: there is no field 'hostname': declare it under decode "
+                              "(texts take single quotes)");
+    refuses("up and scor > 3", "where:8: there is no field 'scor'; did you mean 'score'?");
+    refuses("sha256 = 'ab'", "where:1: 'sha256' has no value that a filter can compare");
+    refuses("headers = ''", "where:1: 'headers' has no value that a filter can compare");
+    refuses(
+        "\"$keep\" = 1",
+        "where:1: there is no field '$keep': declare it under decode (texts take single quotes)");
+    refuses("cpu", "where:1: cpu is a number where a condition is expected");
+    refuses("null", "where:1: null is null where a condition is expected");
+    refuses("up and dc", "where:8: dc is text where a condition is expected");
+    refuses("not cpu", "where:5: cpu is a number where a condition is expected");
+    refuses("dc + 1 = 2", "where:1: dc is text where a number is expected");
+    refuses("1 + up = 2", "where:5: up is true or false where a number is expected");
+    refuses("-dc = 2", "where:2: dc is text where a number is expected");
+    refuses("dc = 3", "where:6: dc is text and 3 is a number: they cannot be compared");
+    refuses("dc = \"eu\"",
+            "where:6: there is no field 'eu': declare it under decode (texts take single quotes)");
+    refuses("cpu in (1, 'x')",
+            "where:12: cpu is a number and 'x' is text: they cannot be compared");
+    refuses("null in (1, 'x')", "where:13: 'x' is text where an item like the others is expected");
+    refuses("(cpu + 1) * 2 + 3 * n - 100000000000000000 = dc",
+            "where:46: (cpu + 1) * 2 + 3 * n - 100000000000... is a number and dc is text: they "
+            "cannot be compared");
 }
 
 /* `before`, `part` repeated, `middle`, `after` repeated. */
@@ -76,7 +81,7 @@ static ps_status compile_repeated(const char *before, const char *part, const ch
     ps_error error = {{0}};
     uint32_t kept;
     const ps_status status = expression_kept(where, &kept, &error);
-    (void)strcpy(message, error.message);
+    (void)snprintf(message, sizeof error.message, "%s", error.message);
     free(where);
     return status;
 }
@@ -143,8 +148,10 @@ typedef enum value_kind { BOOL, INTEGER, FLOAT, TEXT } value_kind;
 /* How tightly a piece of text holds together, weakest first. */
 enum { LEVEL_OR, LEVEL_AND, LEVEL_NOT, LEVEL_COMPARE, LEVEL_SUM, LEVEL_PRODUCT, LEVEL_PRIMARY };
 
+enum { TEXT_MAX = 4096, HELD_MAX = TEXT_MAX + 8 };
+
 typedef struct piece {
-    char text[4096];
+    char text[TEXT_MAX];
     uint32_t level;
     value_kind kind;
     value value[EXPRESSION_ROWS];
@@ -162,7 +169,7 @@ static void make(piece *p, value_kind kind, uint32_t depth);
 /* The text of an operand, in parentheses where it is too loose, or just so. */
 static const char *hold(const piece *p, uint32_t level, char *text) {
     const bool wrap = p->level < level || pick(8) == 0;
-    (void)sprintf(text, wrap ? "(%s)" : "%s", p->text);
+    (void)snprintf(text, HELD_MAX, wrap ? "(%s)" : "%s", p->text);
     return text;
 }
 
@@ -194,7 +201,7 @@ static void make_number(piece *p, value_kind kind) {
         {"1E-3",  1e-3 }
     };
     const uint32_t i = pick(8);
-    (void)strcpy(p->text, kind == INTEGER ? whole[i].text : real[i].text);
+    (void)snprintf(p->text, sizeof p->text, "%s", kind == INTEGER ? whole[i].text : real[i].text);
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++)
         p->value[row] = (value){.integer = whole[i].value, .number = real[i].value};
 }
@@ -212,7 +219,7 @@ static void make_text(piece *p) {
     static const char *const names[] = {"dc", "why", "\"dc\""};
     const uint32_t i = pick(7), column = pick(3);
     const bool literal = pick(2) == 0;
-    (void)strcpy(p->text, literal ? texts[i][0] : names[column]);
+    (void)snprintf(p->text, sizeof p->text, "%s", literal ? texts[i][0] : names[column]);
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++) {
         const char *label = row_why[row] < 2 ? expression_labels[row_why[row]] : NULL;
         const char *text = literal ? texts[i][1] : column == 1 ? label : row_dc[row];
@@ -227,7 +234,7 @@ static void make_column(piece *p, value_kind kind) {
         {"cpu", "score"  }
     };
     const uint32_t which = pick(2);
-    (void)strcpy(p->text, names[kind][which]);
+    (void)snprintf(p->text, sizeof p->text, "%s", names[kind][which]);
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++) {
         value *v = &p->value[row];
         *v = (value){0};
@@ -247,7 +254,7 @@ static void make_column(piece *p, value_kind kind) {
 static void make_leaf(piece *p, value_kind kind) {
     p->level = LEVEL_PRIMARY;
     if (pick(12) == 0) {
-        (void)strcpy(p->text, "null");
+        (void)snprintf(p->text, sizeof p->text, "%s", "null");
         for (uint32_t row = 0; row < EXPRESSION_ROWS; row++) p->value[row] = (value){.null = true};
     } else if (kind == TEXT) {
         make_text(p);
@@ -255,7 +262,7 @@ static void make_leaf(piece *p, value_kind kind) {
         make_column(p, kind);
     } else if (kind == BOOL) {
         const bool yes = pick(2) == 0;
-        (void)strcpy(p->text, yes ? "TRUE" : "false");
+        (void)snprintf(p->text, sizeof p->text, "%s", yes ? "TRUE" : "false");
         for (uint32_t row = 0; row < EXPRESSION_ROWS; row++)
             p->value[row] = (value){.integer = yes};
     } else {
@@ -286,15 +293,15 @@ static double as_number(const value *v, value_kind kind) {
 
 static void make_arithmetic(piece *p, value_kind kind, uint32_t depth) {
     piece *a = malloc(sizeof *a), *b = malloc(sizeof *b);
-    char left[4200], right[4200];
+    char left[HELD_MAX], right[HELD_MAX];
     const char sign = "+-*/"[pick(4)];
     p->level = sign == '+' || sign == '-' ? LEVEL_SUM : LEVEL_PRODUCT;
     /* A float comes of two kinds, one of which is float: `null` could hide that, so not there. */
     do make(a, kind, depth - 1);
     while (strcmp(a->text, "null") == 0);
     make(b, kind == FLOAT && pick(2) == 0 ? INTEGER : kind, depth - 1);
-    (void)sprintf(p->text, "%.1900s %c %.1900s", hold(a, p->level, left), sign,
-                  hold(b, p->level + 1, right));
+    (void)snprintf(p->text, sizeof p->text, "%.1900s %c %.1900s", hold(a, p->level, left), sign,
+                   hold(b, p->level + 1, right));
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++) {
         const value *x = &a->value[row], *y = &b->value[row];
         if (x->null || y->null)
@@ -327,13 +334,13 @@ static value_kind comparable(value_kind with) {
 static void make_compare(piece *p, uint32_t depth) {
     static const char *const signs[] = {"=", "<>", "!=", "<", "<=", ">", ">="};
     piece *a = malloc(sizeof *a), *b = malloc(sizeof *b);
-    char left[4200], right[4200];
+    char left[HELD_MAX], right[HELD_MAX];
     const uint32_t sign = pick(7);
     p->level = LEVEL_COMPARE;
     make(a, (value_kind)pick(4), depth - 1);
     make(b, comparable(a->kind), depth - 1);
-    (void)sprintf(p->text, "%.1900s%s%.1900s", hold(a, LEVEL_SUM, left), signs[sign],
-                  hold(b, LEVEL_SUM, right));
+    (void)snprintf(p->text, sizeof p->text, "%.1900s%s%.1900s", hold(a, LEVEL_SUM, left),
+                   signs[sign], hold(b, LEVEL_SUM, right));
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++) {
         value *v = &p->value[row];
         *v = (value){.null = a->value[row].null || b->value[row].null};
@@ -348,17 +355,18 @@ static void make_compare(piece *p, uint32_t depth) {
 
 static void make_in(piece *p, uint32_t depth) {
     piece *a = malloc(sizeof *a), *b = malloc(sizeof *b);
-    char text[4200];
+    char text[HELD_MAX];
     const bool not = pick(2) == 0;
     const uint32_t count = 1 + pick(4);
     p->level = LEVEL_COMPARE;
     make(a, (value_kind)pick(4), depth - 1);
-    char *at =
-        p->text + sprintf(p->text, "%.1200s %s (", hold(a, LEVEL_SUM, text), not ? "not in" : "in");
+    char *at = p->text + snprintf(p->text, sizeof p->text, "%.1200s %s (", hold(a, LEVEL_SUM, text),
+                                  not ? "not in" : "in");
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++) p->value[row] = (value){0};
     for (uint32_t i = 0; i < count; i++) {
         make(b, a->kind == BOOL ? BOOL : a->kind, i == 0 ? depth - 1 : 0);
-        at += sprintf(at, "%s%.600s", i == 0 ? "" : ", ", hold(b, LEVEL_SUM, text));
+        at += snprintf(at, sizeof p->text - (size_t)(at - p->text), "%s%.600s", i == 0 ? "" : ", ",
+                       hold(b, LEVEL_SUM, text));
         for (uint32_t row = 0; row < EXPRESSION_ROWS; row++) {
             value *v = &p->value[row];
             if (a->value[row].null || b->value[row].null)
@@ -367,7 +375,8 @@ static void make_in(piece *p, uint32_t depth) {
                 *v = (value){.integer = 1};
         }
     }
-    (void)strcpy(at, ")");
+    *at++ = ')';
+    *at = '\0';
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++)
         if (not &&!p->value[row].null) p->value[row].integer ^= 1;
     free(a);
@@ -376,11 +385,12 @@ static void make_in(piece *p, uint32_t depth) {
 
 static void make_is_null(piece *p, uint32_t depth) {
     piece *a = malloc(sizeof *a);
-    char text[4200];
+    char text[HELD_MAX];
     const bool not = pick(2) == 0;
     p->level = LEVEL_COMPARE;
     make(a, (value_kind)pick(4), depth - 1);
-    (void)sprintf(p->text, "%.3900s is %snull", hold(a, LEVEL_COMPARE, text), not ? "not " : "");
+    (void)snprintf(p->text, sizeof p->text, "%.3900s is %snull", hold(a, LEVEL_COMPARE, text),
+                   not ? "not " : "");
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++)
         p->value[row] = (value){.integer = a->value[row].null != not };
     free(a);
@@ -388,10 +398,10 @@ static void make_is_null(piece *p, uint32_t depth) {
 
 static void make_not(piece *p, uint32_t depth) {
     piece *a = malloc(sizeof *a);
-    char text[4200];
+    char text[HELD_MAX];
     p->level = LEVEL_NOT;
     make(a, BOOL, depth - 1);
-    (void)sprintf(p->text, "not %.3900s", hold(a, LEVEL_NOT, text));
+    (void)snprintf(p->text, sizeof p->text, "not %.3900s", hold(a, LEVEL_NOT, text));
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++)
         p->value[row] = (value){.null = a->value[row].null, .integer = a->value[row].integer == 0};
     free(a);
@@ -399,13 +409,13 @@ static void make_not(piece *p, uint32_t depth) {
 
 static void make_and_or(piece *p, uint32_t depth) {
     piece *a = malloc(sizeof *a), *b = malloc(sizeof *b);
-    char left[4200], right[4200];
+    char left[HELD_MAX], right[HELD_MAX];
     const bool both = pick(2) == 0;
     p->level = both ? LEVEL_AND : LEVEL_OR;
     make(a, BOOL, depth - 1);
     make(b, BOOL, depth - 1);
-    (void)sprintf(p->text, "%.1900s %s %.1900s", hold(a, p->level, left), both ? "and" : "OR",
-                  hold(b, p->level + 1, right));
+    (void)snprintf(p->text, sizeof p->text, "%.1900s %s %.1900s", hold(a, p->level, left),
+                   both ? "and" : "OR", hold(b, p->level + 1, right));
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++) {
         const value *x = &a->value[row], *y = &b->value[row];
         const bool decides = !both; /* false decides `and`, true decides `or` */
@@ -448,8 +458,9 @@ static void random_expressions_agree(void **state) {
         if (strlen(p->text) > 500) continue;
         /* What is null is asked for too, or it would look like false. */
         const bool null = pick(3) == 0;
-        (void)sprintf(where, null ? "(%s) is null" : "%s and true", p->text);
-        if (!null && p->level < LEVEL_AND) (void)sprintf(where, "(%s) and true", p->text);
+        (void)snprintf(where, sizeof where, null ? "(%s) is null" : "%s and true", p->text);
+        if (!null && p->level < LEVEL_AND)
+            (void)snprintf(where, sizeof where, "(%s) and true", p->text);
         uint32_t expected = 0, kept = 0;
         for (uint32_t row = 0; row < EXPRESSION_ROWS; row++) {
             const value *v = &p->value[row];
@@ -467,7 +478,8 @@ static void random_expressions_agree(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_point_at_the_place), cmocka_unit_test(sizes_are_bounded),
-        cmocka_unit_test(nonsense_is_refused), cmocka_unit_test(random_expressions_agree)};
+        cmocka_unit_test(faults_of_form), cmocka_unit_test(faults_of_meaning),
+        cmocka_unit_test(sizes_are_bounded), cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test(random_expressions_agree)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

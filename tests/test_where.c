@@ -4,6 +4,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -98,15 +101,15 @@ static void three_values(void **state) {
             for (uint32_t answer = 0; answer < 3; answer++) {
                 static const char *const asks[] = {"(%s %s %s) = true", "(%s %s %s) = false",
                                                    "(%s %s %s) is null"};
-                (void)sprintf(where, asks[answer], names[a], "and", names[b]);
+                (void)snprintf(where, sizeof where, asks[answer], names[a], "and", names[b]);
                 const kept_case both = {where, conjunction[a][b] == answer ? 0xff : 0};
                 check_cases(&both, 1);
-                (void)sprintf(where, asks[answer], names[a], "or", names[b]);
+                (void)snprintf(where, sizeof where, asks[answer], names[a], "or", names[b]);
                 const kept_case either = {where, disjunction[a][b] == answer ? 0xff : 0};
                 check_cases(&either, 1);
                 static const char *const nots[] = {"(not %s) = true", "(not %s) = false",
                                                    "(not %s) is null"};
-                (void)sprintf(where, nots[answer], names[a]);
+                (void)snprintf(where, sizeof where, nots[answer], names[a]);
                 const kept_case opposite = {where, negation[a] == answer ? 0xff : 0};
                 check_cases(&opposite, 1);
             }

@@ -46,13 +46,19 @@ static const struct {
     } params;
     size_t params_bytes;
 } algorithms[PS_HASH_COUNT] = {
-    [PS_HASH_SHA256] = {"sha256",
-                        PS_KERNEL_SHA256,           PS_TYPE_DIGEST,
-                        {.sha256 = {.prefix = PS_SHA256_PLAIN}},
-                        sizeof(ps_sha256_params)                                                             },
-    [PS_HASH_XXH3] = {"xxh3",   PS_KERNEL_XXH3,   PS_TYPE_U64,    {.xxh3 = {0}},   sizeof(ps_xxh3_params)  },
-    [PS_HASH_CRC32C] =
-        {"crc32c", PS_KERNEL_CRC32C, PS_TYPE_U32,    {.crc32c = {0}}, sizeof(ps_crc32c_params)},
+    [PS_HASH_SHA256] = {.name = "sha256",
+                        .kernel = PS_KERNEL_SHA256,
+                        .type = PS_TYPE_DIGEST,
+                        .params.sha256.prefix = PS_SHA256_PLAIN,
+                        .params_bytes = sizeof(ps_sha256_params)},
+    [PS_HASH_XXH3] = {.name = "xxh3",
+                        .kernel = PS_KERNEL_XXH3,
+                        .type = PS_TYPE_U64,
+                        .params_bytes = sizeof(ps_xxh3_params)                    },
+    [PS_HASH_CRC32C] = {.name = "crc32c",
+                        .kernel = PS_KERNEL_CRC32C,
+                        .type = PS_TYPE_U32,
+                        .params_bytes = sizeof(ps_crc32c_params)                    },
 };
 
 static ps_status plan_hash(const void *config, ps_plan *plan, ps_error *error) {
