@@ -202,6 +202,13 @@ static uint32_t touch(ps_series *series, ps_batch *batch, uint32_t partition, co
     return local;
 }
 
+/* The keys of the next few rows: a batch is larger than the caches near the core. */
+static void fetch_keys(const ps_batch *batch, const ps_column *key, uint32_t begin, uint32_t end) {
+    const uint32_t *at = ps_batch_values(batch, key);
+    for (uint32_t row = begin; row < end && row < batch->rows; row++)
+        __builtin_prefetch(ps_batch_arena(batch) + at[row]);
+}
+
 /* A few rows: hash all keys, ask for all table lines, only then look. */
 static void resolve_rows(ps_series *series, ps_batch *batch, const ps_column *key,
                          const ps_run *run, uint32_t begin, uint32_t end) {
@@ -211,6 +218,7 @@ static void resolve_rows(ps_series *series, ps_batch *batch, const ps_column *ke
     uint32_t *local = ps_batch_system(batch, PS_COLUMN_LOCAL);
     uint32_t *rank = ps_batch_system(batch, PS_COLUMN_RANK);
     uint64_t hash[AHEAD][2];
+    fetch_keys(batch, key, end, end + AHEAD);
     for (uint32_t row = begin; row < end; row++) {
         const ps_bytes text = ps_batch_text(batch, key, row);
         local[row] = reject[row] == 0 && text.data != NULL ? 0 : PS_NO_SEGMENT;
