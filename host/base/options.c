@@ -24,6 +24,9 @@ static const char *number_text(const ps_option *option, double value, char *text
         return ps_text_from_duration((int64_t)value, text);
     case PS_OPTION_SIZE:
         return ps_text_from_size((int64_t)value, text);
+    case PS_OPTION_INTEGER:
+        (void)snprintf(text, PS_TEXT_NUMBER_MAX, "%.0f", value);
+        return text;
     default:
         (void)snprintf(text, PS_TEXT_NUMBER_MAX, "%.15g", value);
         return text;

@@ -181,7 +181,7 @@ static void read_part(ps_config *config, ps_part_kind kind, const char *name, ps
     const ps_item *item = ps_node_item(config->root, name);
     if (item != NULL)
         read_one(config, kind, item, out);
-    else
+    else if (!ps_read_misspelt(config->root, name, is_section))
         ps_fault_add(&config->faults, config->root->place, "needs '%s': see `penstock help %s`",
                      name, name);
 }

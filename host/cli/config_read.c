@@ -71,7 +71,7 @@ static bool is_secret_name(const char *name) {
 
 /* An entry of a list that accepts certain words only. */
 static void check_word(const ps_option *option, const ps_node *node, ps_faults *faults) {
-    if (option->choices == NULL) return;
+    if (option->choices == NULL || node->broken) return;
     const ps_option word = {option->name, NULL, "", PS_OPTION_CHOICE, 0, 0, 0, 0, option->choices};
     uint32_t index = 0;
     ps_error error;
@@ -149,6 +149,7 @@ static void read_scalar(const ps_option *option, const ps_node *node, void *out,
 static void read_option(const ps_option *option, const ps_node *node, void *out,
                         ps_faults *faults) {
     void *at = (uint8_t *)out + option->at;
+    if (node->broken) return;
     switch (option->type) {
     case PS_OPTION_LIST:
         read_list(option, node, at, faults);
@@ -188,6 +189,31 @@ static void preset_compounds(const ps_option *options, void *out, ps_faults *fau
     }
 }
 
+bool ps_read_misspelt(const ps_node *map, const char *name, ps_also_fn *known) {
+    for (const ps_item *item = map->first; item != NULL; item = item->next) {
+        ps_nearest nearest = ps_nearest_to(item->key);
+        ps_nearest_offer(&nearest, name);
+        if (ps_nearest_take(&nearest) != NULL && (known == NULL || !known(item->key))) return true;
+    }
+    return false;
+}
+
+/* A required option that is neither there nor misspelt. */
+static bool is_missing(const ps_table *table, const ps_node *node, const ps_option *option) {
+    if ((option->flags & PS_OPTION_REQUIRED) == 0) return false;
+    if (node == NULL || node->kind != PS_NODE_MAP) return true;
+    if (ps_node_item(node, option->name) != NULL) return false;
+    for (const ps_item *item = node->first; item != NULL; item = item->next) {
+        if (ps_option_find(table->options, item->key) != NULL) continue;
+        ps_nearest nearest = ps_nearest_to(item->key);
+        for (const ps_option *row = table->options; row->name != NULL; row++)
+            ps_nearest_offer(&nearest, row->name);
+        const char *meant = ps_nearest_take(&nearest);
+        if (meant != NULL && strcmp(meant, option->name) == 0) return false;
+    }
+    return true;
+}
+
 void ps_read_options(const ps_table *table, const ps_node *node, ps_spot place, void *out,
                      ps_faults *faults) {
     ps_options_preset(table->options, out);
@@ -209,8 +235,7 @@ void ps_read_options(const ps_table *table, const ps_node *node, ps_spot place, 
             unknown_key(table, item, faults);
     }
     for (const ps_option *option = table->options; option->name != NULL; option++) {
-        if ((option->flags & PS_OPTION_REQUIRED) == 0) continue;
-        if (!nothing && ps_node_item(node, option->name) != NULL) continue;
+        if (!is_missing(table, node, option)) continue;
         ps_fault_add(faults, place, "%s needs '%s': %s", table->what, option->name, option->help);
     }
 }

@@ -28,6 +28,10 @@ void ps_read_fields(const ps_node *node, ps_field_list *out, ps_faults *faults);
 /* Whether the user wrote that option, and where; the place of `node` otherwise. */
 ps_spot ps_spot_of(const ps_node *node, const char *key, ps_spot otherwise);
 
+/* Whether a key that nobody knows was probably meant to be `name`: then its absence needs no second
+ * fault. */
+bool ps_read_misspelt(const ps_node *map, const char *name, ps_also_fn *known);
+
 /* Checks between parts, once each of them has been read without a fault. */
 void ps_config_cross_check(ps_config *config);
 

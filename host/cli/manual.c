@@ -23,7 +23,7 @@ static const ps_about sections[] = {
     {"metrics",     "The HTTP server for Prometheus and for health checks.",                       ps_metrics_options,
      sizeof(ps_listen)                                                                                                                            },
 };
-enum { SECTION_COUNT = sizeof sections / sizeof sections[0] };
+enum { SECTION_COUNT = sizeof sections / sizeof sections[0], HELP_MAX = 1024 };
 
 static const char *kind_word(ps_part_kind kind) {
     return kind == PS_PART_CODEC ? "decode" : ps_part_kind_text(kind);
@@ -42,6 +42,15 @@ static void put_cell(const char *text) {
     }
 }
 
+/* Tables are written by many hands: every help text begins with a capital and ends with a stop. */
+static const char *sentence(const char *help, char *text, size_t bytes) {
+    const size_t length = strlen(help);
+    const bool stop = length > 0 && help[length - 1] == '.';
+    (void)snprintf(text, bytes, "%s%s", help, stop ? "" : ".");
+    if (text[0] >= 'a' && text[0] <= 'z') text[0] = (char)(text[0] - 'a' + 'A');
+    return text;
+}
+
 static void markdown_options(const ps_option *options) {
     if (options->name == NULL) {
         (void)printf("\nIt has no options.\n");
@@ -49,13 +58,13 @@ static void markdown_options(const ps_option *options) {
     }
     (void)printf("\n| option | accepts | default | |\n|---|---|---|---|\n");
     for (; options->name != NULL; options++) {
-        char accepts[PS_OPTION_TEXT_MAX];
+        char accepts[PS_OPTION_TEXT_MAX], text[HELP_MAX];
         const char *preset = default_text(options);
         const bool plain = options->preset == NULL || options->preset[0] == '\0';
         (void)printf("| `%s` | ", options->name);
         put_cell(ps_option_accepts(options, accepts));
         (void)printf(plain ? " | %s | " : " | `%s` | ", preset);
-        put_cell(options->help);
+        put_cell(sentence(options->help, text, sizeof text));
         if ((options->flags & PS_OPTION_SECRET) != 0)
             (void)printf(" A secret: may be `file:/path`.");
         (void)printf(" |\n");
@@ -71,9 +80,11 @@ static void markdown_section(const char *name) {
 }
 
 static void markdown_kind(ps_part_kind kind) {
+    char text[HELP_MAX];
     const ps_about *about = NULL;
     for (uint32_t i = 0; (about = ps_registry_at(kind, i)) != NULL; i++) {
-        (void)printf("\n## %s: %s\n\n%s\n", kind_word(kind), about->name, about->summary);
+        (void)printf("\n## %s: %s\n\n%s\n", kind_word(kind), about->name,
+                     sentence(about->summary, text, sizeof text));
         markdown_options(about->options);
     }
 }
@@ -103,10 +114,11 @@ void ps_manual_markdown(void) {
 }
 
 static void print_about(const char *kind, const ps_about *about) {
+    char text[HELP_MAX];
     const char *bold = ps_term_on(STDOUT_FILENO, PS_STYLE_BOLD), *off = ps_term_off(STDOUT_FILENO);
     const char *dim = ps_term_on(STDOUT_FILENO, PS_STYLE_DIM);
     (void)printf("%s%s%s%s%s\n  %s\n", bold, kind, kind[0] == '\0' ? "" : " ", about->name, off,
-                 about->summary);
+                 sentence(about->summary, text, sizeof text));
     for (const ps_option *option = about->options; option->name != NULL; option++) {
         char accepts[PS_OPTION_TEXT_MAX];
         (void)printf(
@@ -115,7 +127,7 @@ static void print_about(const char *kind, const ps_about *about) {
             option->preset == NULL || (option->flags & PS_OPTION_REQUIRED) != 0 ? "" : "default ",
             default_text(option),
             (option->flags & PS_OPTION_SECRET) != 0 ? "; may be file:/path" : "", off,
-            option->help);
+            sentence(option->help, text, sizeof text));
     }
     (void)printf("\n");
 }

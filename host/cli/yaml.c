@@ -102,7 +102,10 @@ static ps_node *read_scalar(reader *in, struct fy_event *event) {
     ps_node *node = ps_node_new(in->faults->pool, PS_NODE_SCALAR, place_of(in, event));
     struct fy_token *token = event->scalar.value;
     node->text = token_text(in, token);
-    node->quoted = token != NULL && fy_token_scalar_style(token) != FYSS_PLAIN;
+    const enum fy_scalar_style style = token == NULL ? FYSS_PLAIN : fy_token_scalar_style(token);
+    node->quoted = style != FYSS_PLAIN;
+    /* The library's mark stands behind the quote; people look for the quote. */
+    if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) node->place.column--;
     for (size_t i = 0; i < sizeof nulls / sizeof nulls[0] && !node->quoted; i++)
         if (strcmp(node->text, nulls[i]) == 0) node->kind = PS_NODE_NULL;
     remember(in, event->scalar.anchor, node);

@@ -26,6 +26,7 @@ struct ps_node {
     ps_spot place;
     const char *text; /* of a scalar */
     bool quoted, expanded;
+    bool broken; /* a fault says why; what is made of it need not be checked */
     ps_item *first, *last;
     uint32_t count;
 };

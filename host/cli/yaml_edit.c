@@ -48,7 +48,8 @@ static void expand_scalar(ps_node *node, ps_faults *faults) {
         const int before = (int)(dollar - at) - escaped;
         const char *value = "${", *rest = dollar + 2;
         if (!escaped) rest = expand_one(node, dollar, &value, faults);
-        if (rest == NULL) return;
+        node->broken = rest == NULL;
+        if (node->broken) return;
         text = ps_pool_format(faults->pool, "%s%.*s%s", text, before, at, value);
         at = rest;
     }

@@ -1,0 +1,222 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The program as a user meets it: exit codes, where output goes, messages, help, signals, the metrics server.
+# usage: tests/cli/test_cli.sh path/to/penstock
+set -u
+penstock=$(realpath "$1")
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export TERM=xterm
+unset PS_ISA NO_COLOR
+failures=0
+
+fail() {
+    echo "FAIL: $*" >&2
+    failures=$((failures + 1))
+}
+
+# run CODE ARGUMENT…: leaves stdout and stderr in `out` and `err`.
+run() {
+    local wanted=$1
+    shift
+    "$penstock" "$@" >out 2>err </dev/null
+    local code=$?
+    [ $code -eq "$wanted" ] || fail "penstock $*: exit code $code, wanted $wanted; $(head -n 2 err)"
+}
+out_has() { grep -qF -- "$1" out || fail "stdout lacks '$1': $(head -n 3 out)"; }
+err_has() { grep -qF -- "$1" err || fail "stderr lacks '$1': $(head -n 3 err)"; }
+silent() { [ ! -s "$1" ] || fail "$1 should be empty: $(head -n 2 "$1")"; }
+
+cat >job.yaml <<'YAML'
+pipeline: job
+source: {synthetic: {rows: 50000, series: 100}}
+decode:
+  json: {fields: {host: string, cpu: float, ts: timestamp}}
+  series: host
+stages:
+  - hash: {algorithm: sha256, of: value}
+  - detect: {field: cpu, detectors: [ewma]}
+sink: {discard: {}}
+YAML
+
+version_and_help() {
+    run 0 --version
+    grep -qE '^penstock [0-9]+\.[0-9]+\.[0-9]+$' out || fail "--version: $(cat out)"
+    run 0 --help
+    out_has "commands:"
+    run 0 help
+    silent err
+    run 2
+    for command in $(sed -n '/^commands:/,/^$/p' out | awk 'NR > 1 && NF { print $1 }'); do
+        run 0 "$command" --help
+        out_has "usage:"
+        silent err
+    done
+    run 0 help runtime
+    out_has "batch_rows"
+    run 0 help file
+    out_has "source file"
+    out_has "sink file"
+    run 0 help source
+    out_has "synthetic"
+    run 2 help runtim
+    err_has "did you mean 'runtime'?"
+    grep -q $'\033' out err && fail "colour in a pipe"
+}
+
+usage_faults() {
+    run 2 rnu job.yaml
+    err_has "unknown command 'rnu'; did you mean 'run'?"
+    run 2 run
+    err_has "wants FILE"
+    run 2 run job.yaml more.yaml
+    err_has "one argument too many"
+    run 2 run job.yaml --untilend
+    err_has "did you mean '--until-end'?"
+    run 2 run job.yaml --summary xml
+    err_has "'xml' is not one of none, json"
+    run 2 run missing.yaml
+    err_has "missing.yaml: cannot be read: No such file"
+    run 2 gen --rows many
+    err_has "--rows: 'many' is not a whole number"
+    PS_ISA=mmx run 2 run job.yaml
+    err_has "PS_ISA"
+}
+
+checks() {
+    run 0 check job.yaml
+    silent err
+    sed -i.bak 's/ewma/ewwma/; s/rows:/row:/; s/sha256/sha257/' job.yaml
+    run 2 check job.yaml
+    silent out
+    err_has "job.yaml:2:22: unknown key 'row' in source synthetic; did you mean 'rows'?"
+    err_has "job.yaml:7:23: algorithm: 'sha257' is not one of"
+    err_has "job.yaml:8:38: detectors: 'ewwma' is not one of"
+    [ "$(grep -c '^job.yaml:' err)" -eq 3 ] || fail "not every fault is told: $(cat err)"
+    run 2 run job.yaml
+    err_has "job.yaml:2:22:"
+    run 2 check job.yaml --log json
+    head -n 1 err | grep -q '^{"time":"[^"]*","level":"error","where":"job.yaml:2:22","message":"unknown key' ||
+        fail "--log json: $(head -n 1 err)"
+    mv job.yaml.bak job.yaml
+    "$penstock" check - <job.yaml >out 2>err || fail "check -"
+    run 0 check job.yaml --set runtime.lanes=1 --set=stages.0.hash.algorithm=xxh3
+    run 2 check job.yaml --set runtime.lanse=1
+    err_has "--set runtime.lanse=1: unknown key 'lanse' in runtime; did you mean 'lanes'?"
+    # A secret's text never shows, its file's absence does.
+    printf 'hunter2\n' >secret
+    sed 's/sink:.*/sink: {discard: {password: file:secret}}/' job.yaml >secret.yaml
+    run 2 check secret.yaml
+    grep -q hunter2 out err && fail "a secret was printed"
+}
+
+runs() {
+    run 0 run job.yaml --summary json
+    tail -n 1 out | grep -qE '^\{"rows_in":50000,"rows_out":50000,"rows_filtered":0,"rows_rejected":0,"anomalies":[0-9]+,"seconds":[0-9.]+,"rows_per_second":[0-9]+,"bytes_in":[0-9]+,"backend":"cpu","isa":"[a-z0-9]+"\}$' ||
+        fail "summary: $(tail -n 1 out)"
+    err_has "50,000 rows in"
+    run 0 run job.yaml
+    silent out
+    run 2 run job.yaml --set runtime.memory_max=40MiB --set runtime.lanes=2
+    err_has "above runtime.memory_max"
+    PS_ISA=scalar run 0 run job.yaml --summary json
+    out_has '"isa":"scalar"'
+    run 1 run job.yaml --set metrics.listen=203.0.113.1:9
+    err_has "metrics.listen: cannot listen on 203.0.113.1:9"
+}
+
+explains() {
+    run 0 explain job.yaml
+    out_has "memory ceiling"
+    out_has "sha256"
+    run 0 explain job.yaml --json
+    python3 - <<'PY' || fail "explain --json: $(head -c 300 out)"
+import json
+plan = json.load(open("out"))
+assert plan["memory_ceiling_bytes"] == sum(t["times"] * t["bytes"] for t in plan["memory"])
+assert plan["backend"] == "cpu" and plan["client"] == "none" and plan["delivery"] == "none"
+assert [c["kernel"] for c in plan["calls"]][0] == "sha256"
+PY
+    run 0 devices --json
+    python3 -c 'import json; d = json.load(open("out")); assert d["self_test"] == "ok" and d["cores"] >= 1' ||
+        fail "devices --json: $(head -c 300 out)"
+    run 0 devices
+    out_has "self-test ok"
+}
+
+generates() {
+    run 0 gen --rows 1000 --series 10 --seed 3
+    mv out first
+    run 0 gen --rows 1000 --series 10 --seed 3
+    cmp -s first out || fail "gen: same seed, other bytes"
+    [ "$(wc -l <out)" -eq 1000 ] || fail "gen: $(wc -l <out) lines"
+    python3 -c 'import json
+for line in open("out"): assert isinstance(json.loads(line)["cpu"], float)' || fail "gen: not JSON"
+    "$penstock" gen --rows 0 2>err | head -n 1 >out
+    [ "${PIPESTATUS[0]}" -eq 0 ] || fail "gen: a reader that has enough is no failure"
+    silent err
+}
+
+get() { # get PATH: the answer, headers included
+    exec 8<>"/dev/tcp/127.0.0.1/$port" || return 1
+    printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&8
+    timeout 5 cat <&8
+    exec 8>&- 8<&-
+}
+
+serves_and_drains() {
+    local pid i
+    port=$((20000 + RANDOM % 9000))
+    sed "s/rows: 50000/rows: 0, rate: 20000/" job.yaml >endless.yaml
+    "$penstock" run endless.yaml --set "metrics.listen=$port" --summary json >out 2>err &
+    pid=$!
+    for ((i = 0; i < 100; i++)); do
+        get /ready 2>/dev/null | grep -q '^HTTP/1.[01] 200' && break
+        sleep 0.1
+    done
+    [ $i -lt 100 ] || fail "/ready never answers 200: $(cat err)"
+    get /health | grep -q '^HTTP/1.[01] 200' || fail "/health"
+    get /metrics >metrics
+    for name in $(grep -oE '^\| `[a-z_]+`' "$root/docs/metrics.md" | tr -d '|` '); do
+        grep -q "^# TYPE $name " metrics || fail "/metrics lacks $name"
+    done
+    grep -E '^# TYPE' metrics | sort | uniq -d | grep -q . && fail "a metric twice"
+    "$penstock" run endless.yaml --set "metrics.listen=$port" --set pipeline=other >out2 2>err2
+    [ $? -eq 1 ] && grep -q "Address already in use" err2 || fail "a port in use: $(cat err2)"
+    kill -TERM $pid
+    wait $pid || fail "SIGTERM: exit code $?"
+    tail -n 1 out | grep -q '^{"rows_in":' || fail "SIGTERM: no summary"
+}
+
+documents() {
+    # The manual of a build without Kafka is shorter: only the whole one is compared.
+    if "$penstock" help | grep -q quickstart; then
+        "$penstock" help --markdown | diff - "$root/docs/configuration.md" >&2 ||
+            fail "docs/configuration.md is stale: penstock help --markdown >docs/configuration.md"
+    fi
+    "$penstock" help --metrics | diff - "$root/docs/metrics.md" >&2 ||
+        fail "docs/metrics.md is stale: penstock help --metrics >docs/metrics.md"
+}
+
+terminal() {
+    command -v script >/dev/null || return 0
+    sed "s/rows: 50000/rows: 60000, rate: 60000/" job.yaml >paced.yaml
+    script -qec "stty cols 120; '$penstock' run paced.yaml" /dev/null </dev/null >screen 2>&1
+    grep -q 'rows/s' screen || fail "no live line on a terminal"
+    grep -q '%' screen || fail "no progress where the end is known"
+    script -qec "'$penstock' help" /dev/null </dev/null >screen 2>&1
+    grep -q $'\033' screen || fail "no colour on a terminal"
+    NO_COLOR=1 script -qec "'$penstock' help" /dev/null </dev/null >screen 2>&1
+    grep -q $'\033' screen && fail "colour in spite of NO_COLOR"
+}
+
+for part in version_and_help usage_faults checks runs explains generates serves_and_drains documents terminal; do
+    $part
+done
+[ $failures -eq 0 ] || {
+    echo "cli: $failures failed" >&2
+    exit 1
+}
+echo "cli: all passed"

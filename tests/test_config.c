@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Pipeline files: what is read, and that every fault is told at its place, all at once.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/cli/config.h"
+#include "host/cli/http.h"
+#include "host/cli/yaml_mask.h"
+#include "ingest/parts.h"
+#include "ml/stage_detect.h"
+
+static const char good[] =
+    "pipeline: p-1.a_b\n"
+    "source: {synthetic: {rows: 10, series: 2}}\n"
+    "decode:\n"
+    "  json: {fields: {host: string, cpu: float, at: {type: timestamp, unit: s, path: a.b}}}\n"
+    "  series: host\n"
+    "stages:\n"
+    "  - hash: {algorithm: sha256, of: value}\n"
+    "  - detect: {field: cpu, detectors: [ewma], threshold: 4.5}\n"
+    "sink: {discard: {}}\n"
+    "runtime: {lanes: 3, linger: 1ms, batch_bytes: 1MiB}\n"
+    "metrics: {listen: \"127.0.0.1:9464\"}\n";
+
+static bool read_text(ps_config *config, const char *text, const char *set) {
+    const ps_string_list sets = {&set, set == NULL ? 0 : 1};
+    return ps_config_init(config, "f.yaml", text, &sets);
+}
+
+static void test_good(void **state) {
+    (void)state;
+    ps_config config;
+    assert_true(read_text(&config, good, NULL));
+    assert_string_equal(config.top.pipeline, "p-1.a_b");
+    assert_string_equal(config.source.about->name, "synthetic");
+    assert_int_equal(((const ps_source_synthetic_config *)config.source.config)->rows, 10);
+    assert_int_equal(config.decode->fields.count, 3);
+    const ps_field *fields = config.decode->fields.at;
+    assert_true(fields[0].required); /* it names the series */
+    assert_false(fields[1].required);
+    assert_string_equal(fields[2].path, "a.b");
+    assert_int_equal(fields[2].type, PS_FIELD_TIMESTAMP);
+    assert_int_equal(fields[2].unit, PS_UNIT_S);
+    assert_int_equal(config.stage_count, 2);
+    assert_true(((const ps_detect_config *)config.stage[1].config)->threshold == 4.5);
+    assert_int_equal(config.runtime.lanes, 3);
+    assert_int_equal(config.runtime.linger_ns, 1000000);
+    assert_int_equal(config.runtime.depth, 4);
+    assert_int_equal(config.runtime.batch_bytes, 1 << 20);
+    assert_true(config.runtime.instance[0] != '\0');
+    assert_false(config.has_dead);
+    ps_config_deinit(&config);
+}
+
+/* The one fault that `text` or `set` has: its line, column and the message's beginning. */
+static void expect_fault(const char *text, const char *set, uint32_t line, uint32_t column,
+                         const char *begins) {
+    ps_config config;
+    assert_false(read_text(&config, text, set));
+    if (config.faults.count != 1 ||
+        strncmp(config.faults.at[0].message, begins, strlen(begins)) != 0) {
+        ps_faults_print(&config.faults);
+        fail_msg("expected one fault: %s", begins);
+    }
+    assert_int_equal(config.faults.at[0].place.line, line);
+    assert_int_equal(config.faults.at[0].place.column, column);
+    ps_config_deinit(&config);
+}
+
+static char *replace(const char *from, const char *to) {
+    static char text[4096];
+    const char *at = strstr(good, from);
+    assert_non_null(at);
+    (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
+    return text;
+}
+
+static void test_faults(void **state) {
+    (void)state;
+    expect_fault(replace("rows: 10", "rwos: 10"), NULL, 2, 22,
+                 "unknown key 'rwos' in source synthetic; did you mean 'rows'?");
+    expect_fault(replace("rows: 10", "rows: ten"), NULL, 2, 28,
+                 "rows: 'ten' is not a whole number");
+    expect_fault(replace("rows: 10", "rows: [1]"), NULL, 2, 28, "rows: wants a whole number");
+    expect_fault(replace("rows: 10", "rows: -1"), NULL, 2, 28, "rows: '-1' is out of range");
+    expect_fault(replace("rows: 10", "rows:"), NULL, 2, 22, "rows: has no value");
+    expect_fault(replace("rows: 10", "rows: 1, rows: 2"), NULL, 2, 31, "'rows' is here twice");
+    expect_fault(replace("p-1.a_b", "p 1"), NULL, 1, 11, "pipeline: 'p 1' is not a name");
+    expect_fault(replace("pipeline: p-1.a_b\n", "\n"), NULL, 2, 1,
+                 "a pipeline file needs 'pipeline'");
+    expect_fault(replace("synthetic", "syntetic"), NULL, 2, 10,
+                 "unknown source 'syntetic'; did you mean 'synthetic'?");
+    expect_fault(replace("cpu: float", "cpu: flaot"), NULL, 4, 38,
+                 "field 'cpu': 'flaot' is not one of");
+    expect_fault(replace("unit: s", "unit: m"), NULL, 4, 73,
+                 "unit: 'm' is not one of ms, s, us, ns");
+    expect_fault(replace("series: host", "series: hots"), NULL, 5, 11,
+                 "decode.series: field 'hots' is not declared; did you mean 'host'?");
+    expect_fault(replace("field: cpu", "field: cpuu"), NULL, 8, 21,
+                 "detect: there is no field 'cpuu'");
+    expect_fault(replace("[ewma]", "[ewma, nope]"), NULL, 8, 44, "detectors: 'nope' is not one of");
+    expect_fault(replace("{discard: {}}", "{}"), NULL, 9, 1, "sink wants one part");
+    expect_fault(replace("sink:", "snik:"), NULL, 9, 1, "unknown key 'snik'; did you mean 'sink'?");
+    expect_fault(replace("lanes: 3", "client: native"), NULL, 10, 19,
+                 "client: this build has no native Kafka client");
+    expect_fault(replace("lanes: 3", "backend: cuda"), NULL, 10, 20,
+                 "backend: 'cuda' is not one of auto, cpu");
+    expect_fault(replace("9464", "x"), NULL, 11, 19,
+                 "listen: '127.0.0.1:x' is not an address and port");
+    expect_fault(replace("metrics:", "dead_letter: {}\nmetrics:"), NULL, 11, 1,
+                 "dead_letter wants exactly one of");
+    expect_fault(replace("metrics:", "dead_letter: {topic: t}\nmetrics:"), NULL, 11, 1,
+                 "dead_letter.topic needs the kafka sink");
+    expect_fault("pipeline: [", NULL, 2, 1, "not well-formed YAML");
+    expect_fault("- a\n", NULL, 1, 1, "a pipeline file is a map");
+}
+
+static void test_all_at_once(void **state) {
+    (void)state;
+    ps_config config;
+    assert_false(read_text(
+        &config,
+        "pipeline: a b\nsource: {synthetic: {rows: x, seed: y}}\nsink: {discrad: {}}\nfoo: 1\n",
+        NULL));
+    assert_int_equal(config.faults.count, 5);
+    ps_config_deinit(&config);
+}
+
+static void test_set(void **state) {
+    (void)state;
+    ps_config config;
+    assert_true(read_text(&config, good, "stages.1.detect.threshold=7"));
+    assert_true(((const ps_detect_config *)config.stage[1].config)->threshold == 7);
+    ps_config_deinit(&config);
+    assert_true(read_text(&config, good, "stages.2.filter.where=cpu > 3"));
+    assert_int_equal(config.stage_count, 3);
+    ps_config_deinit(&config);
+    assert_true(read_text(&config, good, "decode.json.fields={host: string, cpu: int}"));
+    assert_int_equal(config.decode->fields.count, 2);
+    ps_config_deinit(&config);
+    assert_false(read_text(&config, good, "runtime.lanes=x"));
+    assert_string_equal(ps_spot_text(&config.faults, config.faults.at[0].place),
+                        "--set runtime.lanes=x");
+    ps_config_deinit(&config);
+    static const char *const wrong[] = {"runtime.lanes", "=1", "stages.7.hash.of=key",
+                                        "pipeline.a=1", "runtime={"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(read_text(&config, good, wrong[i]));
+        ps_config_deinit(&config);
+    }
+}
+
+static void test_environment(void **state) {
+    (void)state;
+    ps_config config;
+    assert_int_equal(setenv("PS_TEST_ROWS", "77", 1), 0);
+    assert_int_equal(unsetenv("PS_TEST_NONE"), 0);
+    assert_true(read_text(&config, replace("rows: 10", "rows: ${PS_TEST_ROWS}"), NULL));
+    assert_int_equal(((const ps_source_synthetic_config *)config.source.config)->rows, 77);
+    ps_config_deinit(&config);
+    assert_true(read_text(&config, replace("rows: 10", "rows: ${PS_TEST_NONE:-5}"), NULL));
+    assert_int_equal(((const ps_source_synthetic_config *)config.source.config)->rows, 5);
+    ps_config_deinit(&config);
+    assert_true(
+        read_text(&config, replace("p-1.a_b", "\"x-${PS_TEST_ROWS}-${PS_TEST_NONE:-y}\""), NULL));
+    assert_string_equal(config.top.pipeline, "x-77-y");
+    ps_config_deinit(&config);
+    expect_fault(replace("rows: 10", "rows: ${PS_TEST_NONE}"), NULL, 2, 28,
+                 "environment variable PS_TEST_NONE is not set");
+}
+
+static void test_mask(void **state) {
+    (void)state;
+    ps_pool *pool = ps_pool_open();
+    static const char *const texts[] = {
+        "", "plain {a: b}", "${A}", "{b: ${A:-x,[y]}, c: $D}", "${", "$${A}", "a ${ b\nc }"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        size_t length = strlen(texts[i]);
+        char *masked = ps_yaml_mask(pool, texts[i], &length);
+        ps_yaml_unmask(masked);
+        assert_string_equal(masked, texts[i]);
+    }
+    ps_pool_close(pool);
+}
+
+static void test_listen(void **state) {
+    (void)state;
+    char host[PS_HTTP_HOST_MAX], port[8];
+    static const char *const accepted[][3] = {
+        {"127.0.0.1:9464",     "127.0.0.1",    "9464" },
+        {"9464",               "127.0.0.1",    "9464" },
+        {":9464",              "127.0.0.1",    "9464" },
+        {"[::1]:80",           "::1",          "80"   },
+        {"0.0.0.0:1",          "0.0.0.0",      "1"    },
+        {"host.example:65535", "host.example", "65535"}
+    };
+    for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
+        assert_int_equal(ps_http_parse(accepted[i][0], host, port, NULL), PS_OK);
+        assert_string_equal(host, accepted[i][1]);
+        assert_string_equal(port, accepted[i][2]);
+    }
+    static const char *const wrong[] = {
+        "", "x", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "a:-1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(ps_http_parse(wrong[i], host, port, NULL), PS_BAD_CONFIG);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_set),
+        cmocka_unit_test(test_environment), cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_listen)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
