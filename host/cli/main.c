@@ -38,12 +38,13 @@ void ps_overview_print(void) {
                  bold, off, bold, off);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         (void)printf("  %-11s %s\n", commands[i]->name, commands[i]->summary);
+    (void)printf("\n%sfirst steps:%s\n", bold, off);
+#ifdef PS_HAVE_KAFKA
+    (void)printf("  penstock quickstart          see it work, nothing to install or configure\n");
+#endif
     (void)printf(
-        "\n%sfirst steps:%s\n"
-        "  penstock quickstart          see it work, nothing to install or configure\n"
-        "  penstock help kafka          what a part can do; also: help source, help runtime, …\n"
-        "  penstock check FILE          every fault of a pipeline file at once\n",
-        bold, off);
+        "  penstock help synthetic      what a part can do; also: help source, help runtime, …\n"
+        "  penstock check FILE          every fault of a pipeline file at once\n");
 }
 
 static int unknown_command(const char *name) {

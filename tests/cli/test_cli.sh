@@ -192,7 +192,7 @@ serves_and_drains() {
 
 documents() {
     # The manual of a build without Kafka is shorter: only the whole one is compared.
-    if "$penstock" help | grep -q quickstart; then
+    if "$penstock" help | grep -q "^  quickstart "; then
         "$penstock" help --markdown | diff - "$root/docs/configuration.md" >&2 ||
             fail "docs/configuration.md is stale: penstock help --markdown >docs/configuration.md"
     fi
