@@ -275,6 +275,17 @@ static size_t json_of(loop *l, const rd_kafka_message_t *m, uint8_t *to) {
     return (size_t)(at - to);
 }
 
+static rd_kafka_vu_t vu_bytes(rd_kafka_vtype_t type, void *data, size_t size) {
+    return (rd_kafka_vu_t){
+        .vtype = type, .u.mem = {data, size}
+    };
+}
+
+static rd_kafka_vu_t vu_number(rd_kafka_vtype_t type, int number) {
+    return type == RD_KAFKA_VTYPE_PARTITION ? (rd_kafka_vu_t){.vtype = type, .u.i32 = number}
+                                            : (rd_kafka_vu_t){.vtype = type, .u.i = number};
+}
+
 static bool produce(loop *l, const rd_kafka_message_t *m) {
     rd_kafka_timestamp_type_t type;
     const ps_bare_config *c = l->shared->config;
@@ -287,15 +298,16 @@ static bool produce(loop *l, const rd_kafka_message_t *m) {
         size = json_of(l, m, value);
         l->text_used += size;
     }
-    const rd_kafka_vu_t parts[] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT,       .u.rkt = l->output                   },
-        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = m->partition                },
-        {.vtype = RD_KAFKA_VTYPE_KEY,       .u.mem = {m->key, m->key_len}        },
-        {.vtype = RD_KAFKA_VTYPE_VALUE,     .u.mem = {value, size}               },
-        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = rd_kafka_message_timestamp(m, &type)},
-        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS,                                 .u.i = 0                                      },
-        {.vtype = RD_KAFKA_VTYPE_HEADERS,                                 .u.headers = headers },
+    rd_kafka_vu_t parts[7] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = l->output}
     };
+    parts[1] = vu_number(RD_KAFKA_VTYPE_PARTITION, m->partition);
+    parts[2] = vu_bytes(RD_KAFKA_VTYPE_KEY, m->key, m->key_len);
+    parts[3] = vu_bytes(RD_KAFKA_VTYPE_VALUE, value, size);
+    parts[4] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
+                               .u.i64 = rd_kafka_message_timestamp(m, &type)};
+    parts[5] = vu_number(RD_KAFKA_VTYPE_MSGFLAGS, 0); /* our memory until delivered: no copy */
+    parts[6] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
     const size_t count = sizeof parts / sizeof *parts - (headers == NULL);
     for (;;) {
         rd_kafka_error_t *error = rd_kafka_produceva(l->producer, parts, count);

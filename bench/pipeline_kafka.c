@@ -10,28 +10,51 @@
 #include "bench/topics.h"
 #include "host/base/clock.h"
 
-/* A case on Kafka: what penstock is configured to, and the bare loops beside it. */
+/* A bare loop beside a case. */
+typedef struct rival {
+    const char *impl; /* NULL: no more */
+    ps_bare_form form;
+    bool exactly_once, hash;
+} rival;
+
+/* A case on Kafka: what penstock's sink is told (NULL: bare loops alone), and its rivals. */
 typedef struct kafka_case {
     const char *name, *kernel, *sink;
-    struct {
-        const char *impl;
-        ps_bare_form form;
-        bool exactly_once, hash;
-    } bare[3];
+    const rival *rivals;
 } kafka_case;
 
+static const rival beside_headers[] = {
+    {"bare loop", PS_BARE_HEADERS, true, true},
+    {"bare loop, constant digest",       PS_BARE_HEADERS, true, false},
+    {.impl = NULL          }
+};
+static const rival beside_json[] = {
+    {"bare loop", PS_BARE_JSON, true, true},
+    {.impl = NULL      }
+};
+static const rival beside_once[] = {
+    {"bare loop", PS_BARE_HEADERS, false, true},
+    {.impl = NULL     }
+};
+static const rival plain[] = {
+    {"bare loop", PS_BARE_PLAIN, true, false},
+    {.impl = NULL      }
+};
+
 static const kafka_case kafka_cases[] = {
-    {"headers",
-     "kafka_headers_exactly_once",                "form: headers, commit_interval: 100ms",
-     {{"bare loop", PS_BARE_HEADERS, true, true},
-      {"bare loop, constant digest", PS_BARE_HEADERS, true, false}}                                                                                            },
-    {"json",
-     "kafka_json_exactly_once",                   "form: json, commit_interval: 100ms",
-     {{"bare loop", PS_BARE_JSON, true, true}}                                                                                                                 },
-    {"at_least_once",
-     "kafka_headers_at_least_once",               "form: headers, delivery: at_least_once, commit_interval: 100ms",
-     {{"bare loop", PS_BARE_HEADERS, false, true}}                                                                                                             },
-    {"plain",         "kafka_plain_exactly_once", NULL,                                                             {{"bare loop", PS_BARE_PLAIN, true, false}}},
+    {.name = "headers",
+     .kernel = "kafka_headers_exactly_once",
+     .sink = "form: headers, commit_interval: 100ms",
+     .rivals = beside_headers},
+    {.name = "json",
+     .kernel = "kafka_json_exactly_once",
+     .sink = "form: json, commit_interval: 100ms",
+     .rivals = beside_json},
+    {.name = "at_least_once",
+     .kernel = "kafka_headers_at_least_once",
+     .sink = "delivery: at_least_once, commit_interval: 100ms",
+     .rivals = beside_once},
+    {.name = "plain", .kernel = "kafka_plain_exactly_once",                  .rivals = plain                        },
 };
 
 /* From the fork until the worker says that its lanes have started: what follows is the first poll.
@@ -129,7 +152,7 @@ static int bare_child(void *context) {
     return status != PS_OK;
 }
 
-static ps_status bare_round(ps_bench *b, const kafka_case *c, int which, ps_error *error) {
+static ps_status bare_round(ps_bench *b, const kafka_case *c, const rival *r, ps_error *error) {
     ps_measure full, fixed;
     PS_TRY(new_output(b, error));
     ps_bare_config bare = {.brokers = b->config->brokers,
@@ -137,9 +160,9 @@ static ps_status bare_round(ps_bench *b, const kafka_case *c, int which, ps_erro
                            .output = b->output,
                            .group = b->group,
                            .threads = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
-                           .form = c->bare[which].form,
-                           .exactly_once = c->bare[which].exactly_once,
-                           .hash = c->bare[which].hash,
+                           .form = r->form,
+                           .exactly_once = r->exactly_once,
+                           .hash = r->hash,
                            .commit_interval_ns = 100 * PS_NS_PER_MS,
                            .linger_ms = 5};
     PS_TRY(ps_measure_child(bare_child, &bare, false, &full, error));
@@ -148,13 +171,13 @@ static ps_status bare_round(ps_bench *b, const kafka_case *c, int which, ps_erro
         return ps_fail(error, PS_IO, "%s: the bare loop passed %.0f rows on, not %" PRIu64,
                        c->kernel, rows, b->config->rows);
     PS_TRY(ps_measure_child(bare_child, &bare, false, &fixed, error));
-    ps_result_add(ps_result_of(b, c->kernel, c->bare[which].impl, false), &full, fixed.cpu_s,
-                  b->config->rows, full.wall_s - fixed.wall_s);
+    ps_result_add(ps_result_of(b, c->kernel, r->impl, false), &full, fixed.cpu_s, b->config->rows,
+                  full.wall_s - fixed.wall_s);
     return old_output(b, false, error);
 }
 
 static ps_status kafka_round(ps_bench *b, const kafka_case *c, ps_error *error) {
-    for (int i = 0; i < 3 && c->bare[i].impl; i++) PS_TRY(bare_round(b, c, i, error));
+    for (const rival *r = c->rivals; r->impl; r++) PS_TRY(bare_round(b, c, r, error));
     return c->sink ? penstock_round(b, c, error) : PS_OK;
 }
 

@@ -104,20 +104,27 @@ static void check(rd_kafka_error_t *error, const char *what) {
     if (error) client_die("%s: %s", what, rd_kafka_error_string(error));
 }
 
+static rd_kafka_vu_t vu_text(rd_kafka_vtype_t type, text t) {
+    rd_kafka_vu_t part = {.vtype = type};
+    part.u.mem.ptr = (void *)(uintptr_t)t.data;
+    part.u.mem.size = t.size;
+    return part;
+}
+
 static void send_one(rd_kafka_t *producer, rd_kafka_topic_t *topic, const record *r) {
     rd_kafka_headers_t *headers = rd_kafka_headers_new(r->header_count);
     for (uint32_t i = 0; i < r->header_count; i++)
         (void)rd_kafka_header_add(headers, r->headers[i].name, -1, r->headers[i].value.data,
                                   (ssize_t)r->headers[i].value.size);
-    rd_kafka_vu_t parts[] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT,       .u.rkt = topic                                            },
-        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = r->partition                                     },
-        {.vtype = RD_KAFKA_VTYPE_KEY,       .u.mem = {(void *)(uintptr_t)r->key.data, r->key.size}    },
-        {.vtype = RD_KAFKA_VTYPE_VALUE,     .u.mem = {(void *)(uintptr_t)r->value.data, r->value.size}},
-        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = r->timestamp_ms                                  },
-        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS,  .u.i = RD_KAFKA_MSG_F_COPY                                },
-        {.vtype = RD_KAFKA_VTYPE_HEADERS,   .u.headers = headers                                      },
+    rd_kafka_vu_t parts[7] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic}
     };
+    parts[1] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = r->partition};
+    parts[2] = vu_text(RD_KAFKA_VTYPE_KEY, r->key);
+    parts[3] = vu_text(RD_KAFKA_VTYPE_VALUE, r->value);
+    parts[4] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = r->timestamp_ms};
+    parts[5] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
+    parts[6] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
     const size_t count = sizeof parts / sizeof *parts - (r->header_count == 0);
     if (r->header_count == 0) rd_kafka_headers_destroy(headers);
     for (;;) {
