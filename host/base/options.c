@@ -63,7 +63,7 @@ static ps_status parse_choice(const ps_option *option, const char *text, void *a
         (void)snprintf(word, sizeof word, "%.*s", (int)length, words);
         ps_nearest_offer(&nearest, word);
         if (nearest.best != word) continue;
-        (void)strcpy(best, word);
+        (void)snprintf(best, sizeof best, "%s", word);
         nearest.best = best;
     }
     const char *meant = ps_nearest_take(&nearest);
@@ -189,7 +189,12 @@ static void put_list(const ps_string_list *list, char *text) {
         used += (size_t)written;
         if (used > PS_OPTION_TEXT_MAX - 3) used = PS_OPTION_TEXT_MAX - 3;
     }
-    (void)strcpy(text + used, "]");
+    (void)snprintf(text + used, PS_OPTION_TEXT_MAX - used, "]");
+}
+
+static const char *put(char *text, const char *from) {
+    (void)snprintf(text, PS_OPTION_TEXT_MAX, "%s", from);
+    return text;
 }
 
 const char *ps_option_value(const ps_option *option, const void *config, char *text) {
@@ -200,7 +205,7 @@ const char *ps_option_value(const ps_option *option, const void *config, char *t
                                 ? *(const int64_t *)at
                                 : 1;
     text[0] = '\0';
-    if ((option->flags & PS_OPTION_AUTO) != 0 && integer == 0) return strcpy(text, "auto");
+    if ((option->flags & PS_OPTION_AUTO) != 0 && integer == 0) return put(text, "auto");
     switch (option->type) {
     case PS_OPTION_STRING: {
         const char *value = *(const char *const *)at;
@@ -222,7 +227,7 @@ const char *ps_option_value(const ps_option *option, const void *config, char *t
         (void)snprintf(text, PS_OPTION_TEXT_MAX, "%.15g", *(const double *)at);
         break;
     case PS_OPTION_BOOL:
-        return strcpy(text, *(const bool *)at ? "true" : "false");
+        return put(text, *(const bool *)at ? "true" : "false");
     case PS_OPTION_CHOICE: {
         size_t length = 0;
         const char *word = ps_words_at(option->choices, *(const uint32_t *)at, &length);

@@ -94,17 +94,20 @@ typedef struct ps_about {
 /* The row of that name, or NULL. */
 const ps_option *ps_option_find(const ps_option *options, const char *name);
 
-/* Stores one scalar, checked against the row's type and range. Not for LIST, MAP and FIELDS, which have no one text.
- * Owns: a STRING is kept as the pointer it came as. Fails with the whole sentence but for the option's name. */
-ps_status ps_option_parse(const ps_option *option, const char *text, void *config, ps_error *error) PS_MUST_USE;
+/* Stores one scalar, checked against the row's type and range. Not for LIST, MAP and FIELDS, which
+ * have no one text. Owns: a STRING is kept as the pointer it came as. Fails with the whole sentence
+ * but for the option's name. */
+ps_status ps_option_parse(const ps_option *option, const char *text, void *config,
+                          ps_error *error) PS_MUST_USE;
 
-/* Fills a zeroed struct with the presets of its scalar options. A preset that its own row refuses is a bug (PS_CHECK). */
+/* Fills a zeroed struct with the presets of its scalar options. A preset that its own row refuses
+ * is a bug (PS_CHECK). */
 void ps_options_preset(const ps_option *options, void *config);
 
 enum { PS_OPTION_TEXT_MAX = 512 };
 
-/* Into PS_OPTION_TEXT_MAX bytes, returned: what it accepts ("size, 1MiB to 1GiB"); its value as the user would write
- * it, secrets hidden, "" where absent. */
+/* Into PS_OPTION_TEXT_MAX bytes, returned: what it accepts ("size, 1MiB to 1GiB"); its value as the
+ * user would write it, secrets hidden, "" where absent. */
 const char *ps_option_accepts(const ps_option *option, char *text);
 const char *ps_option_value(const ps_option *option, const void *config, char *text);
 

@@ -101,13 +101,18 @@ static const char *format_units(int64_t value, const unit *units, char *text) {
     return text;
 }
 
+static const char *put(char *text, const char *from) {
+    (void)snprintf(text, PS_TEXT_NUMBER_MAX, "%s", from);
+    return text;
+}
+
 const char *ps_text_from_duration(int64_t ns, char *text) {
-    if (ns == 0) return strcpy(text, "0s");
+    if (ns == 0) return put(text, "0s");
     return format_units(ns, duration_units, text);
 }
 
 const char *ps_text_from_size(int64_t bytes, char *text) {
-    if (bytes == 0) return strcpy(text, "0B");
+    if (bytes == 0) return put(text, "0B");
     return format_units(bytes, size_units, text);
 }
 

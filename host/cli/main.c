@@ -81,7 +81,8 @@ static int dispatch(int argc, char **argv) {
 int main(int argc, char **argv) {
     /* A reader that went away is an error to handle, not a reason to die in the middle of a commit.
      */
-    (void)signal(SIGPIPE, SIG_IGN);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
     const int code = dispatch(argc, argv);
     /* A result that did not reach its reader is a failure, unless the reader wanted no more. */
     if (fflush(stdout) != 0 && code == PS_EXIT_OK) return PS_EXIT_FAILED;

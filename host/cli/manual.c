@@ -10,18 +10,21 @@
 #include "host/cli/term.h"
 
 /* What is not a part, in the order of a pipeline file. */
+#define SECTION(name, options, type, summary) \
+    { name, summary, options, sizeof(type) }
+
 static const ps_about sections[] = {
-    {"pipeline",    "The top of a pipeline file.",                                                 ps_top_options,        sizeof(ps_top)          },
-    {"decode",      "How the bytes of a record become fields. Leave it out to work on raw bytes.",
-     ps_decode_options,                                                                                                   sizeof(ps_decode_config)},
-    {"field",
-     "One declared field, in its long form: `cpu: {type: float, path: host.cpu}`. The short form "
-     "is `cpu: float`.",                                                                           ps_long_field_options, sizeof(ps_long_field)   },
-    {"dead_letter", "Where rejected records go, with the reason in headers: one of the two.",
-     ps_dead_options,                                                                                                     sizeof(ps_dead_config)  },
-    {"runtime",     "Threads, memory and batches.",                                                ps_runtime_options,    sizeof(ps_runtime)      },
-    {"metrics",     "The HTTP server for Prometheus and for health checks.",                       ps_metrics_options,
-     sizeof(ps_listen)                                                                                                                            },
+    SECTION("pipeline", ps_top_options, ps_top, "The top of a pipeline file."),
+    SECTION("decode", ps_decode_options, ps_decode_config,
+            "How the bytes of a record become fields. Leave it out to work on raw bytes."),
+    SECTION("field", ps_long_field_options, ps_long_field,
+            "One declared field, in its long form: `cpu: {type: float, path: host.cpu}`. The short "
+            "form is `cpu: float`."),
+    SECTION("dead_letter", ps_dead_options, ps_dead_config,
+            "Where rejected records go, with the reason in headers: one of the two."),
+    SECTION("runtime", ps_runtime_options, ps_runtime, "Threads, memory and batches."),
+    SECTION("metrics", ps_metrics_options, ps_listen,
+            "The HTTP server for Prometheus and for health checks."),
 };
 enum { SECTION_COUNT = sizeof sections / sizeof sections[0], HELP_MAX = 1024 };
 

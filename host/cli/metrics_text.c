@@ -129,52 +129,54 @@ static void write_cpu(FILE *out, const metric *row, const ps_metrics_source *sou
                       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
 }
 
+#define METRIC(name, type, labels, write, help) \
+    { name, type, labels, help, 0, write }
 #define LANE_COUNTER(member, name, help) \
     { "penstock_" name, "counter", "lane", help, offsetof(ps_lane_metrics, member), write_counter }
 #define LANE_GAUGE(member, name, help) \
     { "penstock_" name, "gauge", "lane", help, offsetof(ps_lane_metrics, member), write_counter }
 
 static const metric metrics[] = {
-    {"penstock_build_info",           "gauge",     "version, pipeline, backend, isa",
-     "Always 1; the labels say what runs.",                                                                                            0, write_build },
+    METRIC("penstock_build_info", "gauge", "version, pipeline, backend, isa", write_build,
+           "Always 1; the labels say what runs."),
     LANE_COUNTER(rows_in, "rows_in_total", "Records taken from the source."),
     LANE_COUNTER(rows_out, "rows_out_total",
                  "Rows that went out enriched. in = out + filtered + rejected at every commit."),
     LANE_COUNTER(rows_filtered, "rows_filtered_total", "Rows that a filter dropped."),
     LANE_COUNTER(rows_rejected, "rows_rejected_total",
                  "Records that did not decode, or whose output was refused."),
-    {"penstock_rejects_total",        "counter",   "lane, code",                      "Rejected records by reason.",                   0,
-     write_rejects                                                                                                                                    },
+    METRIC("penstock_rejects_total", "counter", "lane, code", write_rejects,
+           "Rejected records by reason."),
     LANE_COUNTER(anomalies, "anomalies_total", "Rows that the detectors voted an anomaly."),
     LANE_COUNTER(bytes_in, "bytes_in_total", "Bytes of keys and values taken from the source."),
-    {"penstock_lag_rows",             "gauge",     "lane",
-     "Rows behind the ends of the lane's partitions; NaN while unknown.",                                                              0, write_lag   },
+    METRIC("penstock_lag_rows", "gauge", "lane", write_lag,
+           "Rows behind the ends of the lane's partitions; NaN while unknown."),
     LANE_COUNTER(batches, "batches_total", "Batches that were computed."),
     LANE_COUNTER(commits, "commits_total", "Commits that succeeded."),
     LANE_COUNTER(aborts, "aborts_total", "Transactions that were aborted and done again."),
-    {"penstock_commit_seconds",       "histogram", "lane, le",                        "How long a commit took.",                       0,
-     write_commit                                                                                                                                     },
+    METRIC("penstock_commit_seconds", "histogram", "lane, le", write_commit,
+           "How long a commit took."),
     LANE_COUNTER(restores, "restores_total", "Partitions whose state was restored."),
     LANE_COUNTER(rebalances, "rebalances_total", "Times the lane's partitions changed."),
     LANE_GAUGE(partitions, "partitions", "Partitions that the lane owns now."),
     LANE_GAUGE(series, "series", "Series that have state now."),
     LANE_COUNTER(series_evicted, "series_evicted_total",
                  "Series that lost their state because of series_max."),
-    {"penstock_state_bytes",          "gauge",     "lane",                            "Memory reserved for detector state.",           0,
-     write_state                                                                                                                                      },
+    METRIC("penstock_state_bytes", "gauge", "lane", write_state,
+           "Memory reserved for detector state."),
     LANE_COUNTER(state_bytes_written, "state_written_bytes_total",
                  "Bytes of state records written."),
-    {"penstock_phase_seconds_total",  "counter",   "lane, phase",
-     "Time of the lane's thread in `fill` (source), `decode`, `resolve` (series), `emit` (sink) "
-     "and `idle`.",                                                                                                                    0, write_phases},
-    {"penstock_call_seconds_total",   "counter",   "lane, call, kernel",
-     "Time per kernel call of the plan; `penstock explain` lists the calls.",                                                          0, write_calls },
-    {"penstock_lane_ready",           "gauge",     "lane",                            "1 once the lane is open and past its restore.", 0,
-     write_ready                                                                                                                                      },
-    {"process_resident_memory_bytes", "gauge",     "",                                "Resident memory of the process.",               0,
-     write_resident                                                                                                                                   },
-    {"process_cpu_seconds_total",     "counter",   "",                                "User and system time of the process.",          0,
-     write_cpu                                                                                                                                        },
+    METRIC("penstock_phase_seconds_total", "counter", "lane, phase", write_phases,
+           "Time of the lane's thread in `fill` (source), `decode`, `resolve` (series), `emit` "
+           "(sink) and `idle`."),
+    METRIC("penstock_call_seconds_total", "counter", "lane, call, kernel", write_calls,
+           "Time per kernel call of the plan; `penstock explain` lists the calls."),
+    METRIC("penstock_lane_ready", "gauge", "lane", write_ready,
+           "1 once the lane is open and past its restore."),
+    METRIC("process_resident_memory_bytes", "gauge", "", write_resident,
+           "Resident memory of the process."),
+    METRIC("process_cpu_seconds_total", "counter", "", write_cpu,
+           "User and system time of the process."),
 };
 enum { METRIC_COUNT = sizeof metrics / sizeof metrics[0] };
 
