@@ -219,6 +219,16 @@ PS_FN void ps_where_compare(ps_where_machine *m, ps_u32 word, PS_GLOBAL const ps
     }
 }
 
+PS_FN void ps_where_test(ps_where_machine *m, PS_GLOBAL const ps_u8 *block,
+                         PS_GLOBAL const ps_u32 *program, ps_u32 at) {
+    const ps_u32 word = program[at], below = m->top - 1u;
+    const ps_u64 literal = (ps_u64)program[at + 2] << 32 | program[at + 1];
+    const ps_u32 order =
+        ps_where_order(word & 3u, m->value[below], literal, word >> 8, block, program);
+    const ps_u32 null = (m->nulls >> below) & 1u;
+    m->value[below] = (order & (word >> 8)) != 0 && !null;
+}
+
 /* Returns the word to go on at. */
 PS_FN ps_u32 ps_where_logic(ps_where_machine *m, ps_u32 word, ps_u32 next) {
     const ps_u32 null = ps_where_null(m, 0);
@@ -282,6 +292,11 @@ PS_FN void ps_where_at(ps_u32 row, PS_GLOBAL const ps_u8 *PS_RESTRICT block,
             at++;
             break;
         case 4:
+            if (word & 8u) {
+                ps_where_test(&m, block, program, at);
+                at += 3;
+                break;
+            }
             ps_where_compare(&m, word, block, program);
             at++;
             break;

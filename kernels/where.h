@@ -58,9 +58,13 @@
 #define PS_WHERE_IN_I64       0x44u
 #define PS_WHERE_IN_F64       0x45u
 #define PS_WHERE_IN_TEXT      0x46u
-#define PS_WHERE_LESS         1u
-#define PS_WHERE_EQUAL        2u
-#define PS_WHERE_GREATER      4u
+/* A comparison whose right side is a literal, which lies in two words behind it: most are. */
+#define PS_WHERE_TEST_I64  0x48u
+#define PS_WHERE_TEST_F64  0x49u
+#define PS_WHERE_TEST_TEXT 0x4Au
+#define PS_WHERE_LESS      1u
+#define PS_WHERE_EQUAL     2u
+#define PS_WHERE_GREATER   4u
 
 /* SQL's logic of true, false and null. The skips look at the top of the stack and leave it; their
  * argument is the word to go on at. */

@@ -104,6 +104,16 @@ static const golden goldens[] = {
       0,
       PS_WHERE_IN_I64,
       PS_WHERE_IN_END}                                                                         },
+    {"f64 > -2.5, tested",
+     7,                           0xe3,
+     {PS_WHERE_LOAD_F64, F64, VALIDITY, 0, PS_WHERE_TEST_F64 | GREATER, 0, 0xc0040000u}        },
+    {"i64 < 1, tested",
+     7,                           0x26,
+     {PS_WHERE_LOAD_I64, I64, VALIDITY, 0, PS_WHERE_TEST_I64 | LESS, 1, 0}                     },
+    {"text = 'eu', tested",
+     7,                           0x41,
+     {PS_WHERE_LOAD_TEXT, TEXT, LENGTHS, ARENA, PS_WHERE_TEST_TEXT | EQUAL, PS_WHERE_LITERAL | 28,
+      2, EU}                                                                                   },
     {"label(flag) = 'eu'",
      8,                           0x2a,
      {PS_WHERE_LOAD_LABEL, FLAG, 2, 8, PS_WHERE_CONST, PS_WHERE_LITERAL | 48, 2,
@@ -177,6 +187,6 @@ void ps_check_where(ps_check *c) {
     fill_block(block);
     for (uint32_t i = 0; i < sizeof goldens / sizeof *goldens; i++)
         check_golden(c, &goldens[i], block);
-    if (c->bench) bench(c, &goldens[0], "1.0 = 1.0", block);
+    if (c->bench) bench(c, &goldens[0], goldens[0].what, block);
     check_release(c);
 }

@@ -252,11 +252,15 @@ static void cost_of_a_row(void **state) {
         ps_batch batch = {0};
         expression_batch(&batch, &plan->schema);
         uint32_t sum = 0;
-        const uint32_t rounds = 200000;
-        const int64_t from = ps_clock_ns();
-        for (uint32_t k = 0; k < rounds; k++) sum += expression_run(plan, &batch);
-        printf("%-28s %5.1f ns a row (%u)\n", cases[i],
-               (double)(ps_clock_ns() - from) / rounds / EXPRESSION_ROWS, sum & 1);
+        int64_t best_ns = INT64_MAX;
+        for (uint32_t round = 0; round < 1000; round++) {
+            const int64_t from_ns = ps_clock_ns();
+            for (uint32_t k = 0; k < 100; k++) sum += expression_run(plan, &batch);
+            const int64_t took_ns = ps_clock_ns() - from_ns;
+            if (took_ns < best_ns) best_ns = took_ns;
+        }
+        printf("%-28s %5.1f ns a row (%u)\n", cases[i], (double)best_ns / 100 / EXPRESSION_ROWS,
+               sum & 1);
         test_batch_free(&batch);
         expression_plan_free(plan);
     }

@@ -73,16 +73,32 @@ static ps_status emit_const(emitter *e, const ps_node *node, uint64_t bits) {
     return PS_OK;
 }
 
-static ps_status emit_number(emitter *e, const ps_node *node) {
-    uint64_t bits;
-    memcpy(&bits, &node->value, sizeof bits);
-    return emit_const(e, node, bits);
+static bool is_literal(const ps_node *node) {
+    return node->kind == PS_NODE_INTEGER || node->kind == PS_NODE_FLOAT ||
+           node->kind == PS_NODE_TEXT;
 }
 
-static ps_status emit_text(emitter *e, const ps_node *node) {
+/* What the machine holds for a literal, as the type that it is compared in. */
+static ps_status literal_bits(emitter *e, const ps_node *node, ps_value_type wanted,
+                              uint64_t *bits) {
+    double number = node->value.number;
     uint32_t at = 0;
-    PS_TRY(add_literal(e, e->tree->bytes + node->text, node->length, node->begin, &at));
-    return emit_const(e, node, (uint64_t)node->length << 32 | at);
+    if (node->kind == PS_NODE_TEXT) {
+        PS_TRY(add_literal(e, e->tree->bytes + node->text, node->length, node->begin, &at));
+        *bits = (uint64_t)node->length << 32 | at;
+        return PS_OK;
+    }
+    *bits = (uint64_t)node->value.integer;
+    if (wanted != PS_VALUE_FLOAT) return PS_OK;
+    if (node->kind == PS_NODE_INTEGER) number = (double)node->value.integer;
+    memcpy(bits, &number, sizeof number);
+    return PS_OK;
+}
+
+static ps_status emit_literal(emitter *e, const ps_node *node) {
+    uint64_t bits;
+    PS_TRY(literal_bits(e, node, node->type, &bits));
+    return emit_const(e, node, bits);
 }
 
 /* A label column's table: where the text of each index lies. */
@@ -148,7 +164,16 @@ static uint32_t operand_index(ps_value_type type) {
 }
 
 static ps_status emit_compare(emitter *e, const ps_node *node) {
+    const ps_node *right = &e->tree->node[node->right];
     PS_TRY(emit(e, node->left, node->operands));
+    if (is_literal(right)) {
+        uint64_t bits;
+        PS_TRY(literal_bits(e, right, node->operands, &bits));
+        put(e, (PS_WHERE_TEST_I64 + operand_index(node->operands)) | node->operation << 8);
+        put(e, (uint32_t)bits);
+        put(e, (uint32_t)(bits >> 32));
+        return PS_OK;
+    }
     PS_TRY(emit(e, node->right, node->operands));
     put(e, (PS_WHERE_COMPARE_I64 + operand_index(node->operands)) | node->operation << 8);
     e->depth--;
@@ -189,9 +214,8 @@ static ps_status emit_node(emitter *e, const ps_node *node) {
         return emit_const(e, node, 0);
     case PS_NODE_INTEGER:
     case PS_NODE_FLOAT:
-        return emit_number(e, node);
     case PS_NODE_TEXT:
-        return emit_text(e, node);
+        return emit_literal(e, node);
     case PS_NODE_COLUMN:
         return emit_column(e, node);
     case PS_NODE_NEGATE:

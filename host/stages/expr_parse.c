@@ -118,6 +118,17 @@ static ps_status parse_primary(parser *p, uint32_t *node) {
     return advance(p);
 }
 
+/* -3 is a literal too, so that comparisons with it are as fast. No literal is INT64_MIN. */
+static bool negate_literal(ps_node *node) {
+    if (node->kind == PS_NODE_FLOAT)
+        node->value.number = -node->value.number;
+    else if (node->kind != PS_NODE_INTEGER || node->type != PS_VALUE_INTEGER)
+        return false;
+    else
+        node->value.integer = -node->value.integer;
+    return true;
+}
+
 static ps_status parse_unary(parser *p, uint32_t *node) {
     if (at_word(p, "+")) PS_TRY(advance(p));
     if (!at_word(p, "-")) return parse_primary(p, node);
@@ -125,7 +136,7 @@ static ps_status parse_unary(parser *p, uint32_t *node) {
     PS_TRY(enter(p));
     PS_TRY(advance(p));
     PS_TRY(parse_unary(p, node));
-    PS_TRY(join(p, PS_NODE_NEGATE, 0, node, 0));
+    if (!negate_literal(&p->tree->node[*node])) PS_TRY(join(p, PS_NODE_NEGATE, 0, node, 0));
     p->tree->node[*node].begin = begin;
     p->depth--;
     return PS_OK;
