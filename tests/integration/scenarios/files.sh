@@ -52,7 +52,7 @@ scenario() {
     mkdir in
     for i in 1 2 3; do
         "$build/penstock" gen --rows "$n" --seed "$i" >"in/$i.ndjson" || fail "penstock gen"
-        sed -i -e '1000s/.*/not json/' -e '2000s/.$//' "in/$i.ndjson"
+        [ "$i" -eq 3 ] || sed -i -e '1000s/.*/not json/' -e '2000s/.$//' "in/$i.ndjson"
     done
     write_files whole.yaml whole
     write_files killed.yaml killed
@@ -63,12 +63,13 @@ scenario() {
     [ "$(summary whole rows_in)" -eq $((3 * n)) ] || fail "not every line was read"
     [ "$(find whole -type f ! -name '.*' -exec cat {} + | wc -l)" -eq "$(summary whole rows_out)" ] ||
         fail "the output has other lines than the summary says"
-    # An independent digest of a few lines.
+    "$build/accept_lines" 2 in/3.ndjson whole/part-00002-* >verdict.json ||
+        fail "wrong lines: $(grep -o '"examples":.*' verdict.json)"
+    # And digests of a few lines by a tool that is nobody's here.
     for i in 1 500 999; do
         line=$(sed -n "${i}p" in/1.ndjson)
         hash=$(printf '%s' "$line" | sha256sum | cut -d' ' -f1)
-        find whole -type f -name 'part-00000-*' ! -name '.*' -print0 | sort -z | xargs -0 cat |
-            awk -v n="$i" 'NR == n' | grep -q "\"sha256\":\"$hash\"" || fail "line $i has another SHA-256"
+        cat whole/part-00000-* | sed -n "${i}p" | grep -q "\"sha256\":\"$hash\"" || fail "line $i has another SHA-256"
     done
 
     kill_until_done
