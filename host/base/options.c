@@ -192,6 +192,16 @@ static void put_list(const ps_string_list *list, char *text) {
     (void)snprintf(text + used, PS_OPTION_TEXT_MAX - used, "]");
 }
 
+static void put_fields(const ps_field_list *fields, char *text) {
+    static const char *const types[] = {"string", "float", "int", "bool", "timestamp"};
+    size_t used = 0;
+    for (uint32_t i = 0; i < fields->count && used < PS_OPTION_TEXT_MAX - 1; i++)
+        used +=
+            (size_t)snprintf(text + used, PS_OPTION_TEXT_MAX - used, "%s%s: %s",
+                             i == 0 ? "{" : ", ", fields->at[i].name, types[fields->at[i].type]);
+    if (used > 0 && used < PS_OPTION_TEXT_MAX - 1) (void)snprintf(text + used, 2, "}");
+}
+
 static const char *put(char *text, const char *from) {
     (void)snprintf(text, PS_OPTION_TEXT_MAX, "%s", from);
     return text;
@@ -242,7 +252,7 @@ const char *ps_option_value(const ps_option *option, const void *config, char *t
                        ((const ps_string_map *)at)->count);
         break;
     case PS_OPTION_FIELDS:
-        (void)snprintf(text, PS_OPTION_TEXT_MAX, "(%u fields)", ((const ps_field_list *)at)->count);
+        put_fields(at, text);
         break;
     }
     return text;

@@ -67,7 +67,9 @@ static int run_launched(ps_launch *launch, const run_options *chosen) {
     ps_http_close(http);
     if (status != PS_OK && result.seconds == 0) return ps_launch_failed("run", status, &error);
     print_summary(launch, &result, chosen->summary);
-    return status == PS_OK ? PS_EXIT_OK : ps_launch_failed("run", status, &error);
+    if (status == PS_OK) return PS_EXIT_OK;
+    if (!result.told) return ps_launch_failed("run", status, &error);
+    return status == PS_BAD_CONFIG ? PS_EXIT_USAGE : PS_EXIT_FAILED;
 }
 
 static int run(int argc, char **argv) {

@@ -202,7 +202,8 @@ static void read_tree(ps_config *config) {
     const ps_item *stages = ps_node_item(root, "stages");
     if (stages != NULL) read_stages(config, stages);
     read_part(config, PS_PART_SINK, "sink", &config->sink);
-    config->has_dead = ps_node_item(root, "dead_letter") != NULL;
+    const ps_node *dead = ps_node_get(root, "dead_letter");
+    config->has_dead = dead != NULL && dead->kind != PS_NODE_NULL;
     if (config->has_dead) read_plain(config, "dead_letter", ps_dead_options, &config->dead);
     read_plain(config, "runtime", ps_runtime_options, &config->runtime);
     read_plain(config, "metrics", ps_metrics_options, &config->metrics);
@@ -219,6 +220,7 @@ bool ps_config_init(ps_config *config, const char *file, const char *text,
     if (text == NULL) text = read_file(&config->faults, file, &length);
     config->root = text == NULL ? NULL : ps_yaml_parse(text, length, NULL, &config->faults);
     if (config->root == NULL) return false;
+    if (config->root->kind == PS_NODE_NULL) config->root->kind = PS_NODE_MAP;
     if (config->root->kind != PS_NODE_MAP) {
         ps_fault_add(&config->faults, config->root->place, "a pipeline file is a map, this is %s",
                      ps_node_kind_text(config->root));

@@ -106,7 +106,7 @@ static void check_delivery(ps_config *config) {
 static void check_dead(ps_config *config) {
     const bool topic = config->dead.topic != NULL, file = config->dead.file != NULL;
     const ps_item *item = ps_node_item(config->root, "dead_letter");
-    if (item == NULL || item->value->kind == PS_NODE_SCALAR) return;
+    if (!config->has_dead || item->value->kind == PS_NODE_SCALAR) return;
     if (topic == file)
         ps_fault_add(&config->faults, item->place,
                      "dead_letter wants exactly one of 'topic' and 'file'");

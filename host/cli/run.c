@@ -57,6 +57,8 @@ ps_status ps_run_pipeline(const ps_pipeline_config *config, const ps_run_look *l
     ps_monitor_close(monitor);
     const int64_t ready_ns = ps_pipeline_ready_ns(pipeline);
     ps_totals_take(pipeline, &result->totals);
+    for (uint32_t i = 0; i < ps_pipeline_lanes(pipeline); i++)
+        result->told = result->told || ps_pipeline_health(pipeline, i) == PS_HEALTH_FAILED;
     result->seconds = (double)(ps_clock_ns() - (ready_ns == 0 ? begin_ns : ready_ns)) / 1e9;
     ps_pipeline_close(pipeline);
     return status;

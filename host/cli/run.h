@@ -17,6 +17,7 @@ typedef struct ps_run_look {
 typedef struct ps_run_result {
     ps_totals totals;
     double seconds; /* since the first lane was ready */
+    bool told;      /* a lane failed and has said why */
 } ps_run_result;
 
 /* SIGTERM and SIGINT drain the pipeline that runs; a second one ends the process at once. */

@@ -210,7 +210,6 @@ ps_node *ps_yaml_parse(const char *text, size_t length, const char *origin, ps_f
     fy_parser_destroy(in.parser);
     fy_diag_destroy(diag);
     if (in.failed) return NULL;
-    if (root == NULL || root->kind == PS_NODE_NULL)
-        root = ps_node_new(faults->pool, PS_NODE_MAP, (ps_spot){1, 1, origin});
+    if (root == NULL) root = ps_node_new(faults->pool, PS_NODE_NULL, (ps_spot){1, 1, origin});
     return root;
 }

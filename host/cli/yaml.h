@@ -31,7 +31,7 @@ struct ps_node {
     uint32_t count;
 };
 
-/* The tree of `text`; NULL after a fault was added. An empty file is a map without entries. */
+/* The tree of `text`; NULL after a fault was added. An empty one is a PS_NODE_NULL. */
 ps_node *ps_yaml_parse(const char *text, size_t length, const char *origin, ps_faults *faults);
 
 /* The value of a key, NULL where absent; the last one where it is there twice. */

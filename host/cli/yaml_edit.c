@@ -105,7 +105,6 @@ void ps_node_set(ps_node *root, const char *assignment, ps_is_map_fn *is_map, ps
     char *path = ps_pool_text(faults->pool, assignment, (size_t)(equals - assignment));
     ps_node *value = ps_yaml_parse(equals + 1, strlen(equals + 1), place.origin, faults);
     if (value == NULL) return;
-    if (equals[1] == '\0') value->kind = PS_NODE_NULL;
     ps_node *node = root;
     ps_item *item = NULL;
     bool free_form = false;
