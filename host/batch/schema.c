@@ -66,10 +66,16 @@ void ps_schema_init(ps_schema *schema, uint32_t rows_max, uint32_t arena_bytes) 
     schema->field_first = PS_SYSTEM_COLUMNS;
 }
 
+/* From the end: a declared field called `value` or `timestamp` hides the record's own. */
 const ps_column *ps_schema_find(const ps_schema *schema, const char *name) {
-    for (uint32_t i = 0; i < schema->column_count; i++)
+    for (uint32_t i = schema->column_count; i-- > 0;)
         if (strcmp(schema->column[i].name, name) == 0) return &schema->column[i];
     return NULL;
+}
+
+static bool taken(const ps_schema *schema, const char *name) {
+    const ps_column *found = ps_schema_find(schema, name);
+    return found != NULL && (found >= schema->column + PS_SYSTEM_COLUMNS || name[0] == '$');
 }
 
 ps_status ps_schema_add(ps_schema *schema, const char *name, ps_type type, ps_extent extent,
@@ -80,7 +86,7 @@ ps_status ps_schema_add(ps_schema *schema, const char *name, ps_type type, ps_ex
     if (strlen(name) >= PS_NAME_MAX)
         return ps_fail(error, PS_BAD_CONFIG, "the name '%s' is longer than %d bytes", name,
                        PS_NAME_MAX - 1);
-    if (ps_schema_find(schema, name) != NULL)
+    if (taken(schema, name))
         return ps_fail(error, PS_BAD_CONFIG,
                        "two columns are called '%s': give one another name with `as`", name);
     ps_column *column = &schema->column[schema->column_count];

@@ -86,8 +86,8 @@ typedef struct ps_schema {
  * accepts. */
 void ps_schema_init(ps_schema *schema, uint32_t rows_max, uint32_t arena_bytes);
 
-/* Appends a column; names are unique. Fails with PS_BAD_CONFIG on a name in use or one column too
- * many. */
+/* Appends a column; names are unique, but that one may hide value, key, headers, offset or
+ * timestamp of the record. Fails with PS_BAD_CONFIG on a name in use or one column too many. */
 ps_status ps_schema_add(ps_schema *schema, const char *name, ps_type type, ps_extent extent,
                         uint32_t width, uint32_t *index, ps_error *error) PS_MUST_USE;
 

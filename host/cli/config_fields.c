@@ -32,15 +32,11 @@ static void read_long_form(const ps_item *item, ps_field *field, ps_faults *faul
 }
 
 static void check_name(const ps_item *item, ps_faults *faults) {
-    static const char *const taken[] = {"value", "key", "headers", "offset", "timestamp"};
     if (item->key[0] == '\0' || strlen(item->key) >= PS_NAME_MAX)
         ps_fault_add(faults, item->place, "a field's name has 1 to %d bytes", PS_NAME_MAX - 1);
-    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
-        if (strcmp(item->key, taken[i]) == 0)
-            ps_fault_add(faults, item->place,
-                         "'%s' means the record's own %s; name the field otherwise: my_%s: {type: "
-                         "…, path: %s}",
-                         item->key, item->key, item->key, item->key);
+    if (item->key[0] == '$')
+        ps_fault_add(faults, item->place, "'%s': names that begin with $ are penstock's own",
+                     item->key);
 }
 
 void ps_read_fields(const ps_node *node, ps_field_list *out, ps_faults *faults) {

@@ -112,7 +112,8 @@ ps_status ps_lane_open(const ps_lane_config *config, ps_lane **out, ps_error *er
     lane->metrics = config->env.metrics;
     if (lane->plan->groups) {
         const char *name = lane->plan->series_field;
-        lane->key = ps_schema_find(&lane->plan->schema, name[0] == '\0' ? "key" : name);
+        const ps_schema *schema = &lane->plan->schema;
+        lane->key = name[0] == '\0' ? &schema->column[PS_COLUMN_KEY] : ps_schema_find(schema, name);
         PS_CHECK(lane->key != NULL);
     }
     const ps_status status = open_parts(lane, error);

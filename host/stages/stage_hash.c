@@ -2,6 +2,7 @@
  * hash: a digest or checksum of the value, the key or a text field, as one more output.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "host/stages/stages.h"
 #include "kernels/crc32c.h"
@@ -66,7 +67,13 @@ static ps_status plan_hash(const void *config, ps_plan *plan, ps_error *error) {
     PS_CHECK_OP(hash->algorithm, <, (uint32_t)PS_HASH_COUNT);
     const char *of = hash->of;
     uint32_t source, column;
-    PS_TRY(ps_plan_read(plan, of, &source, error));
+    /* The record's own, even where a declared field has that name. */
+    if (strcmp(of, "value") == 0)
+        source = PS_COLUMN_VALUE;
+    else if (strcmp(of, "key") == 0)
+        source = PS_COLUMN_KEY;
+    else
+        PS_TRY(ps_plan_read(plan, of, &source, error));
     if (plan->schema.column[source].type != PS_TYPE_TEXT || source == PS_COLUMN_HEADERS)
         return ps_fail(error, PS_BAD_CONFIG,
                        "of: '%s' is not a string: hash takes value, key or a string field", of);
