@@ -207,9 +207,7 @@ static ps_status latency(ps_bench *b, bool worker, ps_error *error) {
     PS_TRY(ps_topic_create(b->config->brokers, b->source, error));
     PS_TRY(new_output(b, error));
     kafka_source(b, source, sizeof source);
-    (void)snprintf(sink, sizeof sink,
-                   "kafka: {topic: %s, delivery: at_least_once, properties: {linger.ms: \"1\"}}",
-                   b->output);
+    (void)snprintf(sink, sizeof sink, "kafka: {topic: %s, delivery: at_least_once}", b->output);
     PS_TRY(ps_bench_write_yaml(b, source, sink, "runtime: {linger: 1ms}\n", error));
     ps_latency_config config = {.brokers = b->config->brokers,
                                 .source = b->source,
