@@ -17,20 +17,20 @@ enum { COLUMNS_MAX = 1024, NO_FIELD = 0xffff };
 static const ps_option options[] = {
     {.name = "fields",
      .preset = NULL,
-     .help = "the columns to decode: a name and its type (string, float, int, bool, timestamp), or "
-             "{type, required, path, unit}; path is the column's name", .type = PS_OPTION_FIELDS,
+     .help = "The columns to decode: name and type, or the long form; path is the column's name.",
+     .type = PS_OPTION_FIELDS,
      .at = offsetof(ps_decode_config, fields)},
     {.name = "columns",
      .preset = NULL,
-     .help = "the names of a line's columns, in order; by default the declared fields",
+     .help = "Names of a line's columns, in order; by default the fields.",
      .type = PS_OPTION_LIST,
      .at = offsetof(ps_decode_config, columns)},
     {.name = "delimiter",
      .preset = ",",
-     .help = "the character between columns, one byte",
+     .help = "The character between columns, one byte.",
      .type = PS_OPTION_STRING,
      .at = offsetof(ps_decode_config, delimiter)},
-    {.name = NULL                                                                }
+    {.name = NULL                                                                                           }
 };
 
 typedef struct codec_csv {
@@ -256,8 +256,8 @@ static void csv_decode(void *self, ps_batch *batch) {
 
 const ps_codec ps_codec_csv = {
     .about = {.name = "csv",
-              .summary = "comma-separated values, one line a record, quoted "
-                         "as RFC 4180 says", .options = options,
+              .summary = "Comma-separated values, one line a record (RFC 4180).",
+              .options = options,
               .config_bytes = sizeof(ps_decode_config)},
     .open = csv_open,
     .decode = csv_decode,

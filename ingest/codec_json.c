@@ -13,8 +13,8 @@
 static const ps_option options[] = {
     {.name = "fields",
      .preset = NULL,
-     .help = "the members to decode: a name and its type (string, float, int, bool, timestamp), or "
-             "{type, required, path, unit, from_string}", .type = PS_OPTION_FIELDS,
+     .help = "The members to decode: a name and its type (string, float, int, bool, "
+             "timestamp), or {type, required, path, unit, from_string}.", .type = PS_OPTION_FIELDS,
      .at = offsetof(ps_decode_config, fields)},
     {.name = NULL}
 };
@@ -158,8 +158,8 @@ static void json_decode(void *self, ps_batch *batch) {
 
 const ps_codec ps_codec_json = {
     .about = {.name = "json",
-              .summary = "JSON objects: declared members become columns; "
-                         "the whole text is checked", .options = options,
+              .summary = "JSON objects: declared members become columns.",
+              .options = options,
               .config_bytes = sizeof(ps_decode_config)},
     .open = json_open,
     .decode = json_decode,

@@ -4,16 +4,16 @@
 const ps_option ps_decode_options[] = {
     {.name = "series",
      .preset = NULL,
-     .help = "the field that names a record's series, or $key; by default the record's key",
-     .type = PS_OPTION_STRING,
+     .help = "The field that names a record's series, or $key; by default the record's "
+             "key.", .type = PS_OPTION_STRING,
      .at = offsetof(ps_decode_config, series)},
     {.name = "on_error",
      .preset = "reject",
-     .help = "what becomes of a record that does not decode: reject sends it to the dead letters, "
-             "fail stops the lane", .type = PS_OPTION_CHOICE,
+     .help = "What becomes of a record that does not decode: reject sends it to the dead "
+             "letters, fail stops the lane.", .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_decode_config, on_error),
      .choices = "reject|fail"},
-    {.name = NULL                                                       }
+    {.name = NULL}
 };
 
 static const ps_option options[] = {{.name = NULL}};
@@ -38,7 +38,7 @@ static void raw_close(void *self) {
 
 const ps_codec ps_codec_raw = {
     .about = {.name = "raw",
-              .summary = "values stay bytes: no field is decoded",
+              .summary = "Values stay bytes: no field is decoded.",
               .options = options,
               .config_bytes = sizeof(ps_decode_config)},
     .open = raw_open,

@@ -14,7 +14,7 @@
 #include "host/base/clock.h"
 #include "host/state/record.h"
 
-enum { NAME_BYTES = 64, MANIFEST_BYTES = 8192, COPY_BYTES = 1 << 16, COMPACT_BYTES = 1 << 20 };
+enum { NAME_BYTES = 64, MANIFEST_BYTES = 8192, COPY_BYTES = 1 << 16, COMPACT_BYTES = 1 << 16 };
 
 /* State records before a mark are superseded once two later sweeps have begun. */
 typedef struct sweeps {

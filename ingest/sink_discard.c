@@ -99,7 +99,7 @@ static const char *discard_delivery(const void *config, const ps_source *source,
 
 const ps_sink ps_sink_discard = {
     .about = {.name = "discard",
-              .summary = "counts rows and drops them: measures penstock itself",
+              .summary = "Counts rows and drops them: measures penstock itself.",
               .options = options,
               .config_bytes = sizeof(ps_sink_discard_config)},
     .commits = false,

@@ -29,50 +29,49 @@ enum {
 static const ps_option options[] = {
     {.name = "path",
      .preset = NULL,
-     .help =
-         "the folder, made if need be; progress lies in dot-files inside, so deleting it starts "
-         "again", .type = PS_OPTION_STRING,
+     .help = "The folder, made if need be; progress lies in dot-files inside, so deleting "
+             "it starts again.", .type = PS_OPTION_STRING,
      .flags = PS_OPTION_REQUIRED,
      .at = offsetof(ps_sink_file_config, path)},
     {.name = "form",
      .preset = "json",
-     .help = "json: the record's object with a member \"penstock\" appended (needs decode: json); "
-             "value: the record's value as it came", .type = PS_OPTION_CHOICE,
+     .help = "json: the record's object with a member \"penstock\" appended (needs "
+             "decode: json); value: the record's value as it came.", .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_sink_file_config, form),
      .choices = "json|value"},
     {.name = "codec",
      .preset = "none",
-     .help = "how files are compressed",
+     .help = "How files are compressed.",
      .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_sink_file_config, codec),
      .choices = "none"},
     {.name = "roll",
      .preset = "256MiB",
-     .help = "a file that has reached this size is closed and the next one begun",
+     .help = "A file that has reached this size is closed and the next one begun.",
      .type = PS_OPTION_SIZE,
      .at = offsetof(ps_sink_file_config, roll_bytes),
      .min = 4096,
      .max = 1e15},
     {.name = "roll_interval",
      .preset = "0s",
-     .help = "a file that has been open for this long is closed, too; 0: no limit",
+     .help = "A file that has been open for this long is closed, too; 0: no limit.",
      .type = PS_OPTION_DURATION,
      .at = offsetof(ps_sink_file_config, roll_interval_ns),
      .max = 1e18},
     {.name = "commit_interval",
      .preset = "1s",
-     .help = "rows are made durable at least this often",
+     .help = "Rows are made durable at least this often.",
      .type = PS_OPTION_DURATION,
      .at = offsetof(ps_sink_file_config, commit_interval_ns),
      .max = 3.6e12},
     {.name = "commit_bytes",
      .preset = "64MiB",
-     .help = "and whenever this much has been written",
+     .help = "And whenever this much has been written.",
      .type = PS_OPTION_SIZE,
      .at = offsetof(ps_sink_file_config, commit_bytes),
      .min = 1,
      .max = 1e12},
-    {.name = NULL                       }
+    {.name = NULL                                       }
 };
 
 typedef struct file_sink {
@@ -316,7 +315,7 @@ static ps_status add_line(file_sink *sink, const ps_batch *batch, const ps_run *
                           pending *lines, ps_error *error) {
     const ps_bytes value = ps_batch_text(batch, &batch->schema->column[PS_COLUMN_VALUE], row);
     const size_t bytes = value.data == NULL ? 0 : value.length;
-    if (lines->used + bytes + sink->line_extra > sink->buf_bytes)
+    if (lines->used >= SPARE_BYTES || lines->used + bytes + sink->line_extra > sink->buf_bytes)
         PS_TRY(write_pending(sink, lines, error));
     if (lines->used == 0)
         lines->first = ((const int64_t *)ps_batch_system(batch, PS_COLUMN_OFFSET))[row];
@@ -440,10 +439,12 @@ static ps_status file_flushed(void *self, uint64_t *ticket, int64_t *ask_again_n
 
 static size_t file_memory(const void *config, const ps_lane_env *env) {
     (void)config;
-    return sizeof(file_sink) + env->plan->schema.arena_bytes + LINE_EXTRA_ABOUT +
-           SPARE_BYTES +                                    /* lines on their way out */
-           env->partitions->count * sizeof(ps_partfile *) + /* open partitions */
-           (env->plan->state_count > 0 ? ps_state_writer_bytes(env->plan) : 0);
+    const ps_plan *plan = env->plan;
+    const size_t partitions = env->partitions == NULL ? PS_PARTITIONS_MAX : env->partitions->count;
+    return sizeof(file_sink) + plan->schema.arena_bytes + LINE_EXTRA_ABOUT +
+           SPARE_BYTES +                        /* lines on their way out */
+           partitions * sizeof(ps_partfile *) + /* open partitions */
+           (plan->state_count > 0 ? ps_state_writer_bytes(plan) : 0);
 }
 
 static const char *file_delivery(const void *config, const ps_source *source, const char **why) {
@@ -455,7 +456,7 @@ static const char *file_delivery(const void *config, const ps_source *source, co
 
 const ps_sink ps_sink_file = {
     .about = {.name = "file",
-              .summary = "enriched rows as lines of files in a folder, exactly once",
+              .summary = "Enriched rows as lines of files in a folder, exactly once.",
               .options = options,
               .config_bytes = sizeof(ps_sink_file_config)},
     .commits = true,

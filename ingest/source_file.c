@@ -16,29 +16,29 @@
 static const ps_option options[] = {
     {.name = "paths",
      .preset = NULL,
-     .help = "files to read; *, ? and [] stand for what the shell takes them for",
+     .help = "Files to read; *, ? and [] stand for what the shell takes them for.",
      .type = PS_OPTION_LIST,
      .flags = PS_OPTION_REQUIRED,
      .at = offsetof(ps_source_file_config, paths)},
     {.name = "format",
      .preset = "ndjson",
-     .help = "what a line is: a JSON object, comma-separated values, or text (then blank lines are "
-             "records too)", .type = PS_OPTION_CHOICE,
+     .help = "What a line is: a JSON object, comma-separated values, or text (then blank "
+             "lines are records too).", .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_source_file_config, format),
      .choices = "ndjson|csv|lines"},
     {.name = "header",
      .preset = "false",
-     .help = "the first line of each file names the columns and is passed over; decode.csv.columns "
-             "says what they are", .type = PS_OPTION_BOOL,
+     .help = "The first line of each file names the columns and is passed over; "
+             "decode.csv.columns says what they are.", .type = PS_OPTION_BOOL,
      .at = offsetof(ps_source_file_config, header)},
     {.name = "line_max",
      .preset = "4MiB",
-     .help = "the longest line; a longer one is an error that names it, not a dead letter",
+     .help = "The longest line; a longer one is an error that names it, not a dead letter.",
      .type = PS_OPTION_SIZE,
      .at = offsetof(ps_source_file_config, line_max),
      .min = 1024,
      .max = 1 << 30},
-    {.name = NULL                                                            }
+    {.name = NULL                                                             }
 };
 
 /* One file of this lane. */
@@ -271,7 +271,7 @@ const char *ps_source_file_path(const void *self, uint32_t partition) {
 
 const ps_source ps_source_file = {
     .about = {.name = "file",
-              .summary = "lines of files: NDJSON, CSV or text",
+              .summary = "Lines of files: NDJSON, CSV or text.",
               .options = options,
               .config_bytes = sizeof(ps_source_file_config)},
     .discover = file_discover,
