@@ -107,7 +107,7 @@ static void set_queues(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
     set_number(conf, "fetch.message.max.bytes", clamp(fetch, 1 << 18, 1 << 20));
     set_number(conf, "fetch.max.bytes", fetch);
     /* A record arrives when it is there; batching is the lane's business. */
-    set(conf, "fetch.wait.max.ms", "100");
+    set(conf, "fetch.wait.max.ms", recipe->role == PS_KAFKA_READER ? "10" : "100");
     if (rd_kafka_version() < 0x02020000) {
         /* Without fetch.queue.backoff.ms only a queue that never fills up keeps fetching. */
         set(conf, "queued.min.messages", "10000000");
@@ -144,12 +144,12 @@ static void set_writing(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
     set_number(conf, "queue.buffering.max.messages",
                clamp(recipe->memory_bytes / PRODUCED_RECORD_BYTES, 10000, 10000000));
     set(conf, "queue.buffering.max.kbytes", "2097151"); /* bytes are bounded by the slots */
-    set(conf, "batch.num.messages", recipe->alone ? "1" : "10000");
-    if (recipe->message_bytes_max > 0) {
-        /* Refused here at once, by name, and not by the broker for a whole batch. */
+    set(conf, "batch.num.messages", "10000");
+    /* A record that is too large is refused here at once, by name; a batch of records never. */
+    if (recipe->message_bytes_max > 0)
         set_number(conf, "message.max.bytes", clamp(recipe->message_bytes_max, 1000, 1000000000));
-        set_number(conf, "batch.size", clamp(recipe->message_bytes_max, 1000, 1000000));
-    }
+    if (recipe->batch_bytes_max > 0)
+        set_number(conf, "batch.size", clamp(recipe->batch_bytes_max, 1000, 1000000));
     /* A key must go where Kafka's own clients send it. */
     set(conf, "partitioner", "murmur2_random");
     if (recipe->delivered != NULL) rd_kafka_conf_set_dr_msg_cb(conf, recipe->delivered);
@@ -347,9 +347,11 @@ ps_status ps_kafka_topic_partitions(rd_kafka_t *client, const char *topic, int t
         return explain_topic(topic, err, error);
     }
     ps_status status = PS_AGAIN;
+    *count = 0;
     if (metadata->topic_cnt == 1) {
         const rd_kafka_resp_err_t topic_err = metadata->topics[0].err;
         *count = (uint32_t)metadata->topics[0].partition_cnt;
+        if (topic_err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) *count = PS_NOWHERE;
         if (topic_err != RD_KAFKA_RESP_ERR_NO_ERROR && !ps_kafka_is_away(topic_err))
             status = explain_topic(topic, topic_err, error);
         else if (topic_err == RD_KAFKA_RESP_ERR_NO_ERROR && *count > 0)

@@ -55,8 +55,7 @@ typedef struct ps_kafka_recipe {
     int64_t memory_bytes;            /* CONSUMER and producers: what its queues may hold */
     int64_t linger_ns;               /* producers */
     uint32_t message_bytes_max;      /* producers: the largest record, 0: librdkafka's default */
-    bool alone;                      /* producers: one record per batch, so that a refusal has one
-                                        culprit */
+    uint32_t batch_bytes_max;        /* producers: of records together, 0: librdkafka's default */
     void *opaque;
     void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *opaque);
     void (*failed)(rd_kafka_t *, int err, const char *reason, void *opaque);
@@ -87,7 +86,8 @@ bool ps_kafka_patience_tell(ps_kafka_patience *patience);
 /* Whether waiting may help: the network, a broker or a coordinator is away. */
 bool ps_kafka_is_away(rd_kafka_resp_err_t err);
 
-/* Partitions of a topic. AGAIN: no broker answers now; other failures say what to do. */
+/* Partitions of a topic. AGAIN: no broker answers now; other failures say what to do, and where the
+ * topic does not exist `*count` is PS_NOWHERE. */
 ps_status ps_kafka_topic_partitions(rd_kafka_t *client, const char *topic, int timeout_ms,
                                     uint32_t *count, ps_error *error) PS_MUST_USE;
 

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * At least once, which exists for latency: no transaction, no committer on the way. A batch is out
+ * when every record of it is acknowledged; then its state records go out, and when those are
+ * acknowledged its slot is free. Offsets follow, every commit_interval: a crash repeats what came
+ * after the last of them, and loses nothing.
+ */
+#include <string.h>
+
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "ingest/kafka_sink_parts.h"
+
+/* Carries the oldest batch on; false: it waits for something. */
+static bool carry(ps_kafka_sink *sink, ps_error *error, ps_status *status) {
+    const uint64_t ticket = sink->acknowledged + 1;
+    ps_kafka_slot *slot = ps_kafka_slot_of(sink, ticket);
+    if (slot->batch == NULL || slot->ticket != ticket || !slot->emitted) return false;
+    if (slot->unacknowledged > 0) return false;
+    if (sink->keeps_state && !slot->stated) {
+        *status = ps_kafka_state_emit(sink, slot->batch, ticket, error);
+        slot->stated = *status == PS_OK;
+        return slot->stated && slot->unacknowledged == 0;
+    }
+    ps_kafka_positions_add(sink, slot->batch);
+    slot->batch = NULL;
+    sink->acknowledged = ticket;
+    return true;
+}
+
+/* What was committed and has not moved on since needs no further commit. */
+static void strike_out(ps_kafka_sink *sink, const rd_kafka_topic_partition_list_t *list) {
+    for (int i = 0; list != NULL && i < list->cnt; i++) {
+        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+        const ps_partitions *all = sink->env->partitions;
+        for (uint32_t m = 0; m < sink->moved_count; m++) {
+            uint32_t within;
+            const uint32_t p = sink->moved[m];
+            const uint32_t topic = ps_partitions_topic(all, p, &within);
+            if ((int32_t)within != list->elems[i].partition ||
+                strcmp(all->topic[topic].name, list->elems[i].topic) != 0)
+                continue;
+            if (sink->next[p] != list->elems[i].offset) break;
+            sink->next[p] = PS_OFFSET_NONE;
+            sink->moved[m] = sink->moved[--sink->moved_count];
+            break;
+        }
+    }
+}
+
+/* False: no answer within the time. */
+static bool hear(ps_kafka_sink *sink, int timeout_ms) {
+    if (sink->offsets_under_way == 0) return true;
+    rd_kafka_event_t *event = rd_kafka_queue_poll(sink->offsets, timeout_ms);
+    if (event == NULL) return false;
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_OFFSET_COMMIT) {
+        const rd_kafka_resp_err_t err = rd_kafka_event_error(event);
+        sink->offsets_under_way--;
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            strike_out(sink, rd_kafka_event_topic_partition_list(event));
+        else /* a rebalance or a coordinator that is away: the next one says it again */
+            ps_log(PS_LOG_DEBUG, "sink kafka", "offsets: %s", rd_kafka_err2str(err));
+        ps_count(&sink->env->metrics->commits, 1);
+        ps_histogram_add(&sink->env->metrics->commit, ps_clock_ns() - sink->commit_ns);
+    }
+    rd_kafka_event_destroy(event);
+    return true;
+}
+
+static void commit(ps_kafka_sink *sink) {
+    rd_kafka_topic_partition_list_t *list = ps_kafka_positions_list(sink);
+    if (list == NULL) return;
+    sink->commit_ns = sink->offsets_ns = ps_clock_ns();
+    if (rd_kafka_commit_queue(sink->link.consumer, list, sink->offsets, NULL, NULL) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR)
+        sink->offsets_under_way++;
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+void ps_kafka_least_settle(ps_kafka_sink *sink, int timeout_ms) {
+    if (sink->offsets == NULL || sink->moved_count == 0) return;
+    while (sink->offsets_under_way > 0 && hear(sink, timeout_ms)) {}
+    if (sink->offsets_under_way == 0) commit(sink);
+    (void)hear(sink, timeout_ms);
+}
+
+ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
+                                 ps_error *error) {
+    ps_status status = PS_OK;
+    while (carry(sink, error, &status)) {}
+    if (status != PS_OK && status != PS_AGAIN) return status;
+    *ticket = sink->acknowledged;
+    if (sink->offsets == NULL) {
+        ps_kafka_positions_clear(sink); /* the source keeps none: the state record says it all */
+        return PS_OK;
+    }
+    while (sink->offsets_under_way > 0 && hear(sink, 0)) {}
+    if (sink->moved_count == 0 || sink->offsets_under_way > 0) return PS_OK;
+    const int64_t due_ns = sink->offsets_ns + sink->config->commit_interval_ns;
+    if (ps_clock_ns() >= due_ns)
+        commit(sink);
+    else if (due_ns < *ask_again_ns)
+        *ask_again_ns = due_ns;
+    return PS_OK;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Records that the broker will never take. One of them would abort its transaction for ever, so
+ * its position is remembered over the abort, and when the lane comes by again the row goes to the
+ * dead letters as output_refused. A batch of records is refused as a whole when it is too large:
+ * then the next producer makes batches half as large, until whoever is refused must have been
+ * alone, so that nobody innocent is condemned. At most PS_KAFKA_REFUSED_MAX positions are
+ * remembered between two commits; with more the lane stops, since then it is not the records that
+ * are wrong.
+ */
+#include <inttypes.h>
+
+#include "host/base/log.h"
+#include "host/batch/rejects.h"
+#include "ingest/kafka_sink_parts.h"
+
+typedef enum verdict { GONE, REFUSED, TOO_LARGE, FINAL, BROKEN } verdict;
+
+static verdict judge(rd_kafka_resp_err_t err) {
+    switch (err) {
+    case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+    case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:           /* we threw it away ourselves */
+    case RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD: /* its neighbour was refused */
+        return GONE;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+        return TOO_LARGE;
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+        return REFUSED;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+    case RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS:
+        return FINAL;
+    default:
+        return BROKEN;
+    }
+}
+
+static uint32_t partition_of_row(const ps_batch *batch, uint32_t row) {
+    uint32_t low = 0, high = batch->run_count;
+    while (high - low > 1) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (batch->runs[middle].first_row <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return batch->runs[low].partition;
+}
+
+static bool remember(ps_kafka_sink *sink, uint32_t partition, int64_t offset) {
+    for (uint32_t i = 0; i < sink->refused_count; i++)
+        if (sink->refused[i].partition == partition && sink->refused[i].next == offset) return true;
+    if (sink->refused_count == PS_KAFKA_REFUSED_MAX) return false;
+    sink->refused[sink->refused_count++] = (ps_position){partition, offset};
+    return true;
+}
+
+/* Of a row, a dead letter or a state record. */
+static void refuse(ps_kafka_sink *sink, const rd_kafka_message_t *message, uint64_t ticket,
+                   uint32_t row) {
+    const char *topic = rd_kafka_topic_name(message->rkt);
+    const char *reason = rd_kafka_err2str(message->err);
+    const ps_kafka_slot *slot = ps_kafka_slot_of(sink, ticket);
+    if (row == PS_KAFKA_ROW_STATE || (row & PS_KAFKA_ROW_DEAD) != 0) {
+        ps_kafka_sink_fail(sink, PS_IO,
+                           "topic %s refuses a record of %zu bytes: %s; raise its "
+                           "max.message.bytes",
+                           topic, message->len, reason);
+        return;
+    }
+    if (slot->batch == NULL || (uint32_t)slot->ticket != (uint32_t)ticket) return;
+    const int64_t offset = ((const int64_t *)ps_batch_system(slot->batch, PS_COLUMN_OFFSET))[row];
+    if (remember(sink, partition_of_row(slot->batch, row), offset)) return;
+    ps_kafka_sink_fail(sink, PS_IO, "topic %s refuses more than %d records of one transaction: %s",
+                       topic, PS_KAFKA_REFUSED_MAX, reason);
+}
+
+/* Alone in its batch, since it would not have fitted with another. */
+static bool was_alone(const ps_kafka_sink *sink, const rd_kafka_message_t *message) {
+    return message->len + message->key_len >= sink->batch_bytes;
+}
+
+void ps_kafka_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque) {
+    ps_kafka_sink *sink = opaque;
+    (void)client;
+    const uint64_t tag = (uint64_t)(uintptr_t)message->_private;
+    const uint64_t ticket = tag >> 32;
+    const uint32_t row = (uint32_t)tag;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        ps_kafka_slot_of(sink, ticket)->unacknowledged--;
+        return;
+    }
+    switch (judge(message->err)) {
+    case GONE:
+        return;
+    case TOO_LARGE:
+        sink->broken = true;
+        if (was_alone(sink, message))
+            refuse(sink, message, ticket, row);
+        else
+            sink->batch_bytes_wanted = sink->batch_bytes / 2;
+        return;
+    case REFUSED:
+        sink->broken = true;
+        refuse(sink, message, ticket, row);
+        return;
+    case FINAL:
+        ps_kafka_sink_fail(sink, PS_IO, "cannot write to topic %s: %s",
+                           rd_kafka_topic_name(message->rkt), rd_kafka_err2str(message->err));
+        return;
+    case BROKEN:
+        if (!sink->broken)
+            ps_log(PS_LOG_DEBUG, "sink kafka", "a record was not delivered: %s",
+                   rd_kafka_err2str(message->err));
+        sink->broken = true;
+    }
+}
+
+void ps_kafka_refused_mark(ps_kafka_sink *sink, const ps_batch *batch) {
+    const int64_t *offset = ps_batch_system(batch, PS_COLUMN_OFFSET);
+    uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
+    for (uint32_t i = 0; i < sink->refused_count; i++) {
+        for (uint32_t r = 0; r < batch->run_count; r++) {
+            const ps_run *run = &batch->runs[r];
+            if (run->partition != sink->refused[i].partition) continue;
+            for (uint32_t row = run->first_row; row < run->first_row + run->rows; row++)
+                if (offset[row] == sink->refused[i].next && reject[row] == PS_REJECT_NONE)
+                    reject[row] = PS_REJECT_OUTPUT_REFUSED;
+        }
+    }
+}
+
+void ps_kafka_refused_trim(ps_kafka_sink *sink) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < sink->refused_count; i++)
+        if (sink->next[sink->refused[i].partition] <= sink->refused[i].next)
+            sink->refused[kept++] = sink->refused[i];
+    sink->refused_count = kept;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads the state topic back, on a thread of its own and a few chunks ahead of the lane. A
+ * partition is read from its first record to the end it had when reading began; read_committed
+ * stops before a transaction that is still open, so reaching that end also says that none is.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "ingest/kafka_state_parts.h"
+
+enum { ASK_MS = 1000, TAKE_MAX = 32, TRIM_MS = 10000 };
+
+void ps_kafka_state_rest(ps_kafka_state *state, int64_t ms) {
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    const int64_t ns = until.tv_nsec + ms * PS_NS_PER_MS;
+    until.tv_sec += (time_t)(ns / PS_NS_PER_S);
+    until.tv_nsec = (long)(ns % PS_NS_PER_S);
+    if (!state->stop) (void)pthread_cond_timedwait(&state->changed, &state->mutex, &until);
+}
+
+static void fail(ps_kafka_state *state, const char *what, const char *reason) {
+    pthread_mutex_lock(&state->mutex);
+    if (state->status == PS_OK)
+        state->status = ps_fail(&state->error, PS_IO, "cannot read state topic %s: %s: %s",
+                                state->sink->state_topic.name, what, reason);
+    pthread_mutex_unlock(&state->mutex);
+    ps_wake_signal(state->sink->env->wake);
+}
+
+/* False: we are closing. */
+static bool push(ps_kafka_state *state, const ps_kafka_chunk *chunk) {
+    const size_t bytes = chunk->message == NULL ? 0 : chunk->message->len;
+    pthread_mutex_lock(&state->mutex);
+    while (!state->stop && state->ahead_count > 0 &&
+           (state->ahead_count == PS_KAFKA_AHEAD_MAX ||
+            state->ahead_bytes + bytes > PS_KAFKA_AHEAD_BYTES))
+        (void)pthread_cond_wait(&state->changed, &state->mutex);
+    const bool goes = !state->stop;
+    if (goes) {
+        const uint32_t at = (state->ahead_first + state->ahead_count) % PS_KAFKA_AHEAD_MAX;
+        state->ahead[at] = *chunk;
+        state->ahead_count++;
+        state->ahead_bytes += bytes;
+    }
+    pthread_mutex_unlock(&state->mutex);
+    ps_wake_signal(state->sink->env->wake);
+    return goes;
+}
+
+static uint32_t within_of(const ps_kafka_state *state, uint32_t partition) {
+    uint32_t within;
+    (void)ps_partitions_topic(state->sink->env->partitions, partition, &within);
+    return within;
+}
+
+/* Requests to serve now: at most one source partition for each partition of the state topic. */
+static uint32_t choose(ps_kafka_state *state) {
+    const uint32_t count = state->sink->env->partitions->count;
+    uint32_t chosen = 0;
+    state->work = false;
+    for (uint32_t p = 0; p < count; p++) {
+        ps_kafka_stand *stand = &state->stand[p];
+        if (stand->wanted == 0) continue;
+        bool taken = false;
+        for (uint32_t q = 0; q < p; q++)
+            taken = taken ||
+                    (state->stand[q].serving != 0 && within_of(state, q) == within_of(state, p));
+        if (taken) {
+            state->work = true; /* next time */
+            continue;
+        }
+        stand->serving = stand->wanted;
+        stand->wanted = 0;
+        chosen++;
+    }
+    return chosen;
+}
+
+static bool finish(ps_kafka_state *state, uint32_t partition, bool started) {
+    ps_kafka_stand *stand = &state->stand[partition];
+    if (started) (void)rd_kafka_consume_stop(state->topic, (int32_t)within_of(state, partition));
+    const ps_kafka_chunk end = {NULL, partition, stand->serving};
+    stand->serving = 0;
+    return push(state, &end);
+}
+
+/* False: no answer now, or we are closing. `*left`: 1 when there is something to read. */
+static bool begin(ps_kafka_state *state, uint32_t partition, uint32_t *left) {
+    ps_kafka_stand *stand = &state->stand[partition];
+    const int32_t within = (int32_t)within_of(state, partition);
+    int64_t low, high;
+    const rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(
+        state->sink->helper, state->sink->state_topic.name, within, &low, &high, ASK_MS);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (!ps_kafka_is_away(err)) fail(state, "its end", rd_kafka_err2str(err));
+        return false;
+    }
+    for (size_t i = 0; i < 3; i++) stand->point[i] = -1;
+    stand->end = high;
+    if (low >= high) return finish(state, partition, false);
+    if (rd_kafka_consume_start_queue(state->topic, within, RD_KAFKA_OFFSET_BEGINNING,
+                                     state->queue) != 0) {
+        fail(state, "start", rd_kafka_err2str(rd_kafka_last_error()));
+        return false;
+    }
+    ++*left;
+    return true;
+}
+
+static uint32_t served_by(const ps_kafka_state *state, int32_t within) {
+    for (uint32_t p = 0; p < state->sink->env->partitions->count; p++)
+        if (state->stand[p].serving != 0 && within_of(state, p) == (uint32_t)within) return p;
+    return PS_NOWHERE;
+}
+
+/* Takes ownership of the message; false: we are closing. */
+static bool take(ps_kafka_state *state, rd_kafka_message_t *message, uint32_t *left) {
+    const uint32_t partition = served_by(state, message->partition);
+    const rd_kafka_resp_err_t err = message->err;
+    const int64_t offset = message->offset;
+    bool goes = true;
+    if (partition != PS_NOWHERE && err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const ps_kafka_chunk chunk = {message, partition, state->stand[partition].serving};
+        goes = push(state, &chunk);
+        if (!goes) rd_kafka_message_destroy(message);
+        return goes;
+    }
+    if (partition != PS_NOWHERE && err == RD_KAFKA_RESP_ERR__PARTITION_EOF &&
+        offset >= state->stand[partition].end) {
+        goes = finish(state, partition, true);
+        --*left;
+    } else if (err != RD_KAFKA_RESP_ERR__PARTITION_EOF && err != RD_KAFKA_RESP_ERR_NO_ERROR &&
+               !ps_kafka_is_away(err)) {
+        fail(state, "reading", rd_kafka_message_errstr(message));
+        goes = false;
+    }
+    rd_kafka_message_destroy(message);
+    return goes;
+}
+
+static bool is_stopping(ps_kafka_state *state) {
+    pthread_mutex_lock(&state->mutex);
+    const bool stop = state->stop || state->status != PS_OK;
+    pthread_mutex_unlock(&state->mutex);
+    return stop;
+}
+
+static void read_chosen(ps_kafka_state *state, uint32_t left) {
+    rd_kafka_message_t *messages[TAKE_MAX];
+    ps_kafka_patience patience = {0, 0};
+    while (left > 0 && !is_stopping(state)) {
+        const ssize_t count = rd_kafka_consume_batch_queue(state->queue, 100, messages, TAKE_MAX);
+        bool goes = true;
+        for (ssize_t i = 0; i < count; i++) {
+            if (goes)
+                goes = take(state, messages[i], &left);
+            else
+                rd_kafka_message_destroy(messages[i]);
+        }
+        if (!goes) break;
+        if (count <= 0 && ps_kafka_patience_tell(&patience))
+            ps_log(PS_LOG_WARNING, "sink kafka",
+                   "still reading %s: %" PRIu32 " partitions left; a transaction may be open",
+                   state->sink->state_topic.name, left);
+    }
+    for (uint32_t p = 0; p < state->sink->env->partitions->count; p++) {
+        if (state->stand[p].serving == 0) continue; /* interrupted */
+        (void)rd_kafka_consume_stop(state->topic, (int32_t)within_of(state, p));
+        state->stand[p].serving = 0;
+    }
+}
+
+static void serve(ps_kafka_state *state) {
+    const uint32_t count = state->sink->env->partitions->count;
+    ps_kafka_patience patience = {0, 0};
+    uint32_t left = 0;
+    if (state->topic == NULL) {
+        state->topic = rd_kafka_topic_new(state->sink->helper, state->sink->state_name, NULL);
+        state->queue = rd_kafka_queue_new(state->sink->helper);
+    }
+    for (uint32_t p = 0; p < count; p++) {
+        if (state->stand[p].serving == 0) continue;
+        while (!is_stopping(state) && !begin(state, p, &left)) {
+            if (ps_kafka_patience_tell(&patience))
+                ps_log(PS_LOG_WARNING, "sink kafka", "no answer about %s, still trying",
+                       state->sink->state_topic.name);
+            pthread_mutex_lock(&state->mutex);
+            ps_kafka_state_rest(state, 50);
+            pthread_mutex_unlock(&state->mutex);
+        }
+    }
+    read_chosen(state, left);
+}
+
+void *ps_kafka_restore_main(void *argument) {
+    ps_kafka_state *state = argument;
+    (void)pthread_setname_np(pthread_self(), "kafka-state");
+    pthread_mutex_lock(&state->mutex);
+    while (!state->stop) {
+        if (!state->work) {
+            (void)pthread_cond_wait(&state->changed, &state->mutex);
+            continue;
+        }
+        if (choose(state) > 0) {
+            pthread_mutex_unlock(&state->mutex);
+            serve(state);
+            pthread_mutex_lock(&state->mutex);
+            continue;
+        }
+        /* Rounds of a small table turn several times a second: deleting can wait. */
+        const int64_t due_ns = state->trimmed_ns + TRIM_MS * PS_NS_PER_MS;
+        const int64_t left_ns = due_ns - ps_clock_ns();
+        if (left_ns > 0) {
+            state->work = true;
+            ps_kafka_state_rest(state, left_ns / PS_NS_PER_MS + 1);
+            continue;
+        }
+        pthread_mutex_unlock(&state->mutex);
+        ps_kafka_trim(state);
+        pthread_mutex_lock(&state->mutex);
+        state->trimmed_ns = ps_clock_ns();
+    }
+    pthread_mutex_unlock(&state->mutex);
+    if (state->queue != NULL) rd_kafka_queue_destroy(state->queue);
+    if (state->topic != NULL) rd_kafka_topic_destroy(state->topic);
+    return NULL;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * How a Kafka sink gets a producer: what its topics take is asked once, the state topic is made
+ * where it is missing, and a producer is made as often as one is lost. Runs on the committer's
+ * thread, so a broker that is away delays the lane and does not block it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "ingest/kafka_sink_parts.h"
+
+enum { ASK_MS = 1000, BATCH_BYTES = 1000000 };
+
+/* max.message.bytes of each topic in use, as far as this user may ask: librdkafka then refuses what
+ * is too large by itself, by record, where a broker would refuse a whole batch. */
+static void ask_limits(ps_kafka_sink *sink) {
+    ps_kafka_topic *topics[] = {&sink->out, &sink->dead, &sink->state_topic};
+    rd_kafka_ConfigResource_t *resources[3];
+    size_t count = 0;
+    for (size_t i = 0; i < 3; i++)
+        if (topics[i]->name != NULL)
+            resources[count++] =
+                rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topics[i]->name);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(sink->helper);
+    rd_kafka_DescribeConfigs(sink->helper, resources, count, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 5 * ASK_MS);
+    size_t answers = 0;
+    const rd_kafka_ConfigResource_t **answer =
+        event == NULL || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR
+            ? NULL
+            : rd_kafka_DescribeConfigs_result_resources(
+                  rd_kafka_event_DescribeConfigs_result(event), &answers);
+    for (size_t a = 0; answer != NULL && a < answers; a++) {
+        size_t entries = 0;
+        const rd_kafka_ConfigEntry_t **entry = rd_kafka_ConfigResource_configs(answer[a], &entries);
+        for (size_t e = 0; e < entries; e++) {
+            if (strcmp(rd_kafka_ConfigEntry_name(entry[e]), "max.message.bytes") != 0) continue;
+            const char *value = rd_kafka_ConfigEntry_value(entry[e]);
+            for (size_t i = 0; value != NULL && i < 3; i++)
+                if (topics[i]->name != NULL &&
+                    strcmp(topics[i]->name, rd_kafka_ConfigResource_name(answer[a])) == 0)
+                    topics[i]->bytes_max = (uint32_t)strtoul(value, NULL, 10);
+        }
+    }
+    if (event != NULL) rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_ConfigResource_destroy_array(resources, count);
+}
+
+static uint32_t state_partitions(const ps_kafka_sink *sink) {
+    const ps_partitions *all = sink->env->partitions;
+    uint32_t most = 1;
+    for (uint32_t t = 0; t < all->topic_count; t++)
+        if (all->topic[t].count > most) most = all->topic[t].count;
+    return most;
+}
+
+static ps_status created(rd_kafka_event_t *event, const char *topic, ps_error *error) {
+    size_t count = 0;
+    const rd_kafka_topic_result_t **results = NULL;
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (event != NULL) {
+        err = rd_kafka_event_error(event);
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
+                                                          &count);
+    }
+    if (count > 0) err = rd_kafka_topic_result_error(results[0]);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+        return PS_OK;
+    if (ps_kafka_is_away(err)) return PS_AGAIN;
+    return ps_fail(error, PS_IO,
+                   "cannot create the state topic '%s': %s; create it by hand (as many partitions "
+                   "as the source's largest topic, retention.ms=-1), or give this user's principal "
+                   "the right to create it",
+                   topic, rd_kafka_err2str(err));
+}
+
+/* Kept for ever: old records are deleted by us once newer ones say the same. */
+static ps_status create_state(ps_kafka_sink *sink, ps_error *error) {
+    char reason[256];
+    rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(
+        sink->state_name, (int)state_partitions(sink), -1, reason, sizeof reason);
+    if (wanted == NULL)
+        return ps_fail(error, PS_BAD_CONFIG, "state topic %s: %s", sink->state_name, reason);
+    (void)rd_kafka_NewTopic_set_config(wanted, "cleanup.policy", "delete");
+    (void)rd_kafka_NewTopic_set_config(wanted, "retention.ms", "-1");
+    (void)rd_kafka_NewTopic_set_config(wanted, "retention.bytes", "-1");
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(sink->helper);
+    rd_kafka_CreateTopics(sink->helper, &wanted, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 30 * ASK_MS);
+    const ps_status status = created(event, sink->state_name, error);
+    if (event != NULL) rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_NewTopic_destroy(wanted);
+    return status;
+}
+
+/* A topic that was just made is not known everywhere at once: PS_AGAIN until it is. */
+static ps_status find_state(ps_kafka_sink *sink, ps_error *error) {
+    ps_kafka_topic *topic = &sink->state_topic;
+    const ps_status status =
+        ps_kafka_topic_partitions(sink->helper, topic->name, ASK_MS, &topic->partitions, error);
+    if (status == PS_IO && topic->partitions == PS_NOWHERE) {
+        PS_TRY(create_state(sink, error));
+        return PS_AGAIN;
+    }
+    PS_TRY(status);
+    if (topic->partitions >= state_partitions(sink)) return PS_OK;
+    return ps_fail(error, PS_BAD_CONFIG,
+                   "state topic '%s' has %u partitions, the source %u: the source has grown; "
+                   "`penstock reset FILE --state` starts over",
+                   topic->name, topic->partitions, state_partitions(sink));
+}
+
+ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
+    if (sink->out.partitions == 0)
+        PS_TRY(ps_kafka_topic_partitions(sink->helper, sink->out.name, ASK_MS,
+                                         &sink->out.partitions, error));
+    if (sink->dead.name != NULL && sink->dead.partitions == 0)
+        PS_TRY(ps_kafka_topic_partitions(sink->helper, sink->dead.name, ASK_MS,
+                                         &sink->dead.partitions, error));
+    if (sink->keeps_state) PS_TRY(find_state(sink, error));
+    ask_limits(sink);
+    return PS_OK;
+}
+
+static bool compresses(const ps_kafka_sink *sink) {
+    const char *codec = ps_kafka_property(&sink->config->properties, "compression.type");
+    if (codec == NULL) codec = ps_kafka_property(&sink->config->properties, "compression.codec");
+    return codec != NULL && strcmp(codec, "none") != 0;
+}
+
+/* What librdkafka itself refuses. A topic's limit is on the compressed batch, so with compression
+ * only the broker can tell. */
+static uint32_t record_bytes_max(const ps_kafka_sink *sink) {
+    uint32_t most = sink->out.bytes_max;
+    if (sink->dead.bytes_max > most) most = sink->dead.bytes_max;
+    if (sink->state_topic.bytes_max > most) most = sink->state_topic.bytes_max;
+    if (compresses(sink)) return 1000000000;
+    return most;
+}
+
+/* AGAIN: no coordinator answers now. */
+static ps_status init_transactions(ps_kafka_sink *sink, ps_error *error) {
+    rd_kafka_error_t *failure = rd_kafka_init_transactions(sink->producer, ASK_MS);
+    if (failure == NULL) return PS_OK;
+    const rd_kafka_resp_err_t err = rd_kafka_error_code(failure);
+    const bool refused = err == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
+                         err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+                         err == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT;
+    ps_status status = PS_AGAIN;
+    if (refused)
+        status = ps_fail(error, PS_IO,
+                         "transactional.id '%s': %s: give this user's principal the right to it, "
+                         "or use delivery: at_least_once",
+                         sink->transactional, rd_kafka_error_string(failure));
+    else if (rd_kafka_error_is_fatal(failure))
+        status = PS_ABORTED;
+    rd_kafka_error_destroy(failure);
+    return status;
+}
+
+void ps_kafka_drop_producer(ps_kafka_sink *sink) {
+    ps_kafka_topic *topics[] = {&sink->out, &sink->dead, &sink->state_topic};
+    for (size_t i = 0; i < 3; i++) {
+        if (topics[i]->handle != NULL) rd_kafka_topic_destroy(topics[i]->handle);
+        topics[i]->handle = NULL;
+    }
+    ps_kafka_client_close(sink->producer);
+    sink->producer = NULL;
+}
+
+static ps_status make_producer(ps_kafka_sink *sink, ps_error *error) {
+    if (sink->batch_bytes_wanted == 0) sink->batch_bytes_wanted = BATCH_BYTES;
+    sink->batch_bytes = sink->batch_bytes_wanted;
+    const bool own = sink->config->brokers != NULL;
+    const ps_kafka_recipe recipe = {
+        .role = sink->exactly_once ? PS_KAFKA_TRANSACTIONAL : PS_KAFKA_IDEMPOTENT,
+        .brokers = own ? sink->config->brokers : sink->link.config->brokers,
+        .inherited = own ? NULL : &sink->link.config->properties,
+        .properties = &sink->config->properties,
+        .transactional = sink->transactional,
+        .memory_bytes = sink->env->memory_bytes,
+        .linger_ns = sink->env->linger_ns,
+        .message_bytes_max = record_bytes_max(sink),
+        .batch_bytes_max = sink->batch_bytes,
+        .opaque = sink,
+        .delivered = ps_kafka_delivered,
+        .failed = ps_kafka_trouble,
+    };
+    PS_TRY(ps_kafka_client_open(&recipe, &sink->producer, error));
+    static const uint64_t one = 1;
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_main(sink->producer);
+    rd_kafka_queue_io_event_enable(queue, sink->env->wake->fd, &one, sizeof one);
+    rd_kafka_queue_destroy(queue);
+    return PS_OK;
+}
+
+static ps_status make_handles(ps_kafka_sink *sink, ps_error *error) {
+    ps_kafka_topic *topics[] = {&sink->out, &sink->dead, &sink->state_topic};
+    for (size_t i = 0; i < 3; i++) {
+        if (topics[i]->name == NULL) continue;
+        topics[i]->handle = rd_kafka_topic_new(sink->producer, topics[i]->name, NULL);
+        if (topics[i]->handle == NULL)
+            return ps_fail(error, PS_IO, "topic %s: %s", topics[i]->name,
+                           rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    return PS_OK;
+}
+
+ps_status ps_kafka_setup_producer(ps_kafka_sink *sink, ps_error *error) {
+    if (sink->producer == NULL) PS_TRY(make_producer(sink, error));
+    if (sink->exactly_once) {
+        PS_TRY(init_transactions(sink, error));
+        rd_kafka_error_t *failure = rd_kafka_begin_transaction(sink->producer);
+        if (failure != NULL) {
+            ps_log(PS_LOG_DEBUG, "sink kafka", "%s", rd_kafka_error_string(failure));
+            rd_kafka_error_destroy(failure);
+            return PS_ABORTED;
+        }
+    }
+    sink->suspect = sink->broken = false;
+    return make_handles(sink, error);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Enriched records into a Kafka topic. Exactly once: rows, dead letters, state and the source's
+ * offsets in one transaction, whose blocking calls are made by the committer (kafka_txn.c), while
+ * `emit` answers AGAIN and the lane's ring absorbs the time that takes.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "ingest/kafka_sink_parts.h"
+
+/* A call that does not return for this long never will (librdkafka #5511, #5456, #4420). */
+#define STUCK_NS (PS_KAFKA_TRANSACTION_MS * PS_NS_PER_MS + 10 * PS_NS_PER_S)
+
+static void sooner(int64_t *ask_again_ns, int64_t at_ns) {
+    if (at_ns < *ask_again_ns) *ask_again_ns = at_ns;
+}
+
+/* What the committer says, read once per call. */
+typedef struct view {
+    ps_kafka_phase phase;
+    bool aborted;
+    uint64_t flushed;
+    int64_t busy_ns;
+    ps_status status;
+} view;
+
+static view look(ps_kafka_sink *sink, ps_error *error) {
+    pthread_mutex_lock(&sink->mutex);
+    const view seen = {sink->phase, sink->aborted, sink->flushed, sink->busy_ns, sink->status};
+    if (seen.status != PS_OK && error != NULL) *error = sink->error;
+    pthread_mutex_unlock(&sink->mutex);
+    return seen;
+}
+
+void ps_kafka_sink_undo(ps_kafka_sink *sink) {
+    memset(sink->slot, 0, sizeof sink->slot);
+    memset(&sink->cursor, 0, sizeof sink->cursor);
+    ps_kafka_positions_clear(sink);
+    ps_kafka_state_undo(sink);
+    sink->dirty = sink->full = sink->flush_wanted = false;
+    sink->fresh = true;
+}
+
+static void begin_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticket) {
+    if (!sink->dirty) sink->begun_ns = ps_clock_ns();
+    sink->dirty = true;
+    if (sink->fresh) sink->acknowledged = ticket - 1; /* tickets went on while we went back */
+    sink->fresh = false;
+    *ps_kafka_slot_of(sink, ticket) = (ps_kafka_slot){.batch = batch, .ticket = ticket};
+    sink->cursor = (ps_kafka_cursor){.ticket = ticket, .begun = true};
+    if (sink->refused_count > 0) ps_kafka_refused_mark(sink, batch);
+}
+
+static void end_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticket) {
+    ps_lane_metrics *metrics = sink->env->metrics;
+    ps_count(&metrics->sink_rows, sink->cursor.out);
+    ps_count(&metrics->sink_dead, sink->cursor.dead);
+    ps_kafka_slot_of(sink, ticket)->emitted = true;
+    sink->cursor.begun = false;
+    sink->last_ticket = ticket;
+    if (sink->exactly_once) ps_kafka_positions_add(sink, batch);
+    (void)rd_kafka_poll(sink->producer, 0);
+}
+
+static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_error *error) {
+    ps_kafka_sink *sink = self;
+    const view seen = look(sink, error);
+    if (seen.status != PS_OK) return seen.status;
+    if (seen.phase != PS_KAFKA_READY || seen.aborted || sink->broken) return PS_AGAIN;
+    if (!sink->cursor.begun) begin_batch(sink, batch, ticket);
+    PS_CHECK_OP(sink->cursor.ticket, ==, ticket);
+    PS_TRY(ps_kafka_rows(sink, batch, error));
+    if (sink->exactly_once && sink->keeps_state)
+        PS_TRY(ps_kafka_state_emit(sink, batch, ticket, error));
+    end_batch(sink, batch, ticket);
+    return PS_OK;
+}
+
+static ps_status flush(void *self, ps_error *error) {
+    (void)error;
+    /* At least once has nothing to hurry: records leave by themselves, offsets when they are
+     * acknowledged and before a partition leaves. */
+    ((ps_kafka_sink *)self)->flush_wanted = true;
+    return PS_OK;
+}
+
+static void commit_when_due(ps_kafka_sink *sink, int64_t *ask_again_ns) {
+    if (!sink->dirty || sink->cursor.begun) return;
+    const int64_t due_ns = sink->begun_ns + sink->config->commit_interval_ns;
+    if (!sink->flush_wanted && ps_clock_ns() < due_ns) {
+        sooner(ask_again_ns, due_ns);
+        return;
+    }
+    sink->flush_wanted = false;
+    ps_kafka_committer_ask(sink, PS_KAFKA_COMMITTING);
+}
+
+static ps_status ready(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
+                       ps_error *error) {
+    (void)rd_kafka_poll(sink->producer, 0);
+    if (sink->full) sooner(ask_again_ns, ps_clock_ns() + PS_NS_PER_MS);
+    sink->full = false;
+    if (sink->broken) {
+        ps_kafka_committer_ask(sink, PS_KAFKA_GIVING_UP);
+        return PS_OK;
+    }
+    if (!sink->exactly_once) return ps_kafka_least_flushed(sink, ticket, ask_again_ns, error);
+    commit_when_due(sink, ask_again_ns);
+    return PS_OK;
+}
+
+static ps_status flushed(void *self, uint64_t *ticket, int64_t *ask_again_ns, ps_error *error) {
+    ps_kafka_sink *sink = self;
+    const view seen = look(sink, error);
+    if (seen.aborted) {
+        pthread_mutex_lock(&sink->mutex);
+        sink->aborted = false;
+        pthread_mutex_unlock(&sink->mutex);
+        ps_kafka_sink_undo(sink);
+        return PS_ABORTED;
+    }
+    if (seen.status != PS_OK) return seen.status;
+    if (sink->exactly_once && seen.flushed > *ticket) *ticket = seen.flushed;
+    if (seen.phase == PS_KAFKA_READY) return ready(sink, ticket, ask_again_ns, error);
+    const int64_t now_ns = ps_clock_ns();
+    if (seen.busy_ns > 0 && now_ns - seen.busy_ns > STUCK_NS) {
+        sink->stuck = true;
+        return ps_fail(error, PS_IO,
+                       "librdkafka has not answered for %lld s: start this worker again",
+                       (long long)(STUCK_NS / PS_NS_PER_S));
+    }
+    return PS_OK;
+}
+
+static ps_status restore(void *self, uint32_t partition, ps_state_apply *apply, void *context,
+                         int64_t *next, ps_error *error) {
+    ps_kafka_sink *sink = self;
+    const view seen = look(sink, error);
+    if (seen.status != PS_OK) return seen.status;
+    /* Until there is a producer, a transaction that we left behind may still be open, and what is
+     * committed is not yet known. */
+    if (seen.phase == PS_KAFKA_OPENING || seen.phase == PS_KAFKA_GIVING_UP || seen.aborted)
+        return PS_AGAIN;
+    *next = PS_OFFSET_NONE;
+    if (!sink->keeps_state) return PS_OK;
+    return ps_kafka_state_restore(sink, partition, apply, context, next, error);
+}
+
+static void forget(void *self, uint32_t partition) {
+    ps_kafka_sink *sink = self;
+    if (!sink->exactly_once) ps_kafka_least_settle(sink, 1000);
+    ps_kafka_state_forget(sink, partition);
+}
+
+static void close_sink(void *self) {
+    ps_kafka_sink *sink = self;
+    if (sink == NULL) return;
+    if (sink->stuck) {
+        /* Its threads may still send out of slots that are about to be unmapped, and cannot be
+         * stopped: nothing is lost by leaving at once, since nothing more is committed. */
+        ps_log(PS_LOG_ERROR, "sink kafka", "librdkafka is stuck; leaving at once");
+        _exit(1);
+    }
+    if (!sink->exactly_once) ps_kafka_least_settle(sink, 3000);
+    ps_kafka_committer_close(sink);
+    ps_kafka_drop_producer(sink);
+    ps_kafka_state_close(sink);
+    if (sink->offsets != NULL) {
+        rd_kafka_queue_io_event_enable(sink->offsets, -1, NULL, 0);
+        rd_kafka_queue_destroy(sink->offsets);
+    }
+    ps_kafka_client_close(sink->helper);
+    ps_dead_file_close(sink->dead_file);
+    ps_enricher_close(sink->enricher);
+    (void)pthread_mutex_destroy(&sink->mutex);
+    (void)pthread_cond_destroy(&sink->changed);
+    free(sink->transactional);
+    free(sink->state_name);
+    free(sink->next);
+    free(sink->moved);
+    free(sink->text);
+    free(sink->json);
+    free(sink);
+}
+
+/* One row in json form: its value, and what is appended to it at most. */
+static size_t json_bytes(const ps_kafka_sink_config *config, const ps_plan *plan) {
+    if (config->form != PS_KAFKA_JSON) return 1;
+    return (size_t)plan->schema.arena_bytes + PS_OUTPUT_TEXT_MAX + 256 +
+           plan->output_count * (size_t)(PS_NAME_MAX + 192);
+}
+
+static ps_status take_memory(ps_kafka_sink *sink, ps_error *error) {
+    const ps_lane_env *env = sink->env;
+    const size_t count = env->partitions->count + 1;
+    sink->next = malloc(count * sizeof *sink->next);
+    sink->moved = malloc(count * sizeof *sink->moved);
+    sink->text = malloc(ps_enricher_text_max(sink->enricher) + 1);
+    sink->json = malloc(json_bytes(sink->config, env->plan));
+    if (sink->next == NULL || sink->moved == NULL || sink->text == NULL || sink->json == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka sink");
+    for (size_t i = 0; i < count; i++) sink->next[i] = PS_OFFSET_NONE;
+    return PS_OK;
+}
+
+static ps_status take_names(ps_kafka_sink *sink, ps_error *error) {
+    const ps_lane_env *env = sink->env;
+    const char *group = sink->link.group != NULL ? sink->link.group : env->pipeline;
+    if (asprintf(&sink->transactional, "%s-%s-%s-%u", env->pipeline, group, env->instance,
+                 env->slot) < 0)
+        sink->transactional = NULL;
+    if (asprintf(&sink->state_name, "%s.state", env->pipeline) < 0) sink->state_name = NULL;
+    if (sink->transactional == NULL || sink->state_name == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka sink");
+    sink->out.name = sink->config->topic;
+    if (env->dead != NULL) sink->dead.name = env->dead->topic;
+    if (sink->keeps_state) sink->state_topic.name = sink->state_name;
+    return PS_OK;
+}
+
+static ps_status open_helper(ps_kafka_sink *sink, ps_error *error) {
+    const bool own = sink->config->brokers != NULL;
+    if (!own && sink->link.config == NULL)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "sink kafka: brokers: the source is not Kafka, so say which brokers");
+    const ps_kafka_recipe recipe = {.role = PS_KAFKA_READER,
+                                    .brokers =
+                                        own ? sink->config->brokers : sink->link.config->brokers,
+                                    .inherited = own ? NULL : &sink->link.config->properties,
+                                    .properties = &sink->config->properties,
+                                    .memory_bytes = sink->env->memory_bytes / 4};
+    return ps_kafka_client_open(&recipe, &sink->helper, error);
+}
+
+static ps_status open_parts(ps_kafka_sink *sink, ps_error *error) {
+    const ps_lane_env *env = sink->env;
+    PS_TRY(take_names(sink, error));
+    PS_TRY(ps_enricher_open(env->plan, env->partitions, &sink->enricher, error));
+    PS_TRY(take_memory(sink, error));
+    PS_TRY(open_helper(sink, error));
+    if (env->dead != NULL && env->dead->file != NULL)
+        PS_TRY(ps_dead_file_open(env->dead->file, env->partitions, &sink->dead_file, error));
+    if (!sink->exactly_once && sink->link.consumer != NULL) {
+        static const uint64_t one = 1;
+        sink->offsets = rd_kafka_queue_new(sink->link.consumer);
+        rd_kafka_queue_io_event_enable(sink->offsets, env->wake->fd, &one, sizeof one);
+    }
+    if (sink->keeps_state) PS_TRY(ps_kafka_state_open(sink, error));
+    return ps_kafka_committer_open(sink, error);
+}
+
+static ps_status open_sink(const void *config, const ps_lane_env *env, void **self,
+                           ps_error *error) {
+    ps_kafka_sink *sink = calloc(1, sizeof *sink);
+    if (sink == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka sink");
+    sink->config = config;
+    sink->env = env;
+    sink->link = ps_kafka_link_of(env);
+    sink->fresh = true;
+    sink->exactly_once = sink->config->delivery == PS_KAFKA_EXACTLY_ONCE;
+    /* A source without a group has its position nowhere else. */
+    sink->keeps_state = env->plan->state_count > 0 || sink->link.consumer == NULL;
+    (void)pthread_mutex_init(&sink->mutex, NULL);
+    (void)pthread_cond_init(&sink->changed, NULL);
+    const ps_status status = open_parts(sink, error);
+    if (status != PS_OK) {
+        close_sink(sink);
+        return status;
+    }
+    *self = sink;
+    return PS_OK;
+}
+
+static size_t memory(const void *configuration, const ps_lane_env *env) {
+    const ps_kafka_sink_config *config = configuration;
+    /* Records not yet acknowledged; the json form's copies of what is in flight; one row's text;
+     * the state's buffers and what a restore reads ahead. */
+    size_t bytes = ps_kafka_producer_bytes(env->memory_bytes);
+    bytes += json_bytes(config, env->plan);
+    if (env->plan->state_count > 0) bytes += ps_kafka_state_bytes(env->plan);
+    return bytes + (size_t)env->memory_bytes / 4;
+}
+
+static const char *delivery(const void *configuration, const ps_source *source, const char **why) {
+    const ps_kafka_sink_config *config = configuration;
+    if (config->delivery == PS_KAFKA_AT_LEAST_ONCE) {
+        *why = "sink.kafka.delivery asks for it: records, then state, then offsets";
+        return "at_least_once";
+    }
+    *why = source == &ps_source_kafka
+               ? "rows, dead letters, state and the source's offsets are one Kafka transaction"
+               : "rows, dead letters and a state record that holds the source's position are one "
+                 "Kafka transaction";
+    return "exactly_once";
+}
+
+static const ps_option options[] = {
+    {"brokers",                      NULL,        "Brokers to ask first; the source's, and its security, unless given.",
+     PS_OPTION_STRING,                                                                                                    0,                                                                                      offsetof(ps_kafka_sink_config, brokers),           0, 0,                                               NULL},
+    {"topic",                              NULL,                                   "Topic to write to; it must exist.",                                                                       PS_OPTION_STRING, PS_OPTION_REQUIRED,
+     offsetof(ps_kafka_sink_config,            topic),                                                                                                                                                                                                                                  0,                                                                                                                                                                                                                  0,                               NULL},
+    {"delivery",                          "exactly_once",
+     "`exactly_once` writes in transactions; `at_least_once` is for latency.",                                                                                                 PS_OPTION_CHOICE,                                                         0,
+     offsetof(ps_kafka_sink_config,                                                 delivery),          0,                                                                                                                                                                                                                                     0,                                                                                                                                                                                                                           "exactly_once|at_least_once"},
+    {"commit_interval",                             "100ms",            "How long a transaction lasts; also how often offsets are kept.",
+     PS_OPTION_DURATION,                                                                0,                                                                                                                   offsetof(ps_kafka_sink_config,                                                                     commit_interval_ns),                                                                                                                                                                                                                                             1e6,                                                                                                                                                                              1e10,                                                                              NULL},
+    {"form",                           "headers",
+     "`headers` passes the value through and adds headers; `json` adds a member to the object.",                                                                                                   PS_OPTION_CHOICE,                                                                                                  0,                                                                                                                                                                                   offsetof(ps_kafka_sink_config,                                                                                                                                                                             form),                                                                                                                                                                     0,                                                    0, "headers|json"},
+    {"properties",                         NULL,
+     "Any librdkafka property, e.g. compression.type; secrets may be `file:/path`.",                                                                                                       PS_OPTION_MAP,
+     0,                                                                                                                                                                              offsetof(ps_kafka_sink_config,                    properties),0,                                                                                                                                                                                    0,                                                                                                                NULL},
+    {NULL, NULL, NULL,                                                                     PS_OPTION_STRING,                                                                   0,0,0,                                                                                                                                                            0,NULL},
+};
+
+const ps_sink ps_sink_kafka = {
+    .about = {"kafka", "Enriched records into a Kafka topic, exactly once.", options,
+              sizeof(ps_kafka_sink_config)},
+    .commits = true,
+    .open = open_sink,
+    .restore = restore,
+    .forget = forget,
+    .emit = emit,
+    .flush = flush,
+    .flushed = flushed,
+    .close = close_sink,
+    .memory = memory,
+    .delivery = delivery,
+};

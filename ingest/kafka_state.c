@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The lane's side of the state topic: what each batch did to the state goes out in the same
+ * transaction, and what was written comes back in order when a partition arrives.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/log.h"
+#include "ingest/kafka_state_parts.h"
+
+static void open_writer(ps_kafka_state *state) {
+    ps_kafka_sink *sink = state->sink;
+    const uint32_t most = sink->state_topic.bytes_max;
+    /* A record batch has its own header beside the record. */
+    state->chunk_bytes = PS_KAFKA_CHUNK_BYTES;
+    if (most > 0 && most < PS_KAFKA_CHUNK_BYTES + 1024) state->chunk_bytes = most - 1024;
+    if (most > 0 && most < 8192) state->chunk_bytes = 8192; /* refused by name when it matters */
+    state->writer = ps_state_writer_open(state->memory, sink->env->plan, sink->env->partitions,
+                                         state->chunk_bytes);
+}
+
+size_t ps_kafka_state_bytes(const ps_plan *plan) {
+    /* The writer, one chunk, what a restore reads ahead, a stand per partition. */
+    return ps_state_writer_bytes(plan) + PS_KAFKA_CHUNK_BYTES + PS_KAFKA_AHEAD_BYTES;
+}
+
+ps_status ps_kafka_state_open(ps_kafka_sink *sink, ps_error *error) {
+    ps_kafka_state *state = calloc(1, sizeof *state);
+    if (state == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for state records");
+    sink->state = state;
+    state->sink = sink;
+    const size_t count = sink->env->partitions->count + 1;
+    state->stand = calloc(count, sizeof *state->stand);
+    state->memory = aligned_alloc(64, (ps_state_writer_bytes(sink->env->plan) + 63) & ~(size_t)63);
+    state->chunk = malloc(PS_KAFKA_CHUNK_BYTES);
+    (void)pthread_mutex_init(&state->mutex, NULL);
+    (void)pthread_cond_init(&state->changed, NULL);
+    if (state->stand == NULL || state->memory == NULL || state->chunk == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for state records");
+    for (size_t p = 0; p < count; p++)
+        for (size_t i = 0; i < 3; i++) state->stand[p].point[i] = -1;
+    state->thread_started = pthread_create(&state->thread, NULL, ps_kafka_restore_main, state) == 0;
+    if (state->thread_started) return PS_OK;
+    return ps_fail(error, PS_NO_MEMORY, "cannot start a thread: raise the limit of processes");
+}
+
+void ps_kafka_state_close(ps_kafka_sink *sink) {
+    ps_kafka_state *state = sink->state;
+    if (state == NULL) return;
+    if (state->thread_started) {
+        pthread_mutex_lock(&state->mutex);
+        state->stop = true;
+        (void)pthread_cond_broadcast(&state->changed);
+        pthread_mutex_unlock(&state->mutex);
+        (void)pthread_join(state->thread, NULL);
+    }
+    for (uint32_t i = 0; i < state->ahead_count; i++) {
+        const uint32_t at = (state->ahead_first + i) % PS_KAFKA_AHEAD_MAX;
+        if (state->ahead[at].message != NULL) rd_kafka_message_destroy(state->ahead[at].message);
+    }
+    (void)pthread_mutex_destroy(&state->mutex);
+    (void)pthread_cond_destroy(&state->changed);
+    free(state->stand);
+    free(state->memory);
+    free(state->chunk);
+    free(state);
+    sink->state = NULL;
+}
+
+/* A sweep round that begins makes older records superfluous, in time. */
+static void note_round(ps_kafka_state *state, uint32_t partition, int64_t round) {
+    ps_kafka_stand *stand = &state->stand[partition];
+    if (stand->round == round) return;
+    stand->round = round;
+    pthread_mutex_lock(&state->mutex);
+    stand->turned = state->work = true;
+    (void)pthread_cond_signal(&state->changed);
+    pthread_mutex_unlock(&state->mutex);
+}
+
+static ps_status send_chunk(ps_kafka_state *state, uint64_t ticket, ps_error *error) {
+    ps_kafka_sink *sink = state->sink;
+    uint32_t within;
+    (void)ps_partitions_topic(sink->env->partitions, state->held_partition, &within);
+    rd_kafka_vu_t parts[5];
+    parts[0].vtype = RD_KAFKA_VTYPE_RKT;
+    parts[0].u.rkt = sink->state_topic.handle;
+    parts[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+    parts[1].u.i32 = (int32_t)within;
+    parts[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    parts[2].u.i = RD_KAFKA_MSG_F_COPY;
+    parts[3].vtype = RD_KAFKA_VTYPE_VALUE;
+    parts[3].u.mem.ptr = state->chunk;
+    parts[3].u.mem.size = state->held_bytes;
+    parts[4].vtype = RD_KAFKA_VTYPE_OPAQUE;
+    parts[4].u.ptr = ps_kafka_tag(ticket, PS_KAFKA_ROW_STATE);
+    const ps_status status = ps_kafka_send(sink, parts, 5, ticket, NULL, error);
+    if (status != PS_UNSUPPORTED) return status;
+    return ps_fail(error, PS_IO,
+                   "state topic %s does not take a record of %zu bytes: raise its "
+                   "max.message.bytes",
+                   sink->state_topic.name, state->held_bytes);
+}
+
+ps_status ps_kafka_state_emit(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticket,
+                              ps_error *error) {
+    ps_kafka_state *state = sink->state;
+    if (state->writer == NULL) open_writer(state);
+    if (!state->begun) ps_state_writer_begin(state->writer, batch);
+    state->begun = true;
+    for (;;) {
+        if (!state->held && !ps_state_writer_next(state->writer, state->chunk, &state->held_bytes,
+                                                  &state->held_partition))
+            break;
+        state->held = true;
+        note_round(state, state->held_partition, batch->sweep_round);
+        PS_TRY(send_chunk(state, ticket, error));
+        state->held = false;
+        ps_count(&sink->env->metrics->state_bytes_written, state->held_bytes);
+    }
+    state->begun = false;
+    return PS_OK;
+}
+
+void ps_kafka_state_undo(ps_kafka_sink *sink) {
+    if (sink->state != NULL) sink->state->begun = sink->state->held = false;
+}
+
+static ps_status apply_chunk(ps_kafka_state *state, const ps_kafka_chunk *chunk,
+                             ps_state_apply *apply, void *context, ps_error *error) {
+    const ps_lane_env *env = state->sink->env;
+    ps_kafka_stand *stand = &state->stand[chunk->partition];
+    uint32_t within;
+    const uint32_t topic = ps_partitions_topic(env->partitions, chunk->partition, &within);
+    const char *name = env->partitions->topic[topic].name;
+    const uint8_t *data = chunk->message->payload;
+    ps_state_header header;
+    PS_TRY(ps_state_parse(data, chunk->message->len, &header, error));
+    /* Source topics share the state topic's partitions. */
+    if (header.within != (int32_t)within || header.topic.length != strlen(name) ||
+        memcmp(header.topic.data, name, header.topic.length) != 0)
+        return PS_OK;
+    if (header.fingerprint != env->plan->fingerprint)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "the state of %s/%" PRIu32 " was written by another pipeline (stages, "
+                       "fields or their parameters differ): go back to that one, or start with "
+                       "empty state by `penstock reset FILE --state`",
+                       name, within);
+    ps_state_apply_chunk(data, &header, chunk->partition, apply, context);
+    /* At least once may leave a set of chunks half written: its place then does not count. */
+    if (header.chunk + 1 == header.chunks) stand->watermark = header.watermark;
+    return PS_OK;
+}
+
+static bool take_chunk(ps_kafka_state *state, ps_kafka_chunk *out) {
+    pthread_mutex_lock(&state->mutex);
+    const bool any = state->ahead_count > 0;
+    if (any) {
+        *out = state->ahead[state->ahead_first];
+        state->ahead_first = (state->ahead_first + 1) % PS_KAFKA_AHEAD_MAX;
+        state->ahead_count--;
+        if (out->message != NULL) state->ahead_bytes -= out->message->len;
+        (void)pthread_cond_broadcast(&state->changed);
+    }
+    pthread_mutex_unlock(&state->mutex);
+    return any;
+}
+
+static ps_status take_chunks(ps_kafka_state *state, ps_state_apply *apply, void *context,
+                             ps_error *error) {
+    ps_kafka_chunk chunk;
+    while (take_chunk(state, &chunk)) {
+        ps_kafka_stand *stand = &state->stand[chunk.partition];
+        const bool fits = stand->reading == PS_KAFKA_ASKING && stand->asking == chunk.asking;
+        ps_status status = PS_OK;
+        if (fits && chunk.message == NULL) stand->reading = PS_KAFKA_READ;
+        if (fits && chunk.message != NULL)
+            status = apply_chunk(state, &chunk, apply, context, error);
+        if (chunk.message != NULL) rd_kafka_message_destroy(chunk.message);
+        PS_TRY(status);
+    }
+    return PS_OK;
+}
+
+static ps_status failure_of(ps_kafka_state *state, ps_error *error) {
+    pthread_mutex_lock(&state->mutex);
+    const ps_status status = state->status;
+    if (status != PS_OK && error != NULL) *error = state->error;
+    pthread_mutex_unlock(&state->mutex);
+    return status;
+}
+
+ps_status ps_kafka_state_restore(ps_kafka_sink *sink, uint32_t partition, ps_state_apply *apply,
+                                 void *context, int64_t *next, ps_error *error) {
+    ps_kafka_state *state = sink->state;
+    ps_kafka_stand *stand = &state->stand[partition];
+    if (state->writer == NULL) open_writer(state);
+    PS_TRY(failure_of(state, error));
+    if (stand->reading == PS_KAFKA_IDLE) {
+        stand->reading = PS_KAFKA_ASKING;
+        stand->watermark = PS_OFFSET_NONE;
+        stand->round = INT64_MIN;
+        pthread_mutex_lock(&state->mutex);
+        stand->wanted = ++stand->asking;
+        stand->turned = false;
+        state->work = true;
+        (void)pthread_cond_broadcast(&state->changed);
+        pthread_mutex_unlock(&state->mutex);
+        return PS_AGAIN;
+    }
+    PS_TRY(take_chunks(state, apply, context, error));
+    if (stand->reading != PS_KAFKA_READ) return PS_AGAIN;
+    stand->reading = PS_KAFKA_IDLE;
+    *next = stand->watermark;
+    ps_state_writer_watermark(state->writer, partition, stand->watermark);
+    return PS_OK;
+}
+
+void ps_kafka_state_forget(ps_kafka_sink *sink, uint32_t partition) {
+    ps_kafka_state *state = sink->state;
+    if (state == NULL) return;
+    state->stand[partition].reading = PS_KAFKA_IDLE;
+    if (state->writer != NULL) ps_state_writer_watermark(state->writer, partition, PS_OFFSET_NONE);
+    pthread_mutex_lock(&state->mutex);
+    state->stand[partition].wanted = 0;
+    pthread_mutex_unlock(&state->mutex);
+}
