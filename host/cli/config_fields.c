@@ -35,8 +35,9 @@ static void check_name(const ps_item *item, ps_faults *faults) {
     if (item->key[0] == '\0' || strlen(item->key) >= PS_NAME_MAX)
         ps_fault_add(faults, item->place, "a field's name has 1 to %d bytes", PS_NAME_MAX - 1);
     if (item->key[0] == '$')
-        ps_fault_add(faults, item->place, "'%s': names that begin with $ are penstock's own",
-                     item->key);
+        ps_fault_add(faults, item->place,
+                     "'%s': names that begin with '$' are penstock's own; use {type: …, path: %s}",
+                     item->key, item->key);
 }
 
 void ps_read_fields(const ps_node *node, ps_field_list *out, ps_faults *faults) {
