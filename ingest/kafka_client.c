@@ -105,6 +105,8 @@ static void set_queues(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
                clamp(bytes * 3 / 8 / CONSUMED_RECORD_BYTES, 1000, 10000000));
     /* Per partition; 8 MiB halved the rate, and a larger record still comes through. */
     set_number(conf, "fetch.message.max.bytes", clamp(fetch, 1 << 18, 1 << 20));
+    set_number(conf, "message.max.bytes",
+               clamp(fetch, 1 << 18, 1000000)); /* at most fetch.max.bytes */
     set_number(conf, "fetch.max.bytes", fetch);
     /* A record arrives when it is there; batching is the lane's business. */
     set(conf, "fetch.wait.max.ms", recipe->role == PS_KAFKA_READER ? "10" : "100");
