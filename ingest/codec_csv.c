@@ -17,11 +17,10 @@ enum { COLUMNS_MAX = 1024, NO_FIELD = 0xffff };
 static const ps_option options[] = {
     {.name = "fields",
      .preset = NULL,
-     .help = "The columns to decode: name and type, or the long form; path is the column's name.",
-     .type = PS_OPTION_FIELDS,
+     .help = "The columns to decode: name and type, or the long form, whose path is the "
+             "column's name.", .type = PS_OPTION_FIELDS,
      .at = offsetof(ps_decode_config, fields)},
     {.name = "columns",
-     .preset = NULL,
      .help = "Names of a line's columns, in order; by default the fields.",
      .type = PS_OPTION_LIST,
      .at = offsetof(ps_decode_config, columns)},
@@ -30,7 +29,7 @@ static const ps_option options[] = {
      .help = "The character between columns, one byte.",
      .type = PS_OPTION_STRING,
      .at = offsetof(ps_decode_config, delimiter)},
-    {.name = NULL                                                                                           }
+    {.name = NULL                              }
 };
 
 typedef struct codec_csv {

@@ -197,7 +197,7 @@ static char *put_escaped(char *to, const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
         const unsigned char c = (unsigned char)text[i];
         if (c < 0x20) {
-            to += sprintf(to, "\\u%04x", c);
+            to += snprintf(to, 7, "\\u%04x", c);
             continue;
         }
         if (c == '"' || c == '\\') *to++ = '\\';
@@ -250,7 +250,7 @@ static size_t write_line(const ps_dead_file *dead, const ps_batch *batch, uint32
     to = put_text(to, ps_reject_code(reject));
     to = put_text(to, "\",\"reason\":\"");
     to = put_escaped(to, reason, strlen(reason));
-    to += sprintf(to, "\",\"timestamp\":%" PRId64 ",\"key\":", timestamp);
+    to += snprintf(to, 64, "\",\"timestamp\":%" PRId64 ",\"key\":", timestamp);
     to = put_bytes(to, of->key);
     to = put_text(to, ",\"value\":");
     to = put_bytes(to, of->value);

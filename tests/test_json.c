@@ -169,20 +169,29 @@ static void checks_utf8_and_surrogates(void **state) {
     EXPECT_ALL(cases);
 }
 
+static size_t put_text(char *to, const char *text) {
+    const size_t length = strlen(text);
+    memcpy(to, text, length + 1);
+    return length;
+}
+
 static void allows_64_levels(void **state) {
     (void)state;
     static const char *const paths[] = {"a"};
     ps_json *json = open_paths(paths, 1);
     for (uint32_t depth = 62; depth <= 66; depth++) {
         for (uint32_t objects = 0; objects < 2; objects++) {
-            char text[1024] = "{\"a\":";
-            for (uint32_t i = 1; i < depth; i++) strcat(text, objects ? "{\"a\":" : "[");
-            strcat(text, "0");
-            for (uint32_t i = 1; i < depth; i++) strcat(text, objects ? "}" : "]");
-            strcat(text, "}");
+            char text[1024];
+            const char *opening = objects ? "{\"a\":" : "[";
+            size_t length = 0;
+            length += put_text(text + length, "{\"a\":");
+            for (uint32_t i = 1; i < depth; i++) length += put_text(text + length, opening);
+            text[length++] = '0';
+            for (uint32_t i = 1; i < depth; i++) text[length++] = objects ? '}' : ']';
+            text[length++] = '}';
             ps_json_value value;
             ps_json_fault fault;
-            assert_int_equal(read_text(json, text, strlen(text), &value, &fault, NULL),
+            assert_int_equal(read_text(json, text, length, &value, &fault, NULL),
                              depth <= 64 ? PS_REJECT_NONE : PS_REJECT_TOO_DEEP);
         }
     }
@@ -353,9 +362,10 @@ static void bounds_numbers(void **state) {
     assert_true(ps_number_double(&n, &real) && real > 1e308);
     n = number_of("0e999999999999");
     assert_true(ps_number_double(&n, &real) && real == 0.0);
-    char zeros[700] = "0.";
-    for (int i = 0; i < 600; i++) strcat(zeros, "0");
-    strcat(zeros, "1e590");
+    char zeros[700];
+    memset(zeros, '0', 602);
+    zeros[1] = '.';
+    (void)put_text(zeros + 602, "1e590");
     n = number_of(zeros);
     assert_true(ps_number_double(&n, &real) && real > 0.9e-11 && real < 1.1e-11);
 }

@@ -71,7 +71,7 @@ static void is_json_of_the_size_asked_for(void **state) {
 static double cpu_of(const ps_telemetry *telemetry, uint32_t series, uint64_t round) {
     uint8_t record[512] = {0};
     (void)ps_telemetry_write(telemetry, series, round, record);
-    return atof(strstr((const char *)record, "\"cpu\":") + 6);
+    return strtod(strstr((const char *)record, "\"cpu\":") + 6, NULL);
 }
 
 /* A planted anomaly stands out by 8 standard deviations, and nothing else does. */
