@@ -222,9 +222,10 @@ static ps_status take_one(ps_kafka_source *source, ps_batch *batch, rd_kafka_mes
     return PS_OK;
 }
 
-/* Positions of all rows of the batch, once, from its runs. */
-static void note_positions(ps_kafka_source *source, ps_batch *batch) {
-    for (uint32_t i = 0; i < batch->run_count; i++)
+/* Positions of the rows that this call added: the lane may hand a batch over at any time, not only
+ * when it is told that it is full. */
+static void note_positions(const ps_kafka_source *source, ps_batch *batch, uint32_t first_run) {
+    for (uint32_t i = first_run; i < batch->run_count; i++)
         ps_batch_position(batch, batch->runs[i].partition,
                           source->place[batch->runs[i].partition].next);
 }
@@ -270,27 +271,17 @@ static ps_status told(const ps_kafka_source *source, ps_error *error) {
 static ps_status fill(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_error *error) {
     ps_kafka_source *source = self;
     if (source->status != PS_OK) return told(source, error);
-    if (source->draining) {
-        note_positions(source, batch);
-        return PS_END;
-    }
+    if (source->draining) return PS_END;
+    const uint32_t first_run = batch->run_count > 0 ? batch->run_count - 1 : 0;
     const ps_status full = move_taken(source, batch);
+    note_positions(source, batch, first_run);
     if (source->status != PS_OK) return told(source, error);
     const int64_t now_ns = ps_clock_ns();
     note_lag(source, now_ns);
-    if (full == PS_OK && (batch->rows > 0 || batch->position_count > 0)) {
-        note_positions(source, batch);
-        return PS_OK;
-    }
-    if (batch->filled_ns == 0) {
-        if (atomic_load_explicit(&source->watch.all_reached, memory_order_relaxed)) return PS_END;
-        return PS_AGAIN;
-    }
+    if (atomic_load_explicit(&source->watch.all_reached, memory_order_relaxed)) return PS_END;
+    if (batch->filled_ns == 0) return PS_AGAIN;
     const int64_t due_ns = batch->filled_ns + source->env->linger_ns;
-    if (now_ns >= due_ns) {
-        note_positions(source, batch);
-        return PS_OK;
-    }
+    if (full == PS_OK || now_ns >= due_ns) return PS_OK;
     *ask_again_ns = due_ns;
     return PS_AGAIN;
 }
