@@ -258,6 +258,7 @@ const ps_codec ps_codec_csv = {
               .summary = "Comma-separated values, one line a record (RFC 4180).",
               .options = options,
               .config_bytes = sizeof(ps_decode_config)},
+    .escape = '"',
     .open = csv_open,
     .decode = csv_decode,
     .close = csv_close

@@ -161,6 +161,7 @@ const ps_codec ps_codec_json = {
               .summary = "JSON objects: declared members become columns.",
               .options = options,
               .config_bytes = sizeof(ps_decode_config)},
+    .escape = '\\',
     .open = json_open,
     .decode = json_decode,
     .close = json_close

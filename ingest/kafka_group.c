@@ -157,6 +157,7 @@ ps_status ps_kafka_group_answer(void *self, ps_error *error) {
     ps_kafka_source *source = self;
     PS_CHECK_OP(source->event_count, >, 0u);
     ps_kafka_event *event = &source->event[source->event_first];
+    if (event->kind != PS_EVENT_ASSIGNED) ps_kafka_source_commit_due(source, true);
     for (uint32_t i = 0; i < event->count; i++) {
         ps_kafka_place *place = &source->place[event->partitions[i]];
         if (event->kind == PS_EVENT_ASSIGNED) {

@@ -278,6 +278,7 @@ static ps_status fill(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_err
     if (source->status != PS_OK) return told(source, error);
     const int64_t now_ns = ps_clock_ns();
     note_lag(source, now_ns);
+    ps_kafka_source_commit_due(source, false);
     if (atomic_load_explicit(&source->watch.all_reached, memory_order_relaxed)) return PS_END;
     if (batch->filled_ns == 0) return PS_AGAIN;
     const int64_t due_ns = batch->filled_ns + source->env->linger_ns;
@@ -306,6 +307,7 @@ static void close_source(void *self) {
     for (uint32_t i = source->taken_at; i < source->taken_count; i++)
         rd_kafka_message_destroy(source->taken[i]);
     if (source->client != NULL) {
+        if (source->safe != NULL) ps_kafka_source_commit_due(source, true);
         ps_kafka_group_close(source);
         if (source->queue != NULL) {
             rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
@@ -314,6 +316,7 @@ static void close_source(void *self) {
         ps_kafka_client_close(source->client);
     }
     free(source->place);
+    free(source->safe);
     free(source->scratch);
     free(source);
 }
@@ -359,10 +362,11 @@ static ps_status open_source(const void *config, const ps_lane_env *env, void **
     source->env = env;
     source->group = source->config->group != NULL ? source->config->group : env->pipeline;
     source->place = calloc(env->partitions->count + 1, sizeof *source->place);
+    source->safe = calloc(env->partitions->count + 1, sizeof *source->safe);
     source->scratch = malloc(SCRATCH_BYTES);
     source->scratch_bytes = SCRATCH_BYTES;
     ps_status status = PS_OK;
-    if (source->place == NULL || source->scratch == NULL)
+    if (source->place == NULL || source->safe == NULL || source->scratch == NULL)
         status = ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
     if (status == PS_OK) status = open_client(source, error);
     if (status != PS_OK) {
@@ -387,18 +391,18 @@ ps_kafka_link ps_kafka_link_of(const ps_lane_env *env) {
 }
 
 static const ps_option options[] = {
-    {"brokers",    NULL, "Brokers to ask first, host:port, separated by commas.", PS_OPTION_STRING,
-     PS_OPTION_REQUIRED,                                                                                                     offsetof(ps_kafka_source_config,                           brokers),                                                          0,                                                                                       0,                                                                                                                                                                                                                                                                     NULL},
-    {"topics",            NULL,         "Topics to read.",                                                 PS_OPTION_LIST,                                        PS_OPTION_REQUIRED,
-     offsetof(ps_kafka_source_config, topics),                                                                                                                                                                                                                      0,                                                                                                                                                                                                                                                                                                      0,                                                                                                                                                                                                                                                                                                                                                     NULL},
-    {"group",        NULL,            "Consumer group; the pipeline's name unless it is given.",                                                             PS_OPTION_STRING,                                                                  0,
-     offsetof(ps_kafka_source_config,  group), 0,                                                                                                                                                                                                                                                                                                               0,                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             NULL},
-    {"start",           "earliest",           "Where to begin in a partition of which the group has committed nothing.",
-     PS_OPTION_CHOICE,                                                                            0,                                                                               offsetof(ps_kafka_source_config,                                                     start),                                                                                                                                                                                                                                     0,                                                                                                                                                                                                                                                0,                                                                                                                                                                                                                                                                                                                                                                                                        "earliest|latest"},
-    {"properties",           NULL,
-     "Any librdkafka property, e.g. security.protocol; secrets may be `file:/path`.",                                                    PS_OPTION_MAP,
-     0,                                                                                offsetof(ps_kafka_source_config,                                                                                                                           properties),                                                                                                                                                                      0,                                                                                                                                                                                             0,                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    NULL},
-    {NULL, NULL,    NULL,                                                          PS_OPTION_STRING,                                                                      0,                                                                                             0,                         0,0,NULL},
+    {"brokers", NULL, "Brokers to ask first, host:port, separated by commas.", PS_OPTION_STRING,
+     PS_OPTION_REQUIRED, offsetof(ps_kafka_source_config, brokers), 0, 0, NULL},
+    {"topics", NULL, "Topics to read.", PS_OPTION_LIST, PS_OPTION_REQUIRED,
+     offsetof(ps_kafka_source_config, topics), 0, 0, NULL},
+    {"group", NULL, "Consumer group; the pipeline's name unless it is given.", PS_OPTION_STRING, 0,
+     offsetof(ps_kafka_source_config, group), 0, 0, NULL},
+    {"start", "earliest", "Where to begin in a partition of which the group has committed nothing.",
+     PS_OPTION_CHOICE, 0, offsetof(ps_kafka_source_config, start), 0, 0, "earliest|latest"},
+    {"properties", NULL,
+     "Any librdkafka property, e.g. security.protocol; secrets may be `file:/path`.", PS_OPTION_MAP,
+     0, offsetof(ps_kafka_source_config, properties), 0, 0, NULL},
+    {NULL, NULL, NULL, PS_OPTION_STRING, 0, 0, 0, 0, NULL},
 };
 
 const ps_source ps_source_kafka = {
@@ -411,6 +415,7 @@ const ps_source ps_source_kafka = {
     .committed = ps_kafka_watch_committed,
     .start = ps_kafka_group_start,
     .fill = fill,
+    .commit = ps_kafka_source_commit,
     .release = release,
     .drain = drain,
     .remaining = ps_kafka_watch_remaining,

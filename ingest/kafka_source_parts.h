@@ -48,10 +48,11 @@ typedef struct ps_kafka_watch {
     bool started, stop, wanted;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    uint8_t *asked;     /* ps_kafka_asked of the committed offset, per partition */
-    int64_t *committed; /* its answer */
-    int64_t *end;       /* per partition as seen at start, -1: unknown yet */
-    int64_t *reached;   /* what the whole group has committed, for --until-end */
+    pthread_mutex_t client; /* held while the thread uses the client, and while it is replaced */
+    uint8_t *asked;         /* ps_kafka_asked of the committed offset, per partition */
+    int64_t *committed;     /* its answer */
+    int64_t *end;           /* per partition as seen at start, -1: unknown yet */
+    int64_t *reached;       /* what the whole group has committed, for --until-end */
     _Atomic bool ends_known, all_reached;
     ps_status status; /* a failure for the lane to tell */
     ps_error error;
@@ -71,8 +72,16 @@ typedef struct ps_kafka_source {
     ps_kafka_place *place; /* [partitions] */
     ps_kafka_event event[PS_KAFKA_EVENTS_MAX];
     uint32_t event_first, event_count;
-    bool draining, closing, subscribed;
+    bool draining, closing;
+    bool fatal;       /* the client is of no use any more: all it had is lost */
+    int64_t fatal_ns; /* when that happened last */
+    ps_kafka_patience patience;
+    ps_kafka_answer *answer; /* who wants to hear of commits */
+    void *answer_opaque;
     int64_t polled_ns, lag_ns;
+    int64_t *safe; /* [partitions] positions to commit for a sink that does not: kafka_commit.c */
+    uint32_t safe_count;
+    int64_t safe_ns;  /* when they were last committed */
     uint8_t *scratch; /* packed headers of the record at hand */
     size_t scratch_bytes;
     ps_status status; /* a failure that ends the lane */
@@ -90,6 +99,10 @@ void ps_kafka_source_fail(ps_kafka_source *source, ps_status status, const char 
 /* Destroys what was taken of partitions that are no longer read. */
 void ps_kafka_source_drop(ps_kafka_source *source, uint32_t partition);
 
+/* Makes the consumer and joins the group; also anew, after a fatal failure. */
+ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) PS_MUST_USE;
+void ps_kafka_source_disconnect(ps_kafka_source *source);
+
 /* Asks librdkafka for records and events without waiting. */
 void ps_kafka_source_take(ps_kafka_source *source);
 
@@ -99,7 +112,15 @@ void ps_kafka_rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t err,
 ps_status ps_kafka_group_event(void *self, ps_event *out, ps_error *error);
 ps_status ps_kafka_group_answer(void *self, ps_error *error);
 ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_error *error);
+/* Everything that was held is lost: one event tells it, and its answer makes a new client. */
+void ps_kafka_group_lose_all(ps_kafka_source *source);
 void ps_kafka_group_close(ps_kafka_source *source);
+
+/* kafka_commit.c: for sinks that leave the group's offsets to the source. */
+ps_status ps_kafka_source_commit(void *self, const ps_position *positions, uint32_t count,
+                                 ps_error *error);
+/* Commits what is due; `now`: all of it, and waits for the answer. */
+void ps_kafka_source_commit_due(ps_kafka_source *source, bool now);
 
 /* kafka_watch.c */
 ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) PS_MUST_USE;

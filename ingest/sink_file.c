@@ -460,6 +460,7 @@ const ps_sink ps_sink_file = {
               .options = options,
               .config_bytes = sizeof(ps_sink_file_config)},
     .commits = true,
+    .keeps_positions = true,
     .open = file_open,
     .restore = file_restore,
     .forget = file_forget,

@@ -7,7 +7,7 @@
 
 void ps_batch_reset(ps_batch *batch) {
     batch->rows = 0;
-    batch->arena_used = 0;
+    batch->arena_used = batch->arena_owed = 0;
     batch->payload_bytes = 0;
     batch->segment_count = batch->touched_count = 0;
     batch->run_count = batch->position_count = batch->eviction_count = 0;
@@ -51,11 +51,20 @@ static void put_fixed(ps_batch *batch, const ps_record *record, uint32_t row) {
     ((uint32_t *)ps_batch_system(batch, PS_COLUMN_DETAIL))[row] = 0;
 }
 
+/* A string with escapes is decoded beside the record. Its room is kept now, so that whether a
+ * record is accepted does not depend on what else is in the batch. */
+static uint32_t may_grow(const ps_schema *schema, ps_bytes value) {
+    if (schema->escape == 0 || stored(value) == 0) return 0;
+    return memchr(value.data, schema->escape, value.length) != NULL ? value.length : 0;
+}
+
 ps_status ps_batch_append(ps_batch *batch, const ps_record *record) {
     const uint32_t row = batch->rows;
     const uint64_t bytes =
         (uint64_t)stored(record->key) + stored(record->value) + stored(record->headers);
-    const bool fits = bytes <= batch->schema->arena_bytes - batch->arena_used;
+    const uint32_t owed = may_grow(batch->schema, record->value);
+    const uint64_t taken = (uint64_t)batch->arena_used + batch->arena_owed;
+    const bool fits = bytes + owed + taken <= batch->schema->arena_bytes;
     if (row == batch->schema->rows_max) return PS_AGAIN;
     if (!fits && row > 0) return PS_AGAIN;
     if (!extend_run(batch, record)) return PS_AGAIN;
@@ -63,6 +72,7 @@ ps_status ps_batch_append(ps_batch *batch, const ps_record *record) {
     batch->rows = row + 1;
     batch->payload_bytes += stored(record->key) + stored(record->value);
     if (fits) {
+        batch->arena_owed += owed;
         put_text(batch, PS_COLUMN_KEY, row, record->key);
         put_text(batch, PS_COLUMN_VALUE, row, record->value);
         put_text(batch, PS_COLUMN_HEADERS, row, record->headers);

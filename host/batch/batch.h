@@ -68,6 +68,7 @@ typedef struct ps_batch {
     ps_block block;
     uint32_t rows;
     uint32_t arena_used;
+    uint32_t arena_owed;    /* of what is free: to be taken by ps_batch_reserve while decoding */
     uint64_t payload_bytes; /* keys and values as they came, for the metrics */
     uint32_t segment_count; /* touched ones first, then the swept ones */
     uint32_t touched_count;

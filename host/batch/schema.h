@@ -77,6 +77,8 @@ typedef struct ps_schema {
     uint32_t arena;       /* byte offset where the arena begins: the end of the columns */
     uint32_t arena_bytes; /* capacity, without the padding behind it */
     size_t block_bytes;   /* the whole block, padding included */
+    char escape; /* a value that holds this byte may need as much room again to be decoded; 0: none
+                  */
     uint32_t field_first; /* decoded fields are column[field_first …] in the order of their
                              declaration */
     uint32_t field_count;

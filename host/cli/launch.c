@@ -59,6 +59,7 @@ int ps_launch_init(ps_launch *launch, const char *command, const char *file, con
         return PS_EXIT_FAILED;
     }
     fill(launch, backend);
+    if (launch->pipeline.codec != NULL) launch->plan.schema.escape = launch->pipeline.codec->escape;
     return PS_EXIT_GO_ON;
 }
 

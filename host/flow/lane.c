@@ -78,7 +78,8 @@ static ps_status release(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_e
     for (uint64_t ticket = lane->released + 1; ticket <= flushed; ticket++) {
         const ps_batch *batch = ps_lane_slot(lane, ticket);
         account(lane, batch);
-        if (!lane->config.sink->commits && lane->config.source->commit != NULL)
+        const ps_sink *sink = lane->config.sink;
+        if ((!sink->commits || sink->keeps_positions) && lane->config.source->commit != NULL)
             PS_TRY(lane->config.source->commit(lane->source, batch->positions,
                                                batch->position_count, error));
     }
@@ -270,5 +271,6 @@ bool ps_lane_ready(const ps_lane *lane) {
 }
 
 int64_t ps_lane_remaining(const ps_lane *lane) {
-    return lane->config.source->remaining == NULL ? -1 : lane->config.source->remaining(lane->source);
+    return lane->config.source->remaining == NULL ? -1
+                                                  : lane->config.source->remaining(lane->source);
 }

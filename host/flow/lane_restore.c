@@ -81,7 +81,9 @@ static ps_status decide(ps_lane *lane, uint32_t partition, int64_t committed, ps
     const bool asked = lane->config.source->committed != NULL;
     own(lane, partition, PS_OWN_READY);
     owned->next = asked && !stateful && committed != PS_OFFSET_NONE ? committed : owned->restored;
-    if (!asked || !stateful || owned->restored == committed) return PS_OK;
+    if (lane->config.sink->keeps_positions) owned->next = owned->restored;
+    if (lane->config.sink->keeps_positions || !asked || !stateful || owned->restored == committed)
+        return PS_OK;
     /* At least once writes state before offsets, so state ahead of them is where to go on. */
     const bool ahead = owned->restored > committed;
     if (ahead && !lane->config.exactly_once) return PS_OK;

@@ -87,6 +87,8 @@ struct ps_source {
  * REJECT and DETAIL. */
 typedef struct ps_codec {
     ps_about about;
+    char escape; /* values without this byte decode in place; with it they need room in the arena;
+                    0: never */
     ps_status (*open)(const void *config, const ps_schema *schema, void **self, ps_error *);
     void (*decode)(void *self, ps_batch *batch);
     /* Worst-case bytes per lane. NULL: nothing worth a term. */
@@ -112,6 +114,9 @@ typedef void ps_state_apply(void *context, uint32_t partition, const ps_state_en
 struct ps_sink {
     ps_about about;
     bool commits; /* writes the source's positions itself, atomically with the rows */
+    /* Keeps them where only it looks, and that is where to go on; the source is told too, for those
+     * who watch it. */
+    bool keeps_positions;
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
     /* Loads what this sink keeps of a partition: its state goes to `apply`, `*next` is where its
      * rows end (PS_OFFSET_NONE: it keeps nothing). AGAIN until it is all read. NULL: this sink

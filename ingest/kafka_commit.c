@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Positions of rows that are safely out, committed to the group for sinks that leave it to the
+ * source (files, discard). The transactional sink commits them itself. Commits are gathered: one
+ * asynchronous request a tenth of a second.
+ */
+#include "host/base/clock.h"
+#include "host/base/log.h"
+#include "ingest/kafka_source_parts.h"
+
+#define COMMIT_EVERY_NS (100 * PS_NS_PER_MS)
+
+ps_status ps_kafka_source_commit(void *self, const ps_position *positions, uint32_t count,
+                                 ps_error *error) {
+    (void)error;
+    ps_kafka_source *source = self;
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t *safe = &source->safe[positions[i].partition];
+        if (*safe == 0) source->safe_count++;
+        if (positions[i].next > *safe) *safe = positions[i].next;
+    }
+    ps_kafka_source_commit_due(source, false);
+    return PS_OK;
+}
+
+void ps_kafka_source_commit_due(ps_kafka_source *source, bool now) {
+    if (source->safe_count == 0) return;
+    const int64_t now_ns = ps_clock_ns();
+    if (!now && now_ns - source->safe_ns < COMMIT_EVERY_NS) return;
+    const ps_partitions *all = source->env->partitions;
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)source->safe_count);
+    for (uint32_t p = 0; p < all->count; p++) {
+        if (source->safe[p] == 0) continue;
+        uint32_t within;
+        const uint32_t topic = ps_partitions_topic(all, p, &within);
+        rd_kafka_topic_partition_list_add(list, all->topic[topic].name, (int32_t)within)->offset =
+            source->safe[p];
+        source->safe[p] = 0;
+    }
+    source->safe_count = 0;
+    source->safe_ns = now_ns;
+    const rd_kafka_resp_err_t err = rd_kafka_commit(source->client, list, now ? 0 : 1);
+    /* Rows are read again after a restart, none is lost: the sink's own guarantee is not touched.
+     */
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        ps_log(PS_LOG_WARNING, "source kafka", "offsets were not committed: %s",
+               rd_kafka_err2str(err));
+    rd_kafka_topic_partition_list_destroy(list);
+}
