@@ -26,7 +26,7 @@ static const struct option options[] = {
     {"no-hash",          no_argument,       NULL, 'n'},
     {"field",            required_argument, NULL, 'F'},
     {"series",           required_argument, NULL, 'S'},
-    {"alpha",            required_argument, NULL, 'a'},
+    {"span",             required_argument, NULL, 'a'},
     {"warmup",           required_argument, NULL, 'w'},
     {"threshold",        required_argument, NULL, 't'},
     {"expect",           required_argument, NULL, 'e'},

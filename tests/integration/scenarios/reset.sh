@@ -6,7 +6,12 @@ scenario() {
     produce --topic "$prefix.in" --rows "$(rows 30000)"
     write_main main.yaml
     run_to_end first 60 main.yaml
-    admin move "$prefix" "$prefix.in" 10
+    # A static member stays in its group until its session ends, and a group with members cannot be moved.
+    local deadline=$((SECONDS + 20))
+    until admin move "$prefix" "$prefix.in" 10 2>move.err; do
+        [ $SECONDS -lt $deadline ] || fail "the group cannot be moved: $(tail -n 1 move.err)"
+        sleep 0.5
+    done
     worker moved main.yaml --until-end
     expect moved "$worker_pid" 1 30
     says moved 'penstock reset'
