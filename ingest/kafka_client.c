@@ -15,7 +15,9 @@ enum { CONSUMED_RECORD_BYTES = 400, PRODUCED_RECORD_BYTES = 512 };
 /* What librdkafka says on its own. Connection trouble repeats for as long as a broker is away; we
  * say that ourselves, once every 10 s, so theirs is for debugging only. */
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
-    static const char *const chatter[] = {"FAIL", "REQTMOUT", "GETPID", "TXNERR", "TERMINATE"};
+    static const char *const chatter[] = {"FAIL",           "ERROR",    "REQTMOUT",
+                                          "METADATAUPDATE", "METADATA", "TXNERR",
+                                          "TERMINATE",      "GETPID",   "COMMITFAIL"};
     ps_log_level to = level <= LOG_WARNING ? PS_LOG_WARNING : PS_LOG_DEBUG;
     for (size_t i = 0; i < sizeof chatter / sizeof chatter[0]; i++)
         if (strcmp(facility, chatter[i]) == 0) to = PS_LOG_DEBUG;
@@ -125,6 +127,7 @@ static void set_member(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
     set(conf, "group.instance.id", recipe->member);
     set(conf, "max.poll.interval.ms", "300000");
     rd_kafka_conf_set_rebalance_cb(conf, recipe->rebalanced);
+    rd_kafka_conf_set_offset_commit_cb(conf, recipe->committed);
     if (modern) return; /* the broker decides what follows, and librdkafka refuses it here */
     /* Others go on while some partitions move. */
     set(conf, "partition.assignment.strategy", "cooperative-sticky");
@@ -171,24 +174,24 @@ static const struct {
     bool reading, writing;
     const char *why;
 } refused[] = {
-    {"enable.auto.commit",         "true",             true,  false,
-     "offsets are committed with the rows they stand for"                                                              },
-    {"enable.auto.offset.store",   "true",             true,  false,
-     "offsets are committed with the rows they stand for"                                                              },
-    {"isolation.level",            "read_uncommitted", true,  false,
-     "aborted records would be processed as if they were real"                                                         },
-    {"enable.partition.eof",       "false",            true,  false, "the end of a partition is found by it"           },
-    {"enable.idempotence",         "false",            false, true,  "a retry would write records twice"               },
-    {"acks",                       "0",                false, true,  "records could be lost with one broker"           },
-    {"acks",                       "1",                false, true,  "records could be lost with one broker"           },
-    {"request.required.acks",      NULL,               false, true,  "records could be lost with one broker"           },
-    {"transactional.id",           NULL,               false, true,  "it is made of pipeline, group, instance and slot"},
-    {"group.id",                   NULL,               true,  false, "use the source's option `group`"                 },
-    {"group.instance.id",          NULL,               true,  false, "it is made of pipeline, instance and slot"       },
-    {"bootstrap.servers",          NULL,               true,  true,  "use the option `brokers`"                        },
-    {"metadata.broker.list",       NULL,               true,  true,  "use the option `brokers`"                        },
-    {"delivery.report.only.error", NULL,               false, true,  "deliveries are counted by it"                    },
-    {"auto.offset.reset",          NULL,               true,  false, "use the source's option `start`"                 },
+    {"enable.auto.commit", "true", true, false,
+     "offsets are committed with the rows they stand for"},
+    {"enable.auto.offset.store", "true", true, false,
+     "offsets are committed with the rows they stand for"},
+    {"isolation.level", "read_uncommitted", true, false,
+     "aborted records would be processed as if they were real"},
+    {"enable.partition.eof", "false", true, false, "the end of a partition is found by it"},
+    {"enable.idempotence", "false", false, true, "a retry would write records twice"},
+    {"acks", "0", false, true, "records could be lost with one broker"},
+    {"acks", "1", false, true, "records could be lost with one broker"},
+    {"request.required.acks", NULL, false, true, "records could be lost with one broker"},
+    {"transactional.id", NULL, false, true, "it is made of pipeline, group, instance and slot"},
+    {"group.id", NULL, true, false, "use the source's option `group`"},
+    {"group.instance.id", NULL, true, false, "it is made of pipeline, instance and slot"},
+    {"bootstrap.servers", NULL, true, true, "use the option `brokers`"},
+    {"metadata.broker.list", NULL, true, true, "use the option `brokers`"},
+    {"delivery.report.only.error", NULL, false, true, "deliveries are counted by it"},
+    {"auto.offset.reset", NULL, true, false, "use the source's option `start`"},
 };
 
 static ps_status refuse(const ps_kafka_recipe *recipe, ps_error *error) {

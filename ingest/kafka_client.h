@@ -59,6 +59,8 @@ typedef struct ps_kafka_recipe {
     void *opaque;
     void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *opaque);
     void (*failed)(rd_kafka_t *, int err, const char *reason, void *opaque);
+    void (*committed)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
+                      void *opaque);
     void (*rebalanced)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
                        void *opaque);
 } ps_kafka_recipe;

@@ -23,7 +23,7 @@ ps_status ps_kafka_source_commit(void *self, const ps_position *positions, uint3
 }
 
 void ps_kafka_source_commit_due(ps_kafka_source *source, bool now) {
-    if (source->safe_count == 0) return;
+    if (source->safe_count == 0 || source->fatal) return;
     const int64_t now_ns = ps_clock_ns();
     if (!now && now_ns - source->safe_ns < COMMIT_EVERY_NS) return;
     const ps_partitions *all = source->env->partitions;

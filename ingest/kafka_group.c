@@ -51,7 +51,7 @@ static void tell_unassign(ps_kafka_source *source, const rd_kafka_topic_partitio
 }
 
 static bool number_all(ps_kafka_source *source, ps_kafka_event *event) {
-    event->partitions = calloc((size_t)event->list->cnt, sizeof *event->partitions);
+    event->partitions = calloc((size_t)event->list->cnt + 1, sizeof *event->partitions);
     if (event->partitions == NULL) {
         ps_kafka_source_fail(source, PS_NO_MEMORY, "no memory for a rebalance");
         return false;
@@ -130,7 +130,7 @@ ps_status ps_kafka_group_event(void *self, ps_event *out, ps_error *error) {
      * seen to be alive (max.poll.interval.ms): asking for no record at all does that. */
     if (source->taken_at == source->taken_count)
         ps_kafka_source_take(source);
-    else if (ps_clock_ns() - source->polled_ns > PS_NS_PER_S) {
+    else if (ps_clock_ns() - source->polled_ns > PS_NS_PER_S && source->queue != NULL) {
         source->polled_ns = ps_clock_ns();
         (void)rd_kafka_consume_batch_queue(source->queue, 0, source->taken, 0);
     }
@@ -153,6 +153,29 @@ static int64_t offset_of(const ps_kafka_source *source, const ps_kafka_place *pl
                                                     : RD_KAFKA_OFFSET_BEGINNING;
 }
 
+void ps_kafka_group_lose_all(ps_kafka_source *source) {
+    const ps_partitions *all = source->env->partitions;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)all->count);
+    while (source->event_count > 0) pop(source);
+    for (uint32_t p = 0; p < all->count; p++) {
+        uint32_t within;
+        if (source->place[p].holding == PS_KAFKA_NOT_OURS) continue;
+        const uint32_t topic = ps_partitions_topic(all, p, &within);
+        (void)rd_kafka_topic_partition_list_add(list, all->topic[topic].name, (int32_t)within);
+    }
+    push(source, PS_EVENT_LOST, list);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* Nothing is in flight, so nobody but the watch uses the client, and that waits. */
+static ps_status reconnect(ps_kafka_source *source, ps_error *error) {
+    pthread_mutex_lock(&source->watch.client);
+    ps_kafka_source_disconnect(source);
+    const ps_status status = ps_kafka_source_connect(source, error);
+    pthread_mutex_unlock(&source->watch.client);
+    return status;
+}
+
 ps_status ps_kafka_group_answer(void *self, ps_error *error) {
     ps_kafka_source *source = self;
     PS_CHECK_OP(source->event_count, >, 0u);
@@ -168,11 +191,13 @@ ps_status ps_kafka_group_answer(void *self, ps_error *error) {
         *place = (ps_kafka_place){PS_KAFKA_NOT_OURS, PS_OFFSET_NONE, PS_OFFSET_NONE};
         ps_kafka_source_drop(source, event->partitions[i]);
     }
+    const bool anew = source->fatal && event->kind == PS_EVENT_LOST;
     if (event->kind == PS_EVENT_ASSIGNED)
         tell_assign(source, event->list);
-    else
+    else if (!anew)
         tell_unassign(source, event->list);
     pop(source);
+    if (anew) PS_TRY(reconnect(source, error));
     if (source->status != PS_OK && error != NULL) *error = source->error;
     return source->status;
 }
@@ -219,10 +244,8 @@ ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_
 
 void ps_kafka_group_close(ps_kafka_source *source) {
     source->closing = true;
-    while (source->event_count > 0) {
+    for (; source->event_count > 0; pop(source))
         tell_unassign(source, source->event[source->event_first].list);
-        pop(source);
-    }
     /* A static member says no goodbye: when it comes back in time, it gets the same partitions. */
     const rd_kafka_resp_err_t err = rd_kafka_consumer_close(source->client);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -10,6 +10,8 @@
 #include "host/base/log.h"
 #include "ingest/kafka_sink_parts.h"
 
+#define ANSWER_NS_MAX (10 * PS_NS_PER_S)
+
 /* Carries the oldest batch on; false: it waits for something. */
 static bool carry(ps_kafka_sink *sink, ps_error *error, ps_status *status) {
     const uint64_t ticket = sink->acknowledged + 1;
@@ -47,40 +49,31 @@ static void strike_out(ps_kafka_sink *sink, const rd_kafka_topic_partition_list_
     }
 }
 
-/* False: no answer within the time. */
-static bool hear(ps_kafka_sink *sink, int timeout_ms) {
-    if (sink->offsets_under_way == 0) return true;
-    rd_kafka_event_t *event = rd_kafka_queue_poll(sink->offsets, timeout_ms);
-    if (event == NULL) return false;
-    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_OFFSET_COMMIT) {
-        const rd_kafka_resp_err_t err = rd_kafka_event_error(event);
-        sink->offsets_under_way--;
-        if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-            strike_out(sink, rd_kafka_event_topic_partition_list(event));
-        else /* a rebalance or a coordinator that is away: the next one says it again */
-            ps_log(PS_LOG_DEBUG, "sink kafka", "offsets: %s", rd_kafka_err2str(err));
-        ps_count(&sink->env->metrics->commits, 1);
-        ps_histogram_add(&sink->env->metrics->commit, ps_clock_ns() - sink->commit_ns);
-    }
-    rd_kafka_event_destroy(event);
-    return true;
+void ps_kafka_least_answer(void *opaque, rd_kafka_resp_err_t err,
+                           const rd_kafka_topic_partition_list_t *list) {
+    ps_kafka_sink *sink = opaque;
+    sink->offsets_under_way = false;
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        strike_out(sink, list);
+    else /* a rebalance or a coordinator that is away: the next one says it again */
+        ps_log(PS_LOG_DEBUG, "sink kafka", "offsets: %s", rd_kafka_err2str(err));
+    ps_count(&sink->env->metrics->commits, 1);
+    ps_histogram_add(&sink->env->metrics->commit, ps_clock_ns() - sink->commit_ns);
 }
 
-static void commit(ps_kafka_sink *sink) {
+static void commit(ps_kafka_sink *sink, bool wait) {
     rd_kafka_topic_partition_list_t *list = ps_kafka_positions_list(sink);
-    if (list == NULL) return;
+    rd_kafka_t *consumer = ps_kafka_link_consumer(sink->env);
+    if (list == NULL || consumer == NULL) return;
     sink->commit_ns = sink->offsets_ns = ps_clock_ns();
-    if (rd_kafka_commit_queue(sink->link.consumer, list, sink->offsets, NULL, NULL) ==
-        RD_KAFKA_RESP_ERR_NO_ERROR)
-        sink->offsets_under_way++;
+    const rd_kafka_resp_err_t err = rd_kafka_commit(consumer, list, !wait);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && wait) strike_out(sink, list);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && !wait) sink->offsets_under_way = true;
     rd_kafka_topic_partition_list_destroy(list);
 }
 
-void ps_kafka_least_settle(ps_kafka_sink *sink, int timeout_ms) {
-    if (sink->offsets == NULL || sink->moved_count == 0) return;
-    while (sink->offsets_under_way > 0 && hear(sink, timeout_ms)) {}
-    if (sink->offsets_under_way == 0) commit(sink);
-    (void)hear(sink, timeout_ms);
+void ps_kafka_least_settle(ps_kafka_sink *sink) {
+    if (sink->link.config != NULL && sink->moved_count > 0) commit(sink, true);
 }
 
 ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
@@ -89,15 +82,17 @@ ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t 
     while (carry(sink, error, &status)) {}
     if (status != PS_OK && status != PS_AGAIN) return status;
     *ticket = sink->acknowledged;
-    if (sink->offsets == NULL) {
+    if (sink->link.config == NULL) {
         ps_kafka_positions_clear(sink); /* the source keeps none: the state record says it all */
         return PS_OK;
     }
-    while (sink->offsets_under_way > 0 && hear(sink, 0)) {}
-    if (sink->moved_count == 0 || sink->offsets_under_way > 0) return PS_OK;
+    if (sink->moved_count == 0) return PS_OK;
+    const int64_t now_ns = ps_clock_ns();
     const int64_t due_ns = sink->offsets_ns + sink->config->commit_interval_ns;
-    if (ps_clock_ns() >= due_ns)
-        commit(sink);
+    /* An answer that was lost with its consumer is not waited for. */
+    if (sink->offsets_under_way && now_ns < due_ns + ANSWER_NS_MAX) return PS_OK;
+    if (now_ns >= due_ns)
+        commit(sink, false);
     else if (due_ns < *ask_again_ns)
         *ask_again_ns = due_ns;
     return PS_OK;

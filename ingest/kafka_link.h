@@ -11,12 +11,19 @@ extern const ps_source ps_source_kafka;
 extern const ps_sink ps_sink_kafka;
 
 typedef struct ps_kafka_link {
-    rd_kafka_t *consumer; /* NULL: the source is not Kafka */
-    const ps_kafka_source_config *config;
+    const ps_kafka_source_config *config; /* NULL: the source is not Kafka */
     const char *group;
 } ps_kafka_link;
 
-/* Threads: any, after the source was opened. */
 ps_kafka_link ps_kafka_link_of(const ps_lane_env *env);
+
+/* The consumer as it is now: the source replaces one that has become fatal, but only while nothing
+ * of its lane is in flight. Threads: the lane's, or a committer's while it commits. */
+rd_kafka_t *ps_kafka_link_consumer(const ps_lane_env *env);
+
+/* How answers to asynchronous commits (rd_kafka_commit) come back, on the lane's thread. */
+typedef void ps_kafka_answer(void *opaque, rd_kafka_resp_err_t err,
+                             const rd_kafka_topic_partition_list_t *list);
+void ps_kafka_link_answers(const ps_lane_env *env, ps_kafka_answer *answer, void *opaque);
 
 #endif

@@ -152,7 +152,7 @@ static ps_status restore(void *self, uint32_t partition, ps_state_apply *apply, 
 
 static void forget(void *self, uint32_t partition) {
     ps_kafka_sink *sink = self;
-    if (!sink->exactly_once) ps_kafka_least_settle(sink, 1000);
+    if (!sink->exactly_once) ps_kafka_least_settle(sink);
     ps_kafka_state_forget(sink, partition);
 }
 
@@ -165,14 +165,11 @@ static void close_sink(void *self) {
         ps_log(PS_LOG_ERROR, "sink kafka", "librdkafka is stuck; leaving at once");
         _exit(1);
     }
-    if (!sink->exactly_once) ps_kafka_least_settle(sink, 3000);
+    if (!sink->exactly_once && sink->next != NULL) ps_kafka_least_settle(sink);
+    if (sink->link.config != NULL) ps_kafka_link_answers(sink->env, NULL, NULL);
     ps_kafka_committer_close(sink);
     ps_kafka_drop_producer(sink);
     ps_kafka_state_close(sink);
-    if (sink->offsets != NULL) {
-        rd_kafka_queue_io_event_enable(sink->offsets, -1, NULL, 0);
-        rd_kafka_queue_destroy(sink->offsets);
-    }
     ps_kafka_client_close(sink->helper);
     ps_dead_file_close(sink->dead_file);
     ps_enricher_close(sink->enricher);
@@ -244,11 +241,8 @@ static ps_status open_parts(ps_kafka_sink *sink, ps_error *error) {
     PS_TRY(open_helper(sink, error));
     if (env->dead != NULL && env->dead->file != NULL)
         PS_TRY(ps_dead_file_open(env->dead->file, env->partitions, &sink->dead_file, error));
-    if (!sink->exactly_once && sink->link.consumer != NULL) {
-        static const uint64_t one = 1;
-        sink->offsets = rd_kafka_queue_new(sink->link.consumer);
-        rd_kafka_queue_io_event_enable(sink->offsets, env->wake->fd, &one, sizeof one);
-    }
+    if (!sink->exactly_once && sink->link.config != NULL)
+        ps_kafka_link_answers(env, ps_kafka_least_answer, sink);
     if (sink->keeps_state) PS_TRY(ps_kafka_state_open(sink, error));
     return ps_kafka_committer_open(sink, error);
 }
@@ -263,7 +257,7 @@ static ps_status open_sink(const void *config, const ps_lane_env *env, void **se
     sink->fresh = true;
     sink->exactly_once = sink->config->delivery == PS_KAFKA_EXACTLY_ONCE;
     /* A source without a group has its position nowhere else. */
-    sink->keeps_state = env->plan->state_count > 0 || sink->link.consumer == NULL;
+    sink->keeps_state = env->plan->state_count > 0 || sink->link.config == NULL;
     (void)pthread_mutex_init(&sink->mutex, NULL);
     (void)pthread_cond_init(&sink->changed, NULL);
     const ps_status status = open_parts(sink, error);
@@ -299,21 +293,22 @@ static const char *delivery(const void *configuration, const ps_source *source, 
 }
 
 static const ps_option options[] = {
-    {"brokers",                      NULL,        "Brokers to ask first; the source's, and its security, unless given.",
-     PS_OPTION_STRING,                                                                                                    0,                                                                                      offsetof(ps_kafka_sink_config, brokers),           0, 0,                                               NULL},
-    {"topic",                              NULL,                                   "Topic to write to; it must exist.",                                                                       PS_OPTION_STRING, PS_OPTION_REQUIRED,
-     offsetof(ps_kafka_sink_config,            topic),                                                                                                                                                                                                                                  0,                                                                                                                                                                                                                  0,                               NULL},
-    {"delivery",                          "exactly_once",
-     "`exactly_once` writes in transactions; `at_least_once` is for latency.",                                                                                                 PS_OPTION_CHOICE,                                                         0,
-     offsetof(ps_kafka_sink_config,                                                 delivery),          0,                                                                                                                                                                                                                                     0,                                                                                                                                                                                                                           "exactly_once|at_least_once"},
-    {"commit_interval",                             "100ms",            "How long a transaction lasts; also how often offsets are kept.",
-     PS_OPTION_DURATION,                                                                0,                                                                                                                   offsetof(ps_kafka_sink_config,                                                                     commit_interval_ns),                                                                                                                                                                                                                                             1e6,                                                                                                                                                                              1e10,                                                                              NULL},
-    {"form",                           "headers",
-     "`headers` passes the value through and adds headers; `json` adds a member to the object.",                                                                                                   PS_OPTION_CHOICE,                                                                                                  0,                                                                                                                                                                                   offsetof(ps_kafka_sink_config,                                                                                                                                                                             form),                                                                                                                                                                     0,                                                    0, "headers|json"},
-    {"properties",                         NULL,
-     "Any librdkafka property, e.g. compression.type; secrets may be `file:/path`.",                                                                                                       PS_OPTION_MAP,
-     0,                                                                                                                                                                              offsetof(ps_kafka_sink_config,                    properties),0,                                                                                                                                                                                    0,                                                                                                                NULL},
-    {NULL, NULL, NULL,                                                                     PS_OPTION_STRING,                                                                   0,0,0,                                                                                                                                                            0,NULL},
+    {"brokers", NULL, "Brokers to ask first; the source's, and its security, unless given.",
+     PS_OPTION_STRING, 0, offsetof(ps_kafka_sink_config, brokers), 0, 0, NULL},
+    {"topic", NULL, "Topic to write to; it must exist.", PS_OPTION_STRING, PS_OPTION_REQUIRED,
+     offsetof(ps_kafka_sink_config, topic), 0, 0, NULL},
+    {"delivery", "exactly_once",
+     "`exactly_once` writes in transactions; `at_least_once` is for latency.", PS_OPTION_CHOICE, 0,
+     offsetof(ps_kafka_sink_config, delivery), 0, 0, "exactly_once|at_least_once"},
+    {"commit_interval", "100ms", "How long a transaction lasts; also how often offsets are kept.",
+     PS_OPTION_DURATION, 0, offsetof(ps_kafka_sink_config, commit_interval_ns), 1e6, 1e10, NULL},
+    {"form", "headers",
+     "`headers` passes the value through and adds headers; `json` adds a member to the object.",
+     PS_OPTION_CHOICE, 0, offsetof(ps_kafka_sink_config, form), 0, 0, "headers|json"},
+    {"properties", NULL,
+     "Any librdkafka property, e.g. compression.type; secrets may be `file:/path`.", PS_OPTION_MAP,
+     0, offsetof(ps_kafka_sink_config, properties), 0, 0, NULL},
+    {NULL, NULL, NULL, PS_OPTION_STRING, 0, 0, 0, 0, NULL},
 };
 
 const ps_sink ps_sink_kafka = {

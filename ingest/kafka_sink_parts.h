@@ -102,10 +102,9 @@ typedef struct ps_kafka_sink {
     uint32_t batch_bytes;        /* of records, as the producer at hand was made */
     uint32_t batch_bytes_wanted; /* of the next one: smaller after a refusal */
 
-    uint64_t acknowledged;     /* at least once: newest ticket that is safely out */
-    int64_t offsets_ns;        /* when offsets were last committed */
-    rd_kafka_queue_t *offsets; /* answers of those commits */
-    uint32_t offsets_under_way;
+    uint64_t acknowledged;  /* at least once: newest ticket that is safely out */
+    int64_t offsets_ns;     /* when offsets were last committed */
+    bool offsets_under_way; /* a commit was sent and is not yet answered */
 
     ps_kafka_state *state; /* NULL: none is kept */
 } ps_kafka_sink;
@@ -153,8 +152,10 @@ void ps_kafka_refused_trim(ps_kafka_sink *sink);
 /* kafka_least.c */
 ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
                                  ps_error *error) PS_MUST_USE;
-/* Commits what is done before a partition leaves, waiting a moment for the answer. */
-void ps_kafka_least_settle(ps_kafka_sink *sink, int timeout_ms);
+/* Commits what is done and waits for the answer: a partition is about to leave, or the lane ends.
+ * That blocks for one round trip, and is rare. */
+void ps_kafka_least_settle(ps_kafka_sink *sink);
+ps_kafka_answer ps_kafka_least_answer;
 
 /* kafka_state.c; all but `bytes` only where the sink keeps state. */
 ps_status ps_kafka_state_open(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;

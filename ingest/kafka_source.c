@@ -16,6 +16,8 @@
 
 enum { SCRATCH_BYTES = 64 << 10 };
 
+#define FATAL_AGAIN_NS (60 * PS_NS_PER_S)
+
 uint32_t ps_kafka_partition(const ps_partitions *all, const char *topic, int32_t within) {
     for (uint32_t t = 0; t < all->topic_count; t++) {
         if (strcmp(all->topic[t].name, topic) != 0) continue;
@@ -86,11 +88,32 @@ static ps_bytes pack_headers(ps_kafka_source *source, rd_kafka_message_t *messag
     return (ps_bytes){source->scratch, (uint32_t)used};
 }
 
+/* A join whose answer was lost is sent again, and the group then fences the member that the first
+ * one made: ourselves. So a fatal failure is survived with a new client, unless it comes again at
+ * once. */
+static void take_fatal(ps_kafka_source *source) {
+    char reason[256];
+    if (source->fatal) return;
+    const int64_t now_ns = ps_clock_ns();
+    const rd_kafka_resp_err_t err = rd_kafka_fatal_error(source->client, reason, sizeof reason);
+    source->fatal = true;
+    if (source->fatal_ns == 0 || now_ns - source->fatal_ns > FATAL_AGAIN_NS) {
+        ps_log(PS_LOG_INFO, "source kafka", "%s; joining the group anew", reason);
+        source->fatal_ns = now_ns;
+        ps_kafka_group_lose_all(source);
+    } else if (err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+        ps_kafka_source_fail(source, PS_FENCED,
+                             "another worker has the same group.instance.id: give each worker its "
+                             "own runtime.instance");
+    } else {
+        ps_kafka_source_fail(source, PS_IO, "the consumer cannot go on: %s", reason);
+    }
+}
+
 /* A failure that librdkafka put in place of a record. */
 static void take_failure(ps_kafka_source *source, const rd_kafka_message_t *message) {
     const char *topic = message->rkt == NULL ? "" : rd_kafka_topic_name(message->rkt);
     const char *reason = rd_kafka_message_errstr(message);
-    char fatal[256];
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
@@ -100,16 +123,9 @@ static void take_failure(ps_kafka_source *source, const rd_kafka_message_t *mess
                              "anew; decide with `penstock reset FILE --to earliest|latest`",
                              topic, message->partition, message->offset);
         return;
-    case RD_KAFKA_RESP_ERR__FATAL: {
-        const rd_kafka_resp_err_t err = rd_kafka_fatal_error(source->client, fatal, sizeof fatal);
-        if (err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
-            ps_kafka_source_fail(source, PS_FENCED,
-                                 "another worker has the same group.instance.id: give each "
-                                 "worker its own runtime.instance");
-        else
-            ps_kafka_source_fail(source, PS_IO, "the consumer cannot go on: %s", fatal);
+    case RD_KAFKA_RESP_ERR__FATAL:
+        take_fatal(source);
         return;
-    }
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
         ps_kafka_source_fail(source, PS_IO,
@@ -129,6 +145,11 @@ static void take_failure(ps_kafka_source *source, const rd_kafka_message_t *mess
         ps_kafka_source_fail(source, PS_IO,
                              "%s/%d: cannot read the batch at offset %" PRId64 ": %s", topic,
                              message->partition, message->offset, reason);
+        return;
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+        if (ps_kafka_patience_tell(&source->patience))
+            ps_log(PS_LOG_WARNING, "source kafka", "no broker answers at %s, still trying",
+                   source->config->brokers);
         return;
     default: /* the network, a broker, a coordinator: librdkafka goes on by itself */
         ps_log(ps_kafka_is_away(message->err) ? PS_LOG_DEBUG : PS_LOG_WARNING, "source kafka", "%s",
@@ -192,7 +213,8 @@ static ps_status take_record(ps_kafka_source *source, ps_batch *batch, rd_kafka_
 void ps_kafka_source_take(ps_kafka_source *source) {
     source->polled_ns = ps_clock_ns();
     source->taken_at = source->taken_count = 0;
-    source->topic = NULL; /* its address may be another topic's by now */
+    source->topic = NULL;              /* its address may be another topic's by now */
+    if (source->queue == NULL) return; /* the client is being replaced */
     const ssize_t taken =
         rd_kafka_consume_batch_queue(source->queue, 0, source->taken, PS_KAFKA_TAKE_MAX);
     if (taken > 0) source->taken_count = (uint32_t)taken;
@@ -300,21 +322,34 @@ static void drain(void *self) {
     ((ps_kafka_source *)self)->draining = true;
 }
 
+static void forget_taken(ps_kafka_source *source) {
+    for (uint32_t i = source->taken_at; i < source->taken_count; i++)
+        rd_kafka_message_destroy(source->taken[i]);
+    source->taken_at = source->taken_count = 0;
+}
+
+void ps_kafka_source_disconnect(ps_kafka_source *source) {
+    if (source->client == NULL) return;
+    forget_taken(source);
+    if (source->queue != NULL) {
+        rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
+        rd_kafka_queue_destroy(source->queue);
+    }
+    ps_kafka_client_close(source->client);
+    source->queue = NULL;
+    source->client = NULL;
+}
+
 static void close_source(void *self) {
     ps_kafka_source *source = self;
     if (source == NULL) return;
     ps_kafka_watch_close(source);
-    for (uint32_t i = source->taken_at; i < source->taken_count; i++)
-        rd_kafka_message_destroy(source->taken[i]);
-    if (source->client != NULL) {
+    if (source->client != NULL && !source->fatal) {
+        forget_taken(source);
         if (source->safe != NULL) ps_kafka_source_commit_due(source, true);
         ps_kafka_group_close(source);
-        if (source->queue != NULL) {
-            rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
-            rd_kafka_queue_destroy(source->queue);
-        }
-        ps_kafka_client_close(source->client);
     }
+    ps_kafka_source_disconnect(source);
     free(source->place);
     free(source->safe);
     free(source->scratch);
@@ -337,7 +372,14 @@ static ps_status subscribe(ps_kafka_source *source, ps_error *error) {
                    rd_kafka_err2str(err));
 }
 
-static ps_status open_client(ps_kafka_source *source, ps_error *error) {
+static void on_commit(rd_kafka_t *client, rd_kafka_resp_err_t err,
+                      rd_kafka_topic_partition_list_t *list, void *opaque) {
+    const ps_kafka_source *source = opaque;
+    (void)client;
+    if (source->answer != NULL) source->answer(source->answer_opaque, err, list);
+}
+
+ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) {
     const ps_lane_env *env = source->env;
     char member[256];
     (void)snprintf(member, sizeof member, "%s-%s-%u", env->pipeline, env->instance, env->slot);
@@ -348,9 +390,10 @@ static ps_status open_client(ps_kafka_source *source, ps_error *error) {
                                     .member = member,
                                     .memory_bytes = env->memory_bytes,
                                     .opaque = source,
+                                    .committed = on_commit,
                                     .rebalanced = ps_kafka_rebalanced};
+    source->fatal = false;
     PS_TRY(ps_kafka_client_open(&recipe, &source->client, error));
-    PS_TRY(ps_kafka_watch_open(source, error));
     return subscribe(source, error);
 }
 
@@ -368,7 +411,8 @@ static ps_status open_source(const void *config, const ps_lane_env *env, void **
     ps_status status = PS_OK;
     if (source->place == NULL || source->safe == NULL || source->scratch == NULL)
         status = ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
-    if (status == PS_OK) status = open_client(source, error);
+    if (status == PS_OK) status = ps_kafka_source_connect(source, error);
+    if (status == PS_OK) status = ps_kafka_watch_open(source, error);
     if (status != PS_OK) {
         close_source(source);
         return status;
@@ -385,9 +429,19 @@ static size_t memory(const void *config, const ps_lane_env *env) {
 
 ps_kafka_link ps_kafka_link_of(const ps_lane_env *env) {
     if (env->source != &ps_source_kafka || env->source_self == NULL)
-        return (ps_kafka_link){NULL, NULL, NULL};
+        return (ps_kafka_link){NULL, NULL};
     const ps_kafka_source *source = env->source_self;
-    return (ps_kafka_link){source->client, source->config, source->group};
+    return (ps_kafka_link){source->config, source->group};
+}
+
+rd_kafka_t *ps_kafka_link_consumer(const ps_lane_env *env) {
+    return ((const ps_kafka_source *)env->source_self)->client;
+}
+
+void ps_kafka_link_answers(const ps_lane_env *env, ps_kafka_answer *answer, void *opaque) {
+    ps_kafka_source *source = env->source_self;
+    source->answer = answer;
+    source->answer_opaque = opaque;
 }
 
 static const ps_option options[] = {

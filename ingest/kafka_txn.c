@@ -59,7 +59,7 @@ void ps_kafka_positions_add(ps_kafka_sink *sink, const ps_batch *batch) {
 }
 
 rd_kafka_topic_partition_list_t *ps_kafka_positions_list(const ps_kafka_sink *sink) {
-    if (sink->link.consumer == NULL || sink->moved_count == 0) return NULL;
+    if (sink->link.config == NULL || sink->moved_count == 0) return NULL;
     const ps_partitions *all = sink->env->partitions;
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)sink->moved_count);
@@ -128,7 +128,7 @@ static outcome send_offsets(ps_kafka_sink *sink) {
     if (list == NULL) return COMMITTED;
     /* Fresh each time: the generation changes with every rebalance. */
     rd_kafka_consumer_group_metadata_t *group =
-        rd_kafka_consumer_group_metadata(sink->link.consumer);
+        rd_kafka_consumer_group_metadata(ps_kafka_link_consumer(sink->env));
     outcome result = GIVE_UP;
     if (group != NULL) {
         result = judge(sink, "offsets",

@@ -34,6 +34,7 @@ static void add_partition(const ps_kafka_source *source, rd_kafka_topic_partitio
 /* False: no answer now. What asking again cannot mend becomes the lane's failure. */
 static bool ask_committed(ps_kafka_source *source, rd_kafka_topic_partition_list_t *list) {
     ps_kafka_watch *watch = &source->watch;
+    if (source->client == NULL) return false; /* it could not be replaced: the lane ends */
     const rd_kafka_resp_err_t err = rd_kafka_committed(source->client, list, ASK_MS);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return true;
     if (ps_kafka_is_away(err) || err == RD_KAFKA_RESP_ERR__DESTROY ||
@@ -63,7 +64,9 @@ static void answer_lane(ps_kafka_source *source) {
     }
     watch->wanted = false;
     pthread_mutex_unlock(&watch->mutex);
+    pthread_mutex_lock(&watch->client);
     const bool answered = list->cnt == 0 || ask_committed(source, list);
+    pthread_mutex_unlock(&watch->client);
     pthread_mutex_lock(&watch->mutex);
     for (int i = 0; answered && i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *of = &list->elems[i];
@@ -85,6 +88,7 @@ static void answer_lane(ps_kafka_source *source) {
 static void look_at_ends(ps_kafka_source *source) {
     ps_kafka_watch *watch = &source->watch;
     const ps_partitions *all = source->env->partitions;
+    if (source->client == NULL) return;
     for (uint32_t p = 0; p < all->count; p++) {
         if (watch->end[p] >= 0) continue;
         uint32_t within;
@@ -141,8 +145,10 @@ static void *watch_main(void *argument) {
             continue;
         }
         pthread_mutex_unlock(&watch->mutex);
+        pthread_mutex_lock(&watch->client);
         if (!atomic_load(&watch->ends_known)) look_at_ends(source);
         if (atomic_load(&watch->ends_known)) look_at_progress(source);
+        pthread_mutex_unlock(&watch->client);
         looked_ns = ps_clock_ns();
         pthread_mutex_lock(&watch->mutex);
     }
@@ -159,6 +165,7 @@ ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) {
     watch->reached = calloc(count, sizeof *watch->reached);
     (void)pthread_mutex_init(&watch->mutex, NULL);
     (void)pthread_cond_init(&watch->changed, NULL);
+    (void)pthread_mutex_init(&watch->client, NULL);
     if (watch->asked == NULL || watch->committed == NULL || watch->end == NULL ||
         watch->reached == NULL)
         return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
@@ -180,6 +187,7 @@ void ps_kafka_watch_close(ps_kafka_source *source) {
     }
     (void)pthread_mutex_destroy(&watch->mutex);
     (void)pthread_cond_destroy(&watch->changed);
+    (void)pthread_mutex_destroy(&watch->client);
     free(watch->asked);
     free(watch->committed);
     free(watch->end);
