@@ -29,6 +29,10 @@ void ps_log_init(ps_log_level level, bool json) {
     state.json = json;
 }
 
+void ps_log_quiet(void) {
+    if (state.level > PS_LOG_WARNING) state.level = PS_LOG_WARNING;
+}
+
 static void write_all(const char *bytes, size_t count) {
     while (count > 0) {
         const ssize_t written = write(STDERR_FILENO, bytes, count);

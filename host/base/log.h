@@ -16,6 +16,9 @@ typedef enum ps_log_level { PS_LOG_ERROR, PS_LOG_WARNING, PS_LOG_INFO, PS_LOG_DE
 /* Before any thread starts. Messages above `level` are dropped. */
 void ps_log_init(ps_log_level level, bool json);
 
+/* From now on only warnings and errors, for a command that has a better story to tell. */
+void ps_log_quiet(void);
+
 /* Threads: any; a line is never torn. `where` may be NULL. */
 void ps_log(ps_log_level level, const char *where, const char *format, ...) PS_PRINTF(3, 4);
 

@@ -41,8 +41,7 @@ static const ps_option options[] = {
      .help = "Print the pipeline file to start your own from, and do nothing else.",
      .type = PS_OPTION_BOOL,
      .at = offsetof(quickstart_options, print)},
-    {.name = NULL                                }
-};
+    {.name = NULL}};
 
 /* The embedded broker keeps the newest 5 MB of a partition: many partitions hold everything. */
 enum { SERIES = 500, EVENT_BYTES = 256, PARTITIONS = 12 };
@@ -57,11 +56,11 @@ static const char pipeline_file[] =
     "  series: host                     # each host has its own idea of normal\n"
     "stages:\n"
     "  - hash: {algorithm: sha256, of: value}\n"
-    "  - detect: {field: cpu, detectors: [ewma], time: ts}\n"
+    "  - detect: {field: cpu, detectors: [ewma], time: ts, threshold: 12}\n"
     "sink:\n"
     "  kafka: {topic: telemetry.enriched, delivery: exactly_once, form: headers}\n"
     "dead_letter: {topic: telemetry.dead}\n"
-    "runtime: {lanes: 2, series_max: 10000}\n";
+    "runtime: {lanes: 1, series_max: 10000}\n";
 
 static ps_status open_broker(ps_kafka_mock **mock, ps_error *error) {
     static const char *const topics[] = {"telemetry", "telemetry.enriched", "telemetry.dead",
@@ -131,6 +130,7 @@ static int start(const quickstart_options *chosen) {
         (void)printf("The embedded broker is honest about its limits: it fences nobody and keeps "
                      "no offsets of transactions, so exactly once needs a real Kafka.\n\n");
         (void)fflush(stdout);
+        ps_log_quiet();
         code = run_on(ps_kafka_mock_brokers(mock), chosen);
     }
     ps_kafka_mock_close(mock);
