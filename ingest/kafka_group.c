@@ -17,9 +17,13 @@
  */
 enum { SEEK_MS = 2000 };
 
-static bool is_eager(const ps_kafka_source *source) {
+/* A consumer that is being closed no longer answers this question, and whoever asks waits for ever:
+ * what it said last still holds. */
+static bool is_eager(ps_kafka_source *source) {
+    if (source->closing) return source->eager;
     const char *protocol = rd_kafka_rebalance_protocol(source->client);
-    return protocol != NULL && strcmp(protocol, "EAGER") == 0;
+    source->eager = protocol != NULL && strcmp(protocol, "EAGER") == 0;
+    return source->eager;
 }
 
 static void note_error(ps_kafka_source *source, const char *what, rd_kafka_error_t *failure) {
@@ -109,12 +113,16 @@ void ps_kafka_rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t err,
         (void)rd_kafka_assign(client, NULL);
         return;
     }
-    /* Nothing to finish for nobody; and when closing all that could be committed is. */
-    if (source->closing || (list->cnt == 0 && source->event_count == 0)) {
-        if (assigned && !source->closing)
+    /* When closing, all that could be committed is; and for nobody there is nothing to finish. */
+    if (source->closing) {
+        (void)rd_kafka_assign(client, NULL);
+        return;
+    }
+    if (list->cnt == 0 && source->event_count == 0) {
+        if (assigned)
             tell_assign(source, list);
         else
-            tell_unassign(source, list);
+            (void)rd_kafka_assign(client, NULL);
         return;
     }
     push(source,
@@ -243,6 +251,7 @@ ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_
 }
 
 void ps_kafka_group_close(ps_kafka_source *source) {
+    (void)is_eager(source); /* the last chance to ask */
     source->closing = true;
     for (; source->event_count > 0; pop(source))
         tell_unassign(source, source->event[source->event_first].list);

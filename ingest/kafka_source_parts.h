@@ -73,6 +73,7 @@ typedef struct ps_kafka_source {
     ps_kafka_event event[PS_KAFKA_EVENTS_MAX];
     uint32_t event_first, event_count;
     bool draining, closing;
+    bool eager;       /* the rebalance protocol, as far as it is known */
     bool fatal;       /* the client is of no use any more: all it had is lost */
     int64_t fatal_ns; /* when that happened last */
     ps_kafka_patience patience;
