@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 
 #include <librdkafka/rdkafka.h>
 
@@ -55,7 +56,8 @@ static void ask_delete(rd_kafka_t *client, rd_kafka_queue_t *queue, const char *
 static int await_leaders(rd_kafka_t *client, const char *name) {
     rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
     int with_leader = 0;
-    for (int attempt = 0; attempt < 100 && with_leader < PS_BENCH_PARTITIONS; attempt++) {
+    for (int attempt = 0; attempt < 300 && with_leader < PS_BENCH_PARTITIONS; attempt++) {
+        if (attempt > 0) (void)nanosleep(&(struct timespec){0, 50000000}, NULL);
         const struct rd_kafka_metadata *metadata = NULL;
         if (rd_kafka_metadata(client, 0, topic, &metadata, TIMEOUT_MS)) break;
         with_leader = 0;
