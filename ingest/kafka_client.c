@@ -244,6 +244,7 @@ static ps_status fill(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe, ps_e
     case PS_KAFKA_READER:
         set_reading(conf);
         set_queues(conf, recipe);
+        if (recipe->group != NULL) set(conf, "group.id", recipe->group);
         break;
     case PS_KAFKA_TRANSACTIONAL:
     case PS_KAFKA_IDEMPOTENT:

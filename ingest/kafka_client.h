@@ -49,7 +49,7 @@ typedef struct ps_kafka_recipe {
     const char *brokers;
     const ps_string_map *inherited;  /* only its connection and security settings are taken */
     const ps_string_map *properties; /* all of them are */
-    const char *group;               /* CONSUMER */
+    const char *group;               /* CONSUMER; READER: whose offsets it looks up, NULL: none */
     const char *member;              /* CONSUMER: group.instance.id */
     const char *transactional;       /* TRANSACTIONAL: transactional.id */
     int64_t memory_bytes;            /* CONSUMER and producers: what its queues may hold */

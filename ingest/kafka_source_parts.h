@@ -52,6 +52,7 @@ typedef struct ps_kafka_watch {
     uint8_t *asked;         /* ps_kafka_asked of the committed offset, per partition */
     int64_t *committed;     /* its answer */
     int64_t *end;           /* per partition as seen at start, -1: unknown yet */
+    rd_kafka_t *onlooker;   /* the thread's own, for --until-end; no member of the group */
     int64_t *reached;       /* what the whole group has committed, for --until-end */
     _Atomic bool ends_known, all_reached;
     ps_status status; /* a failure for the lane to tell */

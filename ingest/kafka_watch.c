@@ -32,10 +32,11 @@ static void add_partition(const ps_kafka_source *source, rd_kafka_topic_partitio
 }
 
 /* False: no answer now. What asking again cannot mend becomes the lane's failure. */
-static bool ask_committed(ps_kafka_source *source, rd_kafka_topic_partition_list_t *list) {
+static bool ask_committed(ps_kafka_source *source, rd_kafka_t *client,
+                          rd_kafka_topic_partition_list_t *list) {
     ps_kafka_watch *watch = &source->watch;
-    if (source->client == NULL) return false; /* it could not be replaced: the lane ends */
-    const rd_kafka_resp_err_t err = rd_kafka_committed(source->client, list, ASK_MS);
+    if (client == NULL) return false; /* it could not be replaced: the lane ends */
+    const rd_kafka_resp_err_t err = rd_kafka_committed(client, list, ASK_MS);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return true;
     if (ps_kafka_is_away(err) || err == RD_KAFKA_RESP_ERR__DESTROY ||
         err == RD_KAFKA_RESP_ERR__FATAL)
@@ -65,7 +66,7 @@ static void answer_lane(ps_kafka_source *source) {
     watch->wanted = false;
     pthread_mutex_unlock(&watch->mutex);
     pthread_mutex_lock(&watch->client);
-    const bool answered = list->cnt == 0 || ask_committed(source, list);
+    const bool answered = list->cnt == 0 || ask_committed(source, source->client, list);
     pthread_mutex_unlock(&watch->client);
     pthread_mutex_lock(&watch->mutex);
     for (int i = 0; answered && i < list->cnt; i++) {
@@ -102,6 +103,20 @@ static void look_at_ends(ps_kafka_source *source) {
     atomic_store(&watch->ends_known, true);
 }
 
+/* A broker answers one request of a connection after the other, and one that joins a group may wait
+ * for the session of a member that has just ended: this question must not wait behind it. */
+static rd_kafka_t *onlooker(ps_kafka_source *source) {
+    ps_kafka_watch *watch = &source->watch;
+    const ps_kafka_recipe recipe = {.role = PS_KAFKA_READER,
+                                    .brokers = source->config->brokers,
+                                    .properties = &source->config->properties,
+                                    .group = source->group,
+                                    .memory_bytes = 1 << 20};
+    if (watch->onlooker == NULL && ps_kafka_client_open(&recipe, &watch->onlooker, NULL) != PS_OK)
+        watch->onlooker = NULL;
+    return watch->onlooker;
+}
+
 /* The whole group's progress, other workers' partitions included. */
 static void look_at_progress(ps_kafka_source *source) {
     ps_kafka_watch *watch = &source->watch;
@@ -110,7 +125,7 @@ static void look_at_progress(ps_kafka_source *source) {
     for (uint32_t p = 0; p < count; p++)
         if (watch->reached[p] < watch->end[p]) add_partition(source, list, p);
     bool all = true;
-    if (list->cnt > 0 && !ask_committed(source, list)) all = false;
+    if (list->cnt > 0 && !ask_committed(source, onlooker(source), list)) all = false;
     for (int i = 0; all && i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *of = &list->elems[i];
         const uint32_t p = ps_kafka_partition(source->env->partitions, of->topic, of->partition);
@@ -187,6 +202,7 @@ void ps_kafka_watch_close(ps_kafka_source *source) {
     }
     (void)pthread_mutex_destroy(&watch->mutex);
     (void)pthread_cond_destroy(&watch->changed);
+    ps_kafka_client_close(watch->onlooker);
     (void)pthread_mutex_destroy(&watch->client);
     free(watch->asked);
     free(watch->committed);
