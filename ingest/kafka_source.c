@@ -359,6 +359,8 @@ static void close_source(void *self) {
 static ps_status subscribe(ps_kafka_source *source, ps_error *error) {
     const ps_partitions *all = source->env->partitions;
     static const uint64_t one = 1; /* what an eventfd wants to be written */
+    /* One queue for records, rebalances and answers to commits. */
+    (void)rd_kafka_poll_set_consumer(source->client);
     source->queue = rd_kafka_queue_get_consumer(source->client);
     rd_kafka_queue_io_event_enable(source->queue, source->env->wake->fd, &one, sizeof one);
     rd_kafka_topic_partition_list_t *topics =
