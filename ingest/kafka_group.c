@@ -115,7 +115,8 @@ void ps_kafka_rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t err,
     }
     /* When closing, all that could be committed is; and for nobody there is nothing to finish. */
     if (source->closing) {
-        (void)rd_kafka_assign(client, NULL);
+        /* An event from before the close may come after the group has ended: nobody answers then. */
+        if (!rd_kafka_consumer_closed(client)) (void)rd_kafka_assign(client, NULL);
         return;
     }
     if (list->cnt == 0 && source->event_count == 0) {
