@@ -13,7 +13,7 @@
 
 /* Queues shorter than this starve a fast lane, longer ones only hide a slow broker. */
 #define PART_BYTES_MIN ((int64_t)8 << 20)
-#define PART_BYTES_MAX ((int64_t)24 << 20)
+#define PART_BYTES_MAX ((int64_t)16 << 20)
 
 static void term(ps_ceiling *ceiling, const char *what, uint32_t times, size_t bytes) {
     if (bytes == 0) return;
