@@ -294,7 +294,10 @@ size_t ps_kafka_producer_bytes(int64_t memory_bytes) {
 
 bool ps_kafka_patience_tell(ps_kafka_patience *patience) {
     const int64_t now_ns = ps_clock_ns();
-    if (patience->since_ns == 0) patience->since_ns = patience->told_ns = now_ns;
+    if (patience->since_ns == 0) {
+        patience->since_ns = now_ns;
+        patience->told_ns = now_ns - 8 * PS_NS_PER_S; /* the first line comes after 2 s */
+    }
     if (now_ns - patience->told_ns < 10 * PS_NS_PER_S) return false;
     patience->told_ns = now_ns;
     return true;

@@ -59,16 +59,16 @@ static ps_status disagree(const ps_lane *lane, uint32_t partition, int64_t commi
     const char *advice =
         "run `penstock reset FILE --to …` to move the group and its state together";
     if (committed == PS_OFFSET_NONE)
-        return ps_fail(error, PS_BAD_CONFIG,
+        return ps_fail(error, PS_IO,
                        "%s/%" PRIu32 ": state stands at offset %" PRId64
                        ", but the group has committed none; %s",
                        topic, within, restored, advice);
     if (restored == PS_OFFSET_NONE)
-        return ps_fail(error, PS_BAD_CONFIG,
+        return ps_fail(error, PS_IO,
                        "%s/%" PRIu32 ": the group has committed offset %" PRId64
                        ", but there is no state for it; %s",
                        topic, within, committed, advice);
-    return ps_fail(error, PS_BAD_CONFIG,
+    return ps_fail(error, PS_IO,
                    "%s/%" PRIu32 ": state stands at offset %" PRId64
                    ", but the group has committed %" PRId64 ": were the offsets moved by hand? %s",
                    topic, within, restored, committed, advice);

@@ -15,8 +15,13 @@ scenario() {
     worker moved main.yaml --until-end
     expect moved "$worker_pid" 1 30
     says moved 'penstock reset'
-    "$build/penstock" reset main.yaml --to earliest >reset.out 2>reset.err ||
-        fail "penstock reset: $(tail -n 1 reset.err)"
+    # It refuses while the worker that has just stopped is still a member, and says so.
+    deadline=$((SECONDS + 20))
+    until "$build/penstock" reset main.yaml --to earliest --state >reset.out 2>reset.err; do
+        grep -q 'stop its workers' reset.err || fail "penstock reset: $(tail -n 1 reset.err)"
+        [ $SECONDS -lt $deadline ] || fail "penstock reset never got an empty group: $(tail -n 1 reset.err)"
+        sleep 0.5
+    done
     run_to_end after 60 main.yaml --set "sink.kafka.topic=$prefix.out2"
     judged=out2
     # shellcheck disable=SC2046
