@@ -23,8 +23,7 @@ static const ps_option common_options[] = {
      .at = offsetof(common, log),
      .choices = "text|json"},
     {.name = "help", .help = "Show this.", .type = PS_OPTION_BOOL, .at = offsetof(common, help)},
-    {.name = NULL                 }
-};
+    {.name = NULL}};
 
 static const char *placeholder(const ps_option *option) {
     switch (option->type) {

@@ -30,12 +30,12 @@ static const ps_option options[] = {
      .preset = "3",
      .help =
          "How often each is run, one after the other in turn; medians are shown. Fewer on a slow "
-         "machine, so that all of it ends within 180 s.", .type = PS_OPTION_INTEGER,
+         "machine, so that all of it ends within 180 s.",
+     .type = PS_OPTION_INTEGER,
      .at = offsetof(bench_options, rounds),
      .min = 1,
      .max = 30},
-    {.name = NULL}
-};
+    {.name = NULL}};
 
 static int check_names(const ps_args *args) {
     for (uint32_t i = 1; i < args->count; i++) {

@@ -14,8 +14,7 @@ static const ps_option options[] = {
      .help = "Override one value: runtime.lanes=2, stages.0.hash.algorithm=xxh3.",
      .type = PS_OPTION_LIST,
      .at = offsetof(check_options, set)},
-    {.name = NULL}
-};
+    {.name = NULL}};
 
 static int check(int argc, char **argv) {
     check_options chosen = {0};

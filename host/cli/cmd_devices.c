@@ -15,13 +15,11 @@ typedef struct devices_options {
     bool json;
 } devices_options;
 
-static const ps_option options[] = {
-    {.name = "json",
-     .help = "One JSON object on stdout.",
-     .type = PS_OPTION_BOOL,
-     .at = offsetof(devices_options, json)},
-    {.name = NULL}
-};
+static const ps_option options[] = {{.name = "json",
+                                     .help = "One JSON object on stdout.",
+                                     .type = PS_OPTION_BOOL,
+                                     .at = offsetof(devices_options, json)},
+                                    {.name = NULL}};
 
 static void print_machine(const ps_topology *topology) {
     char size[PS_TEXT_NUMBER_MAX];

@@ -26,8 +26,7 @@ static const ps_option options[] = {
      .help = "One JSON object on stdout.",
      .type = PS_OPTION_BOOL,
      .at = offsetof(explain_options, json)},
-    {.name = NULL                 }
-};
+    {.name = NULL}};
 
 static void heading(const char *text) {
     (void)printf("\n%s%s%s\n", ps_term_on(STDOUT_FILENO, PS_STYLE_BOLD), text,

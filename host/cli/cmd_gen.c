@@ -62,8 +62,7 @@ static const ps_option options[] = {
      .help = "BROKERS/TOPIC: keyed by series into Kafka, instead of NDJSON on stdout.",
      .type = PS_OPTION_STRING,
      .at = offsetof(gen_options, to)},
-    {.name = NULL                               }
-};
+    {.name = NULL}};
 
 /* Sleeps until row `row` is due. */
 static void pace(int64_t begin_ns, double rate, int64_t row) {

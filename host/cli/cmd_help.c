@@ -20,8 +20,7 @@ static const ps_option options[] = {
      .help = "Print docs/metrics.md.",
      .type = PS_OPTION_BOOL,
      .at = offsetof(help_options, metrics)},
-    {.name = NULL            }
-};
+    {.name = NULL}};
 
 static void offer(void *context, const char *name) {
     ps_nearest_offer(context, name);

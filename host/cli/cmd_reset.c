@@ -27,8 +27,7 @@ static const ps_option options[] = {
      .help = "Override one value of the file, as in run.",
      .type = PS_OPTION_LIST,
      .at = offsetof(reset_options, set)},
-    {.name = NULL       }
-};
+    {.name = NULL}};
 
 /* "[TOPIC/]PARTITION=OFFSET"; topics may hold neither `/` nor `=`. */
 static bool parse_offset(ps_pool *pool, const char *text, ps_reset_offset *out) {

@@ -26,7 +26,8 @@ static const ps_option options[] = {
      .at = offsetof(run_options, set)},
     {.name = "until-end",
      .help = "End when the group's committed offsets have reached, in every partition, the ends "
-             "seen at start.", .type = PS_OPTION_BOOL,
+             "seen at start.",
+     .type = PS_OPTION_BOOL,
      .at = offsetof(run_options, until_end)},
     {.name = "summary",
      .preset = "none",
@@ -34,8 +35,7 @@ static const ps_option options[] = {
      .type = PS_OPTION_CHOICE,
      .at = offsetof(run_options, summary),
      .choices = "none|json"},
-    {.name = NULL   }
-};
+    {.name = NULL}};
 
 static void print_summary(const ps_launch *launch, const ps_run_result *result, uint32_t summary) {
     char text[1024];

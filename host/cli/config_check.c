@@ -89,7 +89,9 @@ static void check_form(ps_config *config) {
     if (strcmp(form, "json") != 0 && strcmp(form, "packed") != 0) return;
     if (config->codec.about != NULL && strcmp(config->codec.about->name, "json") == 0) return;
     ps_fault_add(&config->faults, ps_spot_of(config->sink.node, "form", config->sink.place),
-                 "form %s appends to JSON objects: add `decode: {json: {fields: {…}}}`", form);
+                 "form %s appends to JSON objects: add `decode: {json: {fields: {…}}}`, or take "
+                 "another form",
+                 form);
 }
 
 static void check_delivery(ps_config *config) {

@@ -50,7 +50,9 @@ static const char *sentence(const char *help, char *text, size_t bytes) {
     const size_t length = strlen(help);
     const bool stop = length > 0 && help[length - 1] == '.';
     (void)snprintf(text, bytes, "%s%s", help, stop ? "" : ".");
-    if (text[0] >= 'a' && text[0] <= 'z') text[0] = (char)(text[0] - 'a' + 'A');
+    /* "json: …" begins with a word of the pipeline file, which keeps its case. */
+    const bool word = help[strcspn(help, " :")] == ':';
+    if (!word && text[0] >= 'a' && text[0] <= 'z') text[0] = (char)(text[0] - 'a' + 'A');
     return text;
 }
 

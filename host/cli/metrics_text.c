@@ -63,13 +63,11 @@ static void write_phases(FILE *out, const metric *row, const ps_metrics_source *
     static const struct {
         const char *name;
         size_t at;
-    } phases[] = {
-        {"fill",    offsetof(ps_lane_metrics, fill_ns)   },
-        {"decode",  offsetof(ps_lane_metrics, decode_ns) },
-        {"resolve", offsetof(ps_lane_metrics, resolve_ns)},
-        {"emit",    offsetof(ps_lane_metrics, emit_ns)   },
-        {"idle",    offsetof(ps_lane_metrics, idle_ns)   }
-    };
+    } phases[] = {{"fill", offsetof(ps_lane_metrics, fill_ns)},
+                  {"decode", offsetof(ps_lane_metrics, decode_ns)},
+                  {"resolve", offsetof(ps_lane_metrics, resolve_ns)},
+                  {"emit", offsetof(ps_lane_metrics, emit_ns)},
+                  {"idle", offsetof(ps_lane_metrics, idle_ns)}};
     for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++)
         for (size_t p = 0; p < sizeof phases / sizeof phases[0]; p++)
             (void)fprintf(out, "%s{lane=\"%u\",phase=\"%s\"} %.6f\n", row->name, i, phases[p].name,

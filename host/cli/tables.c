@@ -12,11 +12,11 @@
 const ps_option ps_top_options[] = {
     {.name = "pipeline",
      .help = "Name of the pipeline (letters, digits, `.`, `_`, `-`): the consumer group, "
-             "transactional ids and state topic derive from it.", .type = PS_OPTION_STRING,
+             "transactional ids and state topic derive from it.",
+     .type = PS_OPTION_STRING,
      .flags = PS_OPTION_REQUIRED,
      .at = offsetof(ps_top, pipeline)},
-    {.name = NULL}
-};
+    {.name = NULL}};
 
 const ps_option ps_long_field_options[] = {
     {.name = "type",
@@ -27,7 +27,8 @@ const ps_option ps_long_field_options[] = {
      .choices = "string|float|int|bool|timestamp"},
     {.name = "path",
      .help = "Where the field lies in the record, members separated by dots; the field's name "
-             "unless given.", .type = PS_OPTION_STRING,
+             "unless given.",
+     .type = PS_OPTION_STRING,
      .at = offsetof(ps_long_field, path)},
     {.name = "required",
      .preset = "false",
@@ -45,8 +46,7 @@ const ps_option ps_long_field_options[] = {
      .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_long_field, unit),
      .choices = "ms|s|us|ns"},
-    {.name = NULL                   }
-};
+    {.name = NULL}};
 
 const ps_option ps_runtime_options[] = {
     {.name = "lanes",
@@ -71,9 +71,10 @@ const ps_option ps_runtime_options[] = {
      .min = 64,
      .max = 1048576},
     {.name = "batch_bytes",
-     .preset = "8MiB",
+     .preset = "4MiB",
      .help = "Bytes of keys, values and headers in a batch at most; a record that is larger is "
-             "rejected as `too_large`.", .type = PS_OPTION_SIZE,
+             "rejected as `too_large`.",
+     .type = PS_OPTION_SIZE,
      .at = offsetof(ps_runtime, batch_bytes),
      .min = 64 * KIB,
      .max = GIB},
@@ -93,7 +94,8 @@ const ps_option ps_runtime_options[] = {
     {.name = "memory_max",
      .preset = "512MiB",
      .help = "Ceiling of the worker's memory; a configuration whose worst case is above it does "
-             "not start.", .type = PS_OPTION_SIZE,
+             "not start.",
+     .type = PS_OPTION_SIZE,
      .at = offsetof(ps_runtime, memory_max),
      .min = 32 * MIB,
      .max = 64 * TIB},
@@ -105,12 +107,14 @@ const ps_option ps_runtime_options[] = {
      .choices = "auto|off"},
     {.name = "instance",
      .help = "Name of this worker's host in transactional and membership ids; the host name unless "
-             "given.", .type = PS_OPTION_STRING,
+             "given.",
+     .type = PS_OPTION_STRING,
      .at = offsetof(ps_runtime, instance)},
     {.name = "series_max",
      .preset = "1000000",
      .help = "Series whose state a lane keeps at most; beyond it the one idle for longest is "
-             "evicted, and counted.", .type = PS_OPTION_INTEGER,
+             "evicted, and counted.",
+     .type = PS_OPTION_INTEGER,
      .at = offsetof(ps_runtime, series_max),
      .min = 1,
      .max = 1e9},
@@ -120,8 +124,7 @@ const ps_option ps_runtime_options[] = {
      .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_runtime, client),
      .choices = "auto|native|librdkafka"},
-    {.name = NULL                                                                   }
-};
+    {.name = NULL}};
 
 const ps_option ps_dead_options[] = {
     {.name = "topic",
@@ -132,13 +135,12 @@ const ps_option ps_dead_options[] = {
      .help = "File that takes rejected records, one JSON object a line.",
      .type = PS_OPTION_STRING,
      .at = offsetof(ps_dead_config, file)},
-    {.name = NULL                 }
-};
+    {.name = NULL}};
 
 const ps_option ps_metrics_options[] = {
     {.name = "listen",
      .help = "Address and port of the HTTP server for /metrics, /health and /ready, such as "
-             "`127.0.0.1:9464`; a bare port means loopback. No server unless given.", .type = PS_OPTION_STRING,
+             "`127.0.0.1:9464`; a bare port means loopback. No server unless given.",
+     .type = PS_OPTION_STRING,
      .at = offsetof(ps_listen, listen)},
-    {.name = NULL}
-};
+    {.name = NULL}};
