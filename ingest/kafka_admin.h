@@ -19,7 +19,8 @@ typedef struct ps_kafka_offset {
 ps_status ps_kafka_topic_create(rd_kafka_t *client, const char *topic, uint32_t partitions,
                                 int replication, ps_error *error) PS_MUST_USE;
 
-/* Fails when the group has members: moving offsets under them would be undone or fenced. */
+/* AGAIN while the group has members: moving offsets under them would be undone or fenced. A worker
+ * that has stopped stays one until its session ends. */
 ps_status ps_kafka_group_empty(rd_kafka_t *client, const char *group, ps_error *error) PS_MUST_USE;
 
 /* Reads what `group` has committed for each of `offsets`. */

@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/base/text.h"
 #include "host/cli/commands.h"
 #include "host/cli/launch.h"
 #include "ingest/kafka_reset.h"
+
+enum { WAIT_S = 15 };
 
 typedef struct reset_options {
     ps_string_list set, to;
@@ -85,10 +88,27 @@ static int parse_target(ps_pool *pool, const reset_options *chosen, ps_reset_req
 
 static void told(void *context, const char *topic, int32_t partition, int64_t from, int64_t to) {
     uint32_t *count = context;
-    (*count)++;
+    *count += from != to;
     char before[32] = "none";
     if (from != PS_OFFSET_NONE) (void)snprintf(before, sizeof before, "%" PRId64, from);
     (void)printf("%s/%" PRId32 ": %s -> %" PRId64 "\n", topic, partition, before, to);
+}
+
+/* A worker that has just stopped is a member until its session ends: that long it is worth waiting.
+ */
+static ps_status reset_patiently(const ps_reset_request *request, uint32_t *count,
+                                 ps_error *error) {
+    const int64_t until_ns = ps_clock_ns() + WAIT_S * PS_NS_PER_S;
+    const struct timespec pause = {.tv_nsec = 500 * PS_NS_PER_MS};
+    bool said = false;
+    for (;;) {
+        const ps_status status = ps_kafka_reset(request, told, count, error);
+        if (status != PS_AGAIN || ps_clock_ns() >= until_ns) return status;
+        if (!said)
+            ps_log(PS_LOG_INFO, "reset", "%s; waiting %d s for that", error->message, WAIT_S);
+        said = true;
+        (void)nanosleep(&pause, NULL);
+    }
 }
 
 static int reset_launched(const ps_launch *launch, ps_reset_request *request) {
@@ -106,7 +126,7 @@ static int reset_launched(const ps_launch *launch, ps_reset_request *request) {
     request->plan = &launch->plan;
     ps_error error;
     uint32_t count = 0;
-    const ps_status status = ps_kafka_reset(request, told, &count, &error);
+    const ps_status status = reset_patiently(request, &count, &error);
     if (status != PS_OK) return ps_launch_failed("reset", status, &error);
     ps_log(PS_LOG_INFO, "reset", "%u partition%s moved%s", count, count == 1 ? "" : "s",
            request->forget_state ? ", detector state forgotten" : "");
