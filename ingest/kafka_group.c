@@ -115,7 +115,8 @@ void ps_kafka_rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t err,
     }
     /* When closing, all that could be committed is; and for nobody there is nothing to finish. */
     if (source->closing) {
-        /* An event from before the close may come after the group has ended: nobody answers then. */
+        /* An event from before the close may come after the group has ended: nobody answers then.
+         */
         if (!rd_kafka_consumer_closed(client)) (void)rd_kafka_assign(client, NULL);
         return;
     }
@@ -254,8 +255,8 @@ ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_
 void ps_kafka_group_close(ps_kafka_source *source) {
     (void)is_eager(source); /* the last chance to ask */
     source->closing = true;
-    for (; source->event_count > 0; pop(source))
-        tell_unassign(source, source->event[source->event_first].list);
+    if (source->event_count > 0) (void)rd_kafka_assign(source->client, NULL);
+    while (source->event_count > 0) pop(source);
     /* A static member says no goodbye: when it comes back in time, it gets the same partitions. */
     const rd_kafka_resp_err_t err = rd_kafka_consumer_close(source->client);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR)

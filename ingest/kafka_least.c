@@ -8,7 +8,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
-#include "ingest/kafka_sink_parts.h"
+#include "ingest/kafka_sink_calls.h"
 
 #define ANSWER_NS_MAX (10 * PS_NS_PER_S)
 

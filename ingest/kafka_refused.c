@@ -11,7 +11,7 @@
 
 #include "host/base/log.h"
 #include "host/batch/rejects.h"
-#include "ingest/kafka_sink_parts.h"
+#include "ingest/kafka_sink_calls.h"
 
 typedef enum verdict { GONE, REFUSED, TOO_LARGE, FINAL, BROKEN } verdict;
 

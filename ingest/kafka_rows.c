@@ -9,7 +9,7 @@
 #include "host/base/log.h"
 #include "host/batch/headers.h"
 #include "host/batch/rejects.h"
-#include "ingest/kafka_sink_parts.h"
+#include "ingest/kafka_sink_calls.h"
 
 /* One row as it came, wherever its bytes lie. */
 typedef struct record {

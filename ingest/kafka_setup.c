@@ -10,9 +10,11 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
-#include "ingest/kafka_sink_parts.h"
+#include "ingest/kafka_sink_calls.h"
 
-enum { ASK_MS = 1000, BATCH_BYTES = 1000000 };
+/* A broker that does not know the question (the mock) leaves it unanswered, and every start would
+ * wait for it. */
+enum { ASK_MS = 1000, LIMITS_MS = 500, BATCH_BYTES = 1000000 };
 
 /* max.message.bytes of each topic in use, as far as this user may ask: librdkafka then refuses what
  * is too large by itself, by record, where a broker would refuse a whole batch. */
@@ -26,7 +28,7 @@ static void ask_limits(ps_kafka_sink *sink) {
                 rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topics[i]->name);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(sink->helper);
     rd_kafka_DescribeConfigs(sink->helper, resources, count, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 5 * ASK_MS);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, LIMITS_MS);
     size_t answers = 0;
     const rd_kafka_ConfigResource_t **answer =
         event == NULL || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR

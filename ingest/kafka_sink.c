@@ -10,7 +10,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
-#include "ingest/kafka_sink_parts.h"
+#include "ingest/kafka_sink_calls.h"
 
 /* A call that does not return for this long never will (librdkafka #5511, #5456, #4420). */
 #define STUCK_NS (PS_KAFKA_TRANSACTION_MS * PS_NS_PER_MS + 10 * PS_NS_PER_S)

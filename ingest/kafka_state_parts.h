@@ -6,7 +6,7 @@
 #ifndef PS_INGEST_KAFKA_STATE_PARTS_H
 #define PS_INGEST_KAFKA_STATE_PARTS_H
 
-#include "ingest/kafka_sink_parts.h"
+#include "ingest/kafka_sink_calls.h"
 
 enum {
     PS_KAFKA_CHUNK_BYTES = 900000, /* under the usual limit of 1 MB a record */

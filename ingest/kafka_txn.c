@@ -16,7 +16,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
-#include "ingest/kafka_sink_parts.h"
+#include "ingest/kafka_sink_calls.h"
 
 enum { CALL_MS = 5000 };
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the Kafka sink call of each other; the types are in kafka_sink_parts.h.
+ */
+#ifndef PS_INGEST_KAFKA_SINK_CALLS_H
+#define PS_INGEST_KAFKA_SINK_CALLS_H
+
+#include "ingest/kafka_sink_parts.h"
+
+/* kafka_txn.c. Committer: opens producers, commits, gives up. */
+ps_status ps_kafka_committer_open(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
+void ps_kafka_committer_close(ps_kafka_sink *sink);
+/* Hands the producer to the committer. */
+void ps_kafka_committer_ask(ps_kafka_sink *sink, ps_kafka_phase phase);
+/* Final, told to the lane by whatever it calls next. Threads: any. */
+void ps_kafka_sink_fail(ps_kafka_sink *sink, ps_status status, const char *format, ...)
+    PS_PRINTF(3, 4);
+/* Callbacks of the producer. */
+void ps_kafka_trouble(rd_kafka_t *client, int err, const char *reason, void *opaque);
+
+/* kafka_setup.c. Makes a producer with its topics; AGAIN: no broker now. */
+ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
+ps_status ps_kafka_setup_producer(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
+void ps_kafka_drop_producer(ps_kafka_sink *sink);
+
+/* kafka_rows.c. Produces what is left of the cursor's batch; AGAIN: the queue is full. */
+ps_status ps_kafka_rows(ps_kafka_sink *sink, const ps_batch *batch, ps_error *error) PS_MUST_USE;
+/* One record; AGAIN: the queue is full. UNSUPPORTED: larger than the topic takes. */
+ps_status ps_kafka_send(ps_kafka_sink *sink, const rd_kafka_vu_t *parts, size_t count,
+                        uint64_t ticket, rd_kafka_headers_t *headers, ps_error *error) PS_MUST_USE;
+
+/* kafka_refused.c */
+void ps_kafka_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque);
+/* Marks rows of the batch that were refused before as rejects: output_refused. */
+void ps_kafka_refused_mark(ps_kafka_sink *sink, const ps_batch *batch);
+/* Forgets those that are behind the committed positions. */
+void ps_kafka_refused_trim(ps_kafka_sink *sink);
+
+/* kafka_least.c */
+ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
+                                 ps_error *error) PS_MUST_USE;
+/* Commits what is done and waits for the answer: a partition is about to leave, or the lane ends.
+ * That blocks for one round trip, and is rare. */
+void ps_kafka_least_settle(ps_kafka_sink *sink);
+ps_kafka_answer ps_kafka_least_answer;
+
+/* kafka_state.c; all but `bytes` only where the sink keeps state. */
+ps_status ps_kafka_state_open(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
+void ps_kafka_state_close(ps_kafka_sink *sink);
+size_t ps_kafka_state_bytes(const ps_plan *plan);
+/* Produces the state records of a batch; AGAIN: the queue is full, call again with the same. */
+ps_status ps_kafka_state_emit(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticket,
+                              ps_error *error) PS_MUST_USE;
+/* Half of what was emitted will not be: the next batch begins anew. */
+void ps_kafka_state_undo(ps_kafka_sink *sink);
+ps_status ps_kafka_state_restore(ps_kafka_sink *sink, uint32_t partition, ps_state_apply *apply,
+                                 void *context, int64_t *next, ps_error *error) PS_MUST_USE;
+void ps_kafka_state_forget(ps_kafka_sink *sink, uint32_t partition);
+
+/* kafka_txn.c. Merges a batch's positions into those of the transaction. */
+void ps_kafka_positions_add(ps_kafka_sink *sink, const ps_batch *batch);
+/* What moved, for the group; NULL: nothing. */
+rd_kafka_topic_partition_list_t *ps_kafka_positions_list(const ps_kafka_sink *sink);
+void ps_kafka_positions_clear(ps_kafka_sink *sink);
+
+/* Nothing of what was emitted counts any more. */
+void ps_kafka_sink_undo(ps_kafka_sink *sink);
+
+#endif

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A lane from Kafka to Kafka on librdkafka's mock cluster: payloads byte for byte, and errors that
+ * a broker can answer, injected by request. The mock filters no aborted records and stores no
+ * offsets of transactions, so after an abort the lane begins at the beginning and what it wrote is
+ * there more than once: here it is checked that nothing is missing. Exactly once is checked on a
+ * real broker (tests/integration).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include "host/base/clock.h"
+#include "host/device/backend.h"
+#include "host/flow/lane.h"
+#include "ingest/kafka_link.h"
+
+enum { RECORDS = 2000, PARTITIONS = 3, ROWS_MAX = 256, ARENA_BYTES = 1 << 20, API_END_TXN = 26 };
+enum { API_PRODUCE = 0, API_TXN_OFFSET_COMMIT = 28, SECONDS_MAX = 60 };
+
+typedef struct world {
+    rd_kafka_t *client;
+    rd_kafka_mock_cluster_t *cluster;
+    const char *brokers;
+    ps_plan plan;
+    ps_partitions partitions;
+    ps_wake wake;
+    ps_lane_metrics metrics;
+    ps_kafka_source_config source;
+    ps_kafka_sink_config sink;
+    ps_dead_config dead;
+    const char *topic;
+    ps_status status; /* of the lane's end, and why */
+    ps_error error;
+} world;
+
+static void quiet(const rd_kafka_t *client, int level, const char *facility, const char *text) {
+    (void)client, (void)level, (void)facility, (void)text;
+}
+
+/* Value of record `i`: every shape that must pass unharmed. NULL: a tombstone. */
+static const char *value_of(int i, size_t *length) {
+    static char text[64];
+    *length = 0;
+    if (i % 50 == 7) return NULL;
+    if (i % 50 == 8) return "";
+    *length = (size_t)snprintf(text, sizeof text, "value-%d-", i) + 3;
+    memcpy(text + *length - 3, "\0\xff\n", 3);
+    return text;
+}
+
+static const char *key_of(int i, size_t *length) {
+    *length = 0;
+    if (i % 50 == 9) return NULL;
+    if (i % 50 == 10) return "";
+    *length = 3;
+    return i % 2 == 0 ? "a\0b" : "odd";
+}
+
+static void produce(world *w) {
+    char reason[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    for (int i = 0; i < RECORDS; i++) {
+        size_t value_length, key_length;
+        const char *value = value_of(i, &value_length), *key = key_of(i, &key_length);
+        rd_kafka_headers_t *headers = rd_kafka_headers_new(3);
+        if (i % 3 == 0) rd_kafka_header_add(headers, "same", -1, "one", 3);
+        if (i % 3 == 0) rd_kafka_header_add(headers, "same", -1, "\0two", 4);
+        if (i % 3 == 0) rd_kafka_header_add(headers, "none", -1, NULL, 0);
+        const rd_kafka_vu_t parts[] = {
+            {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = "in"},
+            {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = i % PARTITIONS},
+            {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key, key_length}},
+            {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value, value_length}},
+            {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+            {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = 1700000000000 + i},
+            {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+        };
+        assert_null(rd_kafka_produceva(producer, parts, sizeof parts / sizeof parts[0]));
+    }
+    assert_int_equal(rd_kafka_flush(producer, 10000), 0);
+    rd_kafka_destroy(producer);
+}
+
+static world *open_world(void) {
+    char reason[256];
+    ps_error error;
+    world *w = calloc(1, sizeof *w);
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, quiet);
+    w->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    w->cluster = rd_kafka_mock_cluster_new(w->client, 1);
+    rd_kafka_mock_group_initial_rebalance_delay_ms(w->cluster, 0);
+    w->brokers = rd_kafka_mock_cluster_bootstraps(w->cluster);
+    static const char *const topics[] = {"in", "out", "dead"};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rd_kafka_mock_topic_create(w->cluster, topics[i], PARTITIONS, 1), 0);
+    produce(w);
+    assert_int_equal(ps_plan_init(&w->plan, ROWS_MAX, ARENA_BYTES, 100, NULL, &error), PS_OK);
+    assert_int_equal(ps_plan_close(&w->plan, &error), PS_OK);
+    assert_int_equal(ps_wake_init(&w->wake, &error), PS_OK);
+    w->topic = "in";
+    w->source = (ps_kafka_source_config){.brokers = w->brokers, .topics = {&w->topic, 1}};
+    w->sink = (ps_kafka_sink_config){.topic = "out", .commit_interval_ns = 20 * PS_NS_PER_MS};
+    w->dead.topic = "dead";
+    assert_int_equal(ps_source_kafka.discover(&w->source, &w->partitions, &error), PS_OK);
+    assert_int_equal(w->partitions.count, PARTITIONS);
+    return w;
+}
+
+static void close_world(world *w) {
+    ps_wake_deinit(&w->wake);
+    ps_plan_deinit(&w->plan);
+    rd_kafka_mock_cluster_destroy(w->cluster);
+    rd_kafka_destroy(w->client);
+    free(w);
+}
+
+/* Runs the lane until `rows` are safely out, then drains it. */
+static void run(world *w, uint64_t rows) {
+    const ps_lane_config config = {.env = {.pipeline = "p",
+                                           .instance = "i",
+                                           .lanes = 1,
+                                           .linger_ns = PS_NS_PER_MS,
+                                           .memory_bytes = 8 << 20,
+                                           .plan = &w->plan,
+                                           .partitions = &w->partitions,
+                                           .wake = &w->wake,
+                                           .metrics = &w->metrics,
+                                           .dead = &w->dead},
+                                   .backend = &ps_backend_cpu,
+                                   .source = &ps_source_kafka,
+                                   .source_config = &w->source,
+                                   .sink = &ps_sink_kafka,
+                                   .sink_config = &w->sink,
+                                   .depth = 4,
+                                   .os_node = -1,
+                                   .exactly_once = w->sink.delivery == PS_KAFKA_EXACTLY_ONCE};
+    ps_lane *lane = NULL;
+    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
+    bool draining = false;
+    w->status = ps_lane_open(&config, &lane, &w->error);
+    while (w->status == PS_OK && ps_clock_ns() < deadline_ns) {
+        bool moved;
+        int64_t again_ns;
+        w->status = ps_lane_step(lane, &moved, &again_ns, &w->error);
+        if (!draining && ps_read(&w->metrics.rows_in) >= rows) {
+            draining = true;
+            ps_lane_drain(lane);
+            continue;
+        }
+        if (moved || w->status != PS_OK) continue;
+        const int64_t soon_ns = ps_clock_ns() + PS_NS_PER_S;
+        ps_wake_wait(&w->wake, again_ns < soon_ns ? again_ns : soon_ns);
+    }
+    ps_lane_close(lane);
+}
+
+typedef struct read_back {
+    uint32_t times[RECORDS];
+    uint32_t records;
+} read_back;
+
+static void check_headers(const rd_kafka_message_t *message, int i) {
+    rd_kafka_headers_t *headers;
+    const char *name, *source;
+    const void *value;
+    size_t length, at = 0;
+    char expected[64];
+    assert_int_equal(rd_kafka_message_headers(message, &headers), 0);
+    if (i % 3 == 0) {
+        assert_int_equal(rd_kafka_header_get_all(headers, 0, &name, &value, &length), 0);
+        assert_string_equal(name, "same");
+        assert_memory_equal(value, "one", 3);
+        assert_int_equal(rd_kafka_header_get_all(headers, 1, &name, &value, &length), 0);
+        assert_int_equal(length, 4);
+        assert_memory_equal(value, "\0two", 4);
+        assert_int_equal(rd_kafka_header_get_all(headers, 2, &name, &value, &length), 0);
+        assert_null(value);
+        at = 3;
+    }
+    assert_int_equal(rd_kafka_header_get_all(headers, at, &name, (const void **)&source, &length),
+                     0);
+    assert_string_equal(name, "ps-source");
+    (void)snprintf(expected, sizeof expected, "in/%d/%d", i % PARTITIONS, i / PARTITIONS);
+    assert_int_equal(length, strlen(expected));
+    assert_memory_equal(source, expected, length);
+}
+
+static void check_record(read_back *all, const rd_kafka_message_t *message) {
+    rd_kafka_timestamp_type_t type;
+    const int i = (int)(rd_kafka_message_timestamp(message, &type) - 1700000000000);
+    assert_in_range(i, 0, RECORDS - 1);
+    size_t value_length, key_length;
+    const char *value = value_of(i, &value_length), *key = key_of(i, &key_length);
+    assert_int_equal(message->partition, i % PARTITIONS);
+    assert_int_equal(message->payload == NULL, value == NULL);
+    assert_int_equal(message->len, value_length);
+    if (value_length > 0) assert_memory_equal(message->payload, value, value_length);
+    assert_int_equal(message->key == NULL, key == NULL);
+    assert_int_equal(message->key_len, key_length);
+    if (key_length > 0) assert_memory_equal(message->key, key, key_length);
+    check_headers(message, i);
+    all->times[i]++;
+    all->records++;
+}
+
+static read_back *read_all(const world *w, const char *topic, bool check) {
+    char reason[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    read_back *all = calloc(1, sizeof *all);
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    rd_kafka_conf_set(conf, "enable.partition.eof", "true", reason, sizeof reason);
+    rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(consumer, topic, NULL);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
+    for (int p = 0; p < PARTITIONS; p++)
+        assert_int_equal(rd_kafka_consume_start_queue(handle, p, RD_KAFKA_OFFSET_BEGINNING, queue),
+                         0);
+    for (int ended = 0; ended < PARTITIONS;) {
+        rd_kafka_message_t *message = rd_kafka_consume_queue(queue, 5000);
+        assert_non_null(message);
+        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+            ended++;
+        else if (message->err == 0 && check)
+            check_record(all, message);
+        else if (message->err == 0)
+            all->records++;
+        rd_kafka_message_destroy(message);
+    }
+    for (int p = 0; p < PARTITIONS; p++) (void)rd_kafka_consume_stop(handle, p);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_topic_destroy(handle);
+    rd_kafka_destroy(consumer);
+    return all;
+}
+
+static void check_complete(const world *w, bool once) {
+    read_back *all = read_all(w, "out", true);
+    for (int i = 0; i < RECORDS; i++) {
+        assert_true(all->times[i] >= 1);
+        if (once) assert_int_equal(all->times[i], 1);
+    }
+    free(all);
+}
+
+static void test_payloads(void **state) {
+    (void)state;
+    for (uint32_t delivery = 0; delivery < 2; delivery++) {
+        world *w = open_world();
+        w->sink.delivery = delivery;
+        run(w, RECORDS);
+        assert_int_equal(w->status, PS_END);
+        check_complete(w, true);
+        assert_int_equal(ps_read(&w->metrics.rows_out), RECORDS);
+        assert_int_equal(ps_read(&w->metrics.aborts), 0);
+        close_world(w);
+    }
+}
+
+/* What a broker may answer once to one request, and the lane must survive. */
+static void test_errors(void **state) {
+    (void)state;
+    static const struct {
+        int16_t api;
+        rd_kafka_resp_err_t err;
+        uint32_t delivery;
+    } cases[] = {
+        {API_END_TXN, RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, PS_KAFKA_EXACTLY_ONCE},
+        {API_END_TXN, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, PS_KAFKA_EXACTLY_ONCE},
+        {API_END_TXN, RD_KAFKA_RESP_ERR_PRODUCER_FENCED, PS_KAFKA_EXACTLY_ONCE},
+        {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, PS_KAFKA_EXACTLY_ONCE},
+        {API_TXN_OFFSET_COMMIT, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+         PS_KAFKA_EXACTLY_ONCE},
+        {API_PRODUCE, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, PS_KAFKA_EXACTLY_ONCE},
+        {API_PRODUCE, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, PS_KAFKA_EXACTLY_ONCE},
+        {API_PRODUCE, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, PS_KAFKA_AT_LEAST_ONCE},
+        {API_PRODUCE, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, PS_KAFKA_AT_LEAST_ONCE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        world *w = open_world();
+        w->sink.delivery = cases[i].delivery;
+        rd_kafka_mock_push_request_errors(w->cluster, cases[i].api, 1, cases[i].err);
+        run(w, RECORDS);
+        if (w->status != PS_END) print_error("case %zu: %s\n", i, w->error.message);
+        assert_int_equal(w->status, PS_END);
+        check_complete(w, false);
+        /* A refusal of a whole batch condemns none of its records. */
+        assert_int_equal(ps_read(&w->metrics.rows_rejected), 0);
+        close_world(w);
+    }
+}
+
+/* Two live workers with one id would fence each other for ever: one must leave. */
+static void test_fenced(void **state) {
+    (void)state;
+    world *w = open_world();
+    rd_kafka_mock_push_request_errors(w->cluster, API_END_TXN, 4, RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
+                                      RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
+                                      RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
+                                      RD_KAFKA_RESP_ERR_PRODUCER_FENCED);
+    run(w, RECORDS);
+    assert_int_equal(w->status, PS_FENCED);
+    assert_non_null(strstr(w->error.message, "runtime.instance"));
+    close_world(w);
+}
+
+/* What the topic never takes becomes a dead letter at once, in the same transaction. */
+static void test_too_large(void **state) {
+    (void)state;
+    world *w = open_world();
+    char large[1500];
+    memset(large, 'x', sizeof large);
+    char reason[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = "in"},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {large, sizeof large}},
+    };
+    assert_null(rd_kafka_produceva(producer, parts, 3));
+    assert_int_equal(rd_kafka_flush(producer, 10000), 0);
+    rd_kafka_destroy(producer);
+    const ps_string_pair pair = {"message.max.bytes", "1520"};
+    w->sink.properties = (ps_string_map){&pair, 1};
+    run(w, RECORDS + 1);
+    /* The dead letter is larger still, so it is refused too, and that is said. */
+    assert_int_equal(w->status, PS_IO);
+    assert_non_null(strstr(w->error.message, "max.message.bytes"));
+    close_world(w);
+}
+
+static ps_status open_with(const char *name, const char *value, ps_kafka_role role,
+                           ps_error *error) {
+    const ps_string_pair pair = {name, value};
+    const ps_string_map properties = {&pair, 1};
+    const ps_kafka_recipe recipe = {.role = role,
+                                    .brokers = "127.0.0.1:1",
+                                    .properties = &properties,
+                                    .group = "g",
+                                    .member = "m",
+                                    .transactional = "t",
+                                    .memory_bytes = 8 << 20,
+                                    .linger_ns = PS_NS_PER_MS};
+    rd_kafka_t *client = NULL;
+    const ps_status status = ps_kafka_client_open(&recipe, &client, error);
+    ps_kafka_client_close(client);
+    return status;
+}
+
+static void test_properties(void **state) {
+    (void)state;
+    ps_error error;
+    assert_int_equal(open_with("linger.ms", "7", PS_KAFKA_TRANSACTIONAL, &error), PS_OK);
+    assert_int_equal(open_with("fetch.max.bytes", "3000000", PS_KAFKA_CONSUMER, &error), PS_OK);
+    assert_int_equal(open_with("group.protocol", "consumer", PS_KAFKA_CONSUMER, &error), PS_OK);
+    static const struct {
+        const char *name, *value;
+        ps_kafka_role role;
+    } bad[] = {
+        {"enable.auto.commit", "true", PS_KAFKA_CONSUMER},
+        {"isolation.level", "read_uncommitted", PS_KAFKA_CONSUMER},
+        {"enable.idempotence", "false", PS_KAFKA_IDEMPOTENT},
+        {"acks", "1", PS_KAFKA_TRANSACTIONAL},
+        {"transactional.id", "mine", PS_KAFKA_TRANSACTIONAL},
+        {"no.such.property", "1", PS_KAFKA_CONSUMER},
+        {"linger.ms", "soon", PS_KAFKA_TRANSACTIONAL},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(open_with(bad[i].name, bad[i].value, bad[i].role, &error), PS_BAD_CONFIG);
+        assert_non_null(strstr(error.message, bad[i].name));
+    }
+    assert_int_equal(open_with("ssl.key.password", "hunter2", PS_KAFKA_ADMIN, &error), PS_OK);
+}
+
+static void test_missing_topic(void **state) {
+    (void)state;
+    world *w = open_world();
+    w->sink.topic = "absent";
+    rd_kafka_mock_topic_set_error(w->cluster, "absent", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    run(w, RECORDS);
+    assert_int_equal(w->status, PS_IO);
+    assert_non_null(strstr(w->error.message, "absent"));
+    close_world(w);
+}
+
+int main(int count, char **arguments) {
+    if (count > 1) cmocka_set_test_filter(arguments[1]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_properties), cmocka_unit_test(test_payloads),
+        cmocka_unit_test(test_errors),     cmocka_unit_test(test_fenced),
+        cmocka_unit_test(test_too_large),  cmocka_unit_test(test_missing_topic),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
