@@ -9,6 +9,8 @@
  * State: read once and written once per segment; a segment's series occurs once per call. A row is
  * scored against the state before it, 0 until the series has max(warmup, 2) values. A null, NaN or
  * infinite value scores NaN and leaves the state alone. Rows in no segment are not written.
+ * The first values weigh the same, 1 / n, until that falls to alpha: with alpha from the start the
+ * variance of a young series would be a fraction of the true one, and every second value an alarm.
  * Agrees: to the bit. Deviations are bounded by PS_DEVIATION_MAX, so no input makes the state
  * infinite or NaN.
  * Source: the incremental form of T. Finch, Incremental calculation of weighted mean and variance
@@ -46,8 +48,10 @@ PS_FN void ps_ewma_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
             mean = x;
             variance = 0.0;
         } else {
-            mean = ps_fma(p.alpha, d, mean);
-            variance = (1.0 - p.alpha) * ps_fma(p.alpha * d, d, variance);
+            const double equal = 1.0 / (count + 1.0);
+            const double weight = equal > p.alpha ? equal : p.alpha;
+            mean = ps_fma(weight, d, mean);
+            variance = (1.0 - weight) * ps_fma(weight * d, d, variance);
         }
         count += 1.0;
     }

@@ -19,8 +19,9 @@ static long double oracle(long double *state, long double x, uint32_t warmup) {
         state[0] = x;
     } else {
         const long double before = state[0];
-        state[0] = (1.0L - alpha) * before + alpha * x;
-        state[1] = (1.0L - alpha) * state[1] + alpha * (x - before) * (x - state[0]);
+        const long double weight = fmaxl(alpha, 1.0L / (state[2] + 1.0L));
+        state[0] = (1.0L - weight) * before + weight * x;
+        state[1] = (1.0L - weight) * state[1] + weight * (x - before) * (x - state[0]);
     }
     state[2]++;
     return score;

@@ -111,8 +111,9 @@ static void expect(row *rows) {
             r->zscore = count < WARMUP
                             ? 0.0f
                             : ps_score_from_deviation(all_d, squares * (1.0 / (count - 1.0)));
-            variance = count == 0.0 ? 0.0 : (1.0 - alpha) * fma(alpha * d, d, variance);
-            mean = count == 0.0 ? r->cpu : fma(alpha, d, mean);
+            const double weight = 1.0 / (count + 1.0) > alpha ? 1.0 / (count + 1.0) : alpha;
+            variance = count == 0.0 ? 0.0 : (1.0 - weight) * fma(weight * d, d, variance);
+            mean = count == 0.0 ? r->cpu : fma(weight, d, mean);
             if (count == 0.0) all_mean = r->cpu;
             count += 1.0;
             all_mean = fma(all_d, 1.0 / count, all_mean);

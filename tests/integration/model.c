@@ -116,9 +116,12 @@ model_verdict model_next(model *m, int32_t partition, text series, bool present,
         s->mean = value;
         s->variance = 0;
     } else {
-        const double variance = fma(alpha * d, d, s->variance);
-        s->mean = fma(alpha, d, s->mean);
-        s->variance = (1.0 - alpha) * variance;
+        /* Equal weights until they fall to alpha. */
+        const double equal = 1.0 / ((double)s->count + 1.0);
+        const double weight = equal > alpha ? equal : alpha;
+        const double variance = fma(weight * d, d, s->variance);
+        s->mean = fma(weight, d, s->mean);
+        s->variance = (1.0 - weight) * variance;
     }
     s->count += 1;
     verdict.anomaly = verdict.score >= m->params.threshold;
