@@ -56,7 +56,7 @@ static const char pipeline_file[] =
     "  series: host                     # each host has its own idea of normal\n"
     "stages:\n"
     "  - hash: {algorithm: sha256, of: value}\n"
-    "  - detect: {field: cpu, detectors: [ewma], time: ts, threshold: 12}\n"
+    "  - detect: {field: cpu, detectors: [ewma], time: ts, threshold: 6}\n"
     "sink:\n"
     "  kafka: {topic: telemetry.enriched, delivery: exactly_once, form: headers}\n"
     "dead_letter: {topic: telemetry.dead}\n"
