@@ -10,6 +10,7 @@
 
 #include "host/base/bytes.h"
 #include "host/base/check.h"
+#include "host/batch/bits.h"
 #include "host/batch/schema.h"
 
 /* One allocation seen from both sides. */
@@ -100,15 +101,6 @@ static inline void *ps_batch_system(const ps_batch *batch, ps_system_column colu
 }
 static inline uint8_t *ps_batch_arena(const ps_batch *batch) {
     return batch->block.host + batch->schema->arena;
-}
-static inline bool ps_bit_get(const uint8_t *bits, uint32_t i) {
-    return (bits[i >> 3] >> (i & 7)) & 1;
-}
-static inline void ps_bit_set(uint8_t *bits, uint32_t i) {
-    bits[i >> 3] = (uint8_t)(bits[i >> 3] | 1u << (i & 7));
-}
-static inline void ps_bit_clear(uint8_t *bits, uint32_t i) {
-    bits[i >> 3] = (uint8_t)(bits[i >> 3] & ~(1u << (i & 7)));
 }
 
 /* The text of one row: key, value, a string field. `data` is NULL where it is null. */

@@ -48,9 +48,11 @@ static uint32_t quota_of(uint32_t series_max, uint32_t partitions) {
     return quota > 0 ? quota : 1;
 }
 
-uint32_t ps_series_capacity(uint32_t series_max, uint32_t rows_max) { return series_max + rows_max; }
+uint32_t ps_series_capacity(uint32_t series_max, uint32_t rows_max) {
+    return series_max + rows_max;
+}
 
-/* Sized for any number of partitions, so that the memory ceiling can be told without asking the source. */
+/* Sized for any number of partitions: the memory ceiling is told without asking the source. */
 size_t ps_series_bytes(uint32_t series_max, uint32_t rows_max) {
     const size_t capacity = ps_series_capacity(series_max, rows_max);
     const size_t candidates = (size_t)series_max / 16 + PS_PARTITIONS_MAX;
@@ -138,10 +140,8 @@ static uint32_t attach(ps_series *series, uint32_t bucket, uint32_t partition,
     const uint32_t id =
         series->free_count > 0 ? series->free_id[--series->free_count] : series->unused++;
     PS_CHECK_OP(id, <, series->capacity);
-    series->entry[id] = (ps_series_entry){
-        .key = {key[0], key[1]},
-          .partition = partition, .live = 1
-    };
+    series->entry[id] =
+        (ps_series_entry){.key = {key[0], key[1]}, .partition = partition, .live = 1};
     series->bucket[bucket] = id + 1;
     series->count_of[partition]++;
     series->live++;
@@ -154,10 +154,7 @@ static void evict_one(ps_series *series, ps_batch *batch, uint32_t partition) {
     const uint32_t victim = ps_eviction_next(&series->queue[partition], &scope);
     const ps_series_entry *entry = &series->entry[victim];
     ps_eviction *eviction = &batch->evictions[batch->eviction_count++];
-    *eviction = (ps_eviction){
-        {entry->key[0], entry->key[1]},
-        partition, 0
-    };
+    *eviction = (ps_eviction){{entry->key[0], entry->key[1]}, partition, 0};
     if (entry->batch == series->batch) batch->segments[entry->local].kind = PS_SEGMENT_EVICTED;
     const uint32_t id = detach(series, probe(series, partition, entry->key));
     /* Not reused within this batch: two segments of one batch must not share a state. */
@@ -171,10 +168,8 @@ static uint32_t new_segment(ps_series *series, ps_batch *batch, uint32_t id, boo
     entry->batch = series->batch;
     entry->local = local;
     series->rows_of[local] = 0;
-    batch->segments[local] = (ps_segment){
-        {entry->key[0], entry->key[1]},
-        0, entry->partition, PS_SEGMENT_TOUCHED
-    };
+    batch->segments[local] =
+        (ps_segment){{entry->key[0], entry->key[1]}, 0, entry->partition, PS_SEGMENT_TOUCHED};
     ((uint32_t *)ps_batch_system(batch, PS_COLUMN_SERIES))[local] = id;
     ((uint8_t *)ps_batch_system(batch, PS_COLUMN_FRESH))[local] = fresh;
     return local;
@@ -257,9 +252,7 @@ static void sweep(ps_series *series, ps_batch *batch) {
         if (entry->batch == series->batch) continue; /* touched: it is in the slice already */
         const uint32_t segment = batch->segment_count++;
         batch->segments[segment] = (ps_segment){
-            {entry->key[0], entry->key[1]},
-            entry->last, entry->partition, PS_SEGMENT_SWEPT
-        };
+            {entry->key[0], entry->key[1]}, entry->last, entry->partition, PS_SEGMENT_SWEPT};
         id_of[segment] = id;
         fresh[segment] = 0;
     }

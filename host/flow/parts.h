@@ -134,13 +134,11 @@ struct ps_sink {
      * partitions over or to stop. */
     ps_status (*flush)(void *self, ps_error *);
     /* The newest ticket that is safely out. PS_ABORTED: everything since the last one is undone;
-     * the lane goes back.
-     * `*ask_again_ns`: when a commit is due though nothing else happens. */
+     * the lane goes back. `*ask_again_ns`: when a commit is due though nothing else happens. */
     ps_status (*flushed)(void *self, uint64_t *ticket, int64_t *ask_again_ns, ps_error *);
     void (*close)(void *self);
     size_t (*memory)(const void *config, const ps_lane_env *env);
-    /* What it promises with this configuration: "exactly_once", "at_least_once" or "none", and why,
-     * one sentence. */
+    /* What it promises: "exactly_once", "at_least_once" or "none"; and why, one sentence. */
     const char *(*delivery)(const void *config, const ps_source *source, const char **why);
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Any bytes as a record: the reader must answer with a value or a code, and never read past the padding.
+ * Any bytes as a record: the reader must answer with a value or a code, and never read past the
+ * padding.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const paths[] = {"host", "cpu", "a.b", "a.b.c", "ts"};
     enum { PATHS = sizeof paths / sizeof *paths };
     if (json == NULL && ps_json_open(paths, PATHS, &json, NULL) != PS_OK) abort();
-    uint8_t *text = calloc(1, size + PS_ARENA_PADDING); /* on the heap, so that a read past it is seen */
+    uint8_t *text =
+        calloc(1, size + PS_ARENA_PADDING); /* on the heap, so that a read past it is seen */
     if (text == NULL) return 0;
     if (size > 0) memcpy(text, data, size);
     ps_json_value values[PATHS];
@@ -25,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (int i = 0; i < PATHS; i++) {
             if (values[i].kind != PS_JSON_STRING || !values[i].escaped) continue;
             uint8_t *plain = malloc(values[i].text.length + 1);
-            if (plain != NULL && ps_json_unescape(values[i].text, plain) > values[i].text.length) abort();
+            if (plain != NULL && ps_json_unescape(values[i].text, plain) > values[i].text.length)
+                abort();
             free(plain);
         }
     } else if (fault.detail > size) {

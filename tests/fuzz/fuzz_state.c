@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ps_state_header header;
     ps_error error;
     uint64_t sum = 0;
-    if (ps_state_parse(data, size, &header, &error) == PS_OK) ps_state_apply_chunk(data, &header, 0, apply, &sum);
+    if (ps_state_parse(data, size, &header, &error) == PS_OK)
+        ps_state_apply_chunk(data, &header, 0, apply, &sum);
     return 0;
 }
