@@ -107,6 +107,24 @@ static ps_status failed(rd_kafka_error_t *failure, const char *what, ps_error *e
     return status;
 }
 
+static rd_kafka_resp_err_t put_record(const job *j, uint32_t partition, uint8_t *record,
+                                      size_t bytes) {
+    const ps_kafka_offset *to = &j->to[partition];
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = j->state_topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = to->partition},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)to->topic, strlen(to->topic)}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {record, bytes}},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+    };
+    rd_kafka_error_t *failure =
+        rd_kafka_produceva(j->producer, parts, sizeof parts / sizeof *parts);
+    if (failure == NULL) return RD_KAFKA_RESP_ERR_NO_ERROR;
+    const rd_kafka_resp_err_t err = rd_kafka_error_code(failure);
+    rd_kafka_error_destroy(failure);
+    return err;
+}
+
 /* A state record without entries says where each partition's state now stands. */
 static ps_status stamp(const job *j, ps_error *error) {
     const ps_plan *plan = j->request->plan;
@@ -127,12 +145,7 @@ static ps_status stamp(const job *j, ps_error *error) {
         size_t bytes;
         uint32_t partition;
         while (status == PS_OK && ps_state_writer_next(writer, chunk, &bytes, &partition)) {
-            const rd_kafka_resp_err_t err = rd_kafka_producev(
-                j->producer, RD_KAFKA_V_TOPIC(j->state_topic),
-                RD_KAFKA_V_PARTITION(j->to[partition].partition),
-                RD_KAFKA_V_KEY(j->to[partition].topic, strlen(j->to[partition].topic)),
-                RD_KAFKA_V_VALUE(chunk, bytes), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                RD_KAFKA_V_END);
+            const rd_kafka_resp_err_t err = put_record(j, partition, chunk, bytes);
             if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
                 status = ps_fail(error, PS_IO, "cannot write the state topic %s: %s",
                                  j->state_topic, rd_kafka_err2str(err));
