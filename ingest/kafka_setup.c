@@ -118,6 +118,26 @@ static ps_status find_state(ps_kafka_sink *sink, ps_error *error) {
                    topic->name, topic->partitions, state_partitions(sink));
 }
 
+/* A transaction cannot span two clusters: the offsets would be committed where nobody looks. */
+static ps_status same_cluster(const ps_kafka_sink *sink, ps_error *error) {
+    const char *to = sink->config->brokers;
+    if (!sink->exactly_once || sink->link.config == NULL || to == NULL) return PS_OK;
+    if (strcmp(to, sink->link.config->brokers) == 0) return PS_OK;
+    char *here = rd_kafka_clusterid(sink->helper, ASK_MS);
+    char *there = rd_kafka_clusterid(ps_kafka_link_consumer(sink->env), ASK_MS);
+    ps_status status = PS_OK;
+    if (here == NULL || there == NULL)
+        status = PS_AGAIN;
+    else if (strcmp(here, there) != 0)
+        status = ps_fail(error, PS_BAD_CONFIG,
+                         "source and sink are two clusters (%s and %s), which no transaction "
+                         "spans: use delivery: at_least_once, or write to the source's cluster",
+                         there, here);
+    if (here != NULL) rd_kafka_mem_free(sink->helper, here);
+    if (there != NULL) rd_kafka_mem_free(sink->helper, there);
+    return status;
+}
+
 ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
     if (sink->out.partitions == 0)
         PS_TRY(ps_kafka_topic_partitions(sink->helper, sink->out.name, ASK_MS,
@@ -125,6 +145,7 @@ ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
     if (sink->dead.name != NULL && sink->dead.partitions == 0)
         PS_TRY(ps_kafka_topic_partitions(sink->helper, sink->dead.name, ASK_MS,
                                          &sink->dead.partitions, error));
+    PS_TRY(same_cluster(sink, error));
     if (sink->keeps_state) PS_TRY(find_state(sink, error));
     ask_limits(sink);
     return PS_OK;
