@@ -117,7 +117,11 @@ void ps_kafka_rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t err,
     if (source->closing) {
         /* An event from before the close may come after the group has ended: nobody answers then.
          */
-        if (!rd_kafka_consumer_closed(client)) (void)rd_kafka_assign(client, NULL);
+        if (rd_kafka_consumer_closed(client)) return;
+        if (assigned)
+            tell_assign(source, list);
+        else
+            tell_unassign(source, list);
         return;
     }
     if (list->cnt == 0 && source->event_count == 0) {
@@ -255,8 +259,14 @@ ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_
 void ps_kafka_group_close(ps_kafka_source *source) {
     (void)is_eager(source); /* the last chance to ask */
     source->closing = true;
-    if (source->event_count > 0) (void)rd_kafka_assign(source->client, NULL);
-    while (source->event_count > 0) pop(source);
+    /* The group waits for an answer to each: what is taken now is revoked again by the close. */
+    for (; source->event_count > 0; pop(source)) {
+        const ps_kafka_event *event = &source->event[source->event_first];
+        if (event->kind == PS_EVENT_ASSIGNED)
+            tell_assign(source, event->list);
+        else
+            tell_unassign(source, event->list);
+    }
     /* A static member says no goodbye: when it comes back in time, it gets the same partitions. */
     const rd_kafka_resp_err_t err = rd_kafka_consumer_close(source->client);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
