@@ -6,12 +6,15 @@
  * real broker (tests/integration).
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
@@ -300,18 +303,38 @@ static void test_errors(void **state) {
     }
 }
 
-/* Two live workers with one id would fence each other for ever: one must leave. */
-static void test_fenced(void **state) {
-    (void)state;
+/* In a process of its own: librdkafka 2.15.1 now and then dies of an assertion of its own
+ * (txn_req_cnt in rdkafka_txnmgr.c) when a producer is fenced while it adds partitions. For a
+ * worker that is the end it was told of anyhow; here it is no answer, so the question is asked
+ * again. */
+static int fenced_world(void) {
     world *w = open_world();
     rd_kafka_mock_push_request_errors(w->cluster, API_END_TXN, 4, RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
                                       RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
                                       RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
                                       RD_KAFKA_RESP_ERR_PRODUCER_FENCED);
     run(w, RECORDS);
-    assert_int_equal(w->status, PS_FENCED);
-    assert_non_null(strstr(w->error.message, "runtime.instance"));
+    const bool right =
+        w->status == PS_FENCED && strstr(w->error.message, "runtime.instance") != NULL;
     close_world(w);
+    return right ? 0 : 1;
+}
+
+/* Two live workers with one id would fence each other for ever: one must leave. */
+static void test_fenced(void **state) {
+    (void)state;
+    for (int attempt = 0; attempt < 5; attempt++) {
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) _exit(fenced_world());
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) continue;
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        return;
+    }
+    fail_msg("%s", "librdkafka aborted five times");
 }
 
 /* What the topic never takes becomes a dead letter at once, in the same transaction. */
@@ -398,9 +421,10 @@ static void test_missing_topic(void **state) {
 int main(int count, char **arguments) {
     if (count > 1) cmocka_set_test_filter(arguments[1]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_properties), cmocka_unit_test(test_payloads),
-        cmocka_unit_test(test_errors),     cmocka_unit_test(test_fenced),
-        cmocka_unit_test(test_too_large),  cmocka_unit_test(test_missing_topic),
+        cmocka_unit_test(test_fenced), /* first: it forks, and nothing may run beside that */
+        cmocka_unit_test(test_properties),    cmocka_unit_test(test_payloads),
+        cmocka_unit_test(test_errors),        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_missing_topic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
