@@ -89,3 +89,12 @@ ps_status ps_kafka_discover(const void *configuration, ps_partitions *out, ps_er
     ps_kafka_client_close(client);
     return status;
 }
+
+uint32_t ps_kafka_partition(const ps_partitions *all, const char *topic, int32_t within) {
+    for (uint32_t t = 0; t < all->topic_count; t++) {
+        if (strcmp(all->topic[t].name, topic) != 0) continue;
+        if (within < 0 || (uint32_t)within >= all->topic[t].count) return PS_NOWHERE;
+        return all->topic[t].first + (uint32_t)within;
+    }
+    return PS_NOWHERE;
+}

@@ -18,15 +18,6 @@ enum { SCRATCH_BYTES = 64 << 10, LEAVE_S = 3 };
 
 #define FATAL_AGAIN_NS (60 * PS_NS_PER_S)
 
-uint32_t ps_kafka_partition(const ps_partitions *all, const char *topic, int32_t within) {
-    for (uint32_t t = 0; t < all->topic_count; t++) {
-        if (strcmp(all->topic[t].name, topic) != 0) continue;
-        if (within < 0 || (uint32_t)within >= all->topic[t].count) return PS_NOWHERE;
-        return all->topic[t].first + (uint32_t)within;
-    }
-    return PS_NOWHERE;
-}
-
 void ps_kafka_source_fail(ps_kafka_source *source, ps_status status, const char *format, ...) {
     if (source->status != PS_OK) return;
     va_list arguments;
