@@ -75,7 +75,7 @@ static void accepts_json(void **state) {
     EXPECT_ALL(cases);
 }
 
-/* simdjson's on-demand accepts all six (shared/notes/toolchain.md, section 8). */
+/* simdjson's on-demand accepts all six. */
 static void rejects_junk_behind_what_is_read(void **state) {
     (void)state;
     static const verdict cases[] = {
