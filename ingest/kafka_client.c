@@ -166,6 +166,8 @@ static void set_writing(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
     set(conf, "delivery.report.only.error", "true");
     set(conf, "transactional.id", recipe->transactional);
     set_number(conf, "transaction.timeout.ms", PS_KAFKA_TRANSACTION_MS);
+    /* A request that a lost broker never answers: two in a row must not look like a hang. */
+    set(conf, "socket.timeout.ms", "4000");
 }
 
 /* Properties that undo a promise: which, for whom, the refused value (NULL: any), why. */

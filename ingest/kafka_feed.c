@@ -95,11 +95,11 @@ ps_status ps_kafka_feed_put(ps_kafka_feed *feed, ps_bytes key, ps_bytes value, i
                             ps_error *error) {
     if (++feed->puts % POLL_EVERY == 0) (void)rd_kafka_poll(feed->client, 0);
     const rd_kafka_vu_t record[] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT,       .u.rkt = feed->topic                                  },
-        {.vtype = RD_KAFKA_VTYPE_KEY,       .u.mem = {(void *)(uintptr_t)key.data, key.length}    },
-        {.vtype = RD_KAFKA_VTYPE_VALUE,     .u.mem = {(void *)(uintptr_t)value.data, value.length}},
-        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = timestamp_ms                                 },
-        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS,  .u.i = RD_KAFKA_MSG_F_COPY                            },
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = feed->topic},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key.data, key.length}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value.data, value.length}},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = timestamp_ms},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
     };
     for (;;) {
         PS_TRY(check(feed, error));

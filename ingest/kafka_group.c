@@ -203,6 +203,7 @@ ps_status ps_kafka_group_answer(void *self, ps_error *error) {
             continue;
         }
         *place = (ps_kafka_place){PS_KAFKA_NOT_OURS, PS_OFFSET_NONE, PS_OFFSET_NONE};
+        ps_kafka_watch_forget(source, event->partitions[i]);
         ps_kafka_source_drop(source, event->partitions[i]);
     }
     const bool anew = source->fatal && event->kind == PS_EVENT_LOST;

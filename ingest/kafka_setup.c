@@ -93,7 +93,7 @@ static ps_status create_state(ps_kafka_sink *sink, ps_error *error) {
     (void)rd_kafka_NewTopic_set_config(wanted, "retention.bytes", "-1");
     rd_kafka_queue_t *queue = rd_kafka_queue_new(sink->helper);
     rd_kafka_CreateTopics(sink->helper, &wanted, 1, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 30 * ASK_MS);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10 * ASK_MS);
     const ps_status status = created(event, sink->state_name, error);
     if (event != NULL) rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);

@@ -13,7 +13,10 @@
 #include "ingest/kafka_sink_calls.h"
 
 /* A call that does not return for this long never will (librdkafka #5511, #5456, #4420). */
-#define STUCK_NS (PS_KAFKA_TRANSACTION_MS * PS_NS_PER_MS + 10 * PS_NS_PER_S)
+/* Batches whose json copies librdkafka may hold at once: the default depth. */
+enum { PS_KAFKA_JSON_BATCHES = 4 };
+
+#define STUCK_NS (PS_KAFKA_TRANSACTION_MS * PS_NS_PER_MS + 30 * PS_NS_PER_S)
 
 static void sooner(int64_t *ask_again_ns, int64_t at_ns) {
     if (at_ns < *ask_again_ns) *ask_again_ns = at_ns;
@@ -152,7 +155,16 @@ static ps_status restore(void *self, uint32_t partition, ps_state_apply *apply, 
 
 static void forget(void *self, uint32_t partition) {
     ps_kafka_sink *sink = self;
-    if (!sink->exactly_once) ps_kafka_least_settle(sink);
+    if (!sink->exactly_once) {
+        ps_kafka_least_settle(sink);
+        /* Committed later it would move the next owner's offset back. */
+        for (uint32_t m = 0; m < sink->moved_count; m++) {
+            if (sink->moved[m] != partition) continue;
+            sink->moved[m] = sink->moved[--sink->moved_count];
+            sink->next[partition] = PS_OFFSET_NONE;
+            break;
+        }
+    }
     ps_kafka_state_forget(sink, partition);
 }
 
@@ -274,7 +286,7 @@ static size_t memory(const void *configuration, const ps_lane_env *env) {
     /* Records not yet acknowledged; the json form's copies of what is in flight; one row's text;
      * the state's buffers and what a restore reads ahead. */
     size_t bytes = ps_kafka_producer_bytes(env->memory_bytes);
-    bytes += json_bytes(config, env->plan);
+    bytes += PS_KAFKA_JSON_BATCHES * json_bytes(config, env->plan);
     if (env->plan->state_count > 0) bytes += ps_kafka_state_bytes(env->plan);
     return bytes + (size_t)env->memory_bytes / 4;
 }

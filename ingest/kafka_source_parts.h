@@ -128,6 +128,8 @@ void ps_kafka_source_commit_due(ps_kafka_source *source, bool now);
 ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) PS_MUST_USE;
 void ps_kafka_watch_close(ps_kafka_source *source);
 ps_status ps_kafka_watch_committed(void *self, uint32_t partition, int64_t *next, ps_error *error);
+/* What was asked about a partition that is given back is void: somebody else moves it on. */
+void ps_kafka_watch_forget(ps_kafka_source *source, uint32_t partition);
 int64_t ps_kafka_watch_remaining(void *self);
 
 /* kafka_discover.c */

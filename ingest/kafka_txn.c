@@ -142,6 +142,12 @@ static outcome send_offsets(ps_kafka_sink *sink) {
 static outcome commit(ps_kafka_sink *sink) {
     const int64_t deadline_ns = ps_clock_ns() + COMMIT_NS_MAX;
     outcome result;
+    ps_error error;
+    /* Offsets must not be safer than the dead letters that they pass. */
+    if (sink->dead_file != NULL && ps_dead_file_sync(sink->dead_file, &error) != PS_OK) {
+        ps_kafka_sink_fail(sink, PS_IO, "%s", error.message);
+        return GIVE_UP;
+    }
     do {
         result = send_offsets(sink);
     } while (result == RETRY && !is_stopping(sink) && ps_clock_ns() < deadline_ns);

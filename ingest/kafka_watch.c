@@ -231,6 +231,13 @@ ps_status ps_kafka_watch_committed(void *self, uint32_t partition, int64_t *next
     return status;
 }
 
+void ps_kafka_watch_forget(ps_kafka_source *source, uint32_t partition) {
+    ps_kafka_watch *watch = &source->watch;
+    pthread_mutex_lock(&watch->mutex);
+    watch->asked[partition] = PS_KAFKA_ASKED_NOT;
+    pthread_mutex_unlock(&watch->mutex);
+}
+
 int64_t ps_kafka_watch_remaining(void *self) {
     ps_kafka_source *source = self;
     ps_kafka_watch *watch = &source->watch;

@@ -212,6 +212,10 @@ static ps_status reopen_part(ps_partfile *file, const manifest *counts, ps_error
     if (fstatat(file->dir->fd, open, &about, 0) != 0 && errno == ENOENT &&
         fstatat(file->dir->fd, rolled, &about, 0) == 0 && about.st_size == counts->length)
         return PS_OK;
+    /* It was finished and somebody has taken it away, as one may. */
+    if (fstatat(file->dir->fd, open, &about, 0) != 0 && errno == ENOENT &&
+        fstatat(file->dir->fd, rolled, &about, 0) != 0 && errno == ENOENT)
+        return PS_OK;
     PS_TRY(open_cut(file, open, (uint64_t)counts->length, &file->fd, error));
     file->first = counts->first;
     file->length = counts->length;

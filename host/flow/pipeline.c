@@ -15,6 +15,10 @@
  * progress. */
 #define IDLE_NS_MAX (1 * PS_NS_PER_S)
 
+/* A lane that was asked to stop and cannot move, because the broker is gone, say, stops all the
+ * same. */
+#define DRAIN_NS_MAX (20 * PS_NS_PER_S)
+
 typedef struct worker {
     ps_pipeline *pipeline;
     uint32_t number;
@@ -140,6 +144,7 @@ static void note_progress(worker *lane, ps_lane *opened) {
 static ps_status run_lane(worker *lane, ps_lane *opened) {
     ps_pipeline *pipeline = lane->pipeline;
     bool draining = false;
+    int64_t moved_ns = ps_clock_ns();
     for (;;) {
         if (!draining && atomic_load_explicit(&pipeline->stopping, memory_order_relaxed)) {
             draining = true;
@@ -149,6 +154,14 @@ static ps_status run_lane(worker *lane, ps_lane *opened) {
         int64_t again_ns;
         const ps_status status = ps_lane_step(opened, &moved, &again_ns, &lane->error);
         if (status != PS_OK) return status;
+        const int64_t step_ns = ps_clock_ns();
+        if (moved || !draining) moved_ns = step_ns;
+        if (step_ns - moved_ns > DRAIN_NS_MAX) {
+            ps_log(PS_LOG_WARNING, NULL,
+                   "stopping without an answer from the sink: what it has not confirmed will be "
+                   "read again");
+            return PS_END;
+        }
         if (ps_lane_ready(opened)) {
             int64_t never = 0;
             atomic_store_explicit(&lane->health, PS_HEALTH_READY, memory_order_relaxed);
