@@ -137,13 +137,16 @@ static void set_member(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
 }
 
 static void set_writing(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
-    const int64_t linger_us = clamp(recipe->linger_ns / 1000 / 2, 0, 5000);
+    /* librdkafka's broker thread spins while records older than this wait behind the five requests
+     * in flight of their partition. A commit flushes anyhow, so a transaction may wait for full
+     * requests; at least once waits no longer than a batch does. */
+    const int64_t linger_us =
+        recipe->role == PS_KAFKA_TRANSACTIONAL ? 20000 : clamp(recipe->linger_ns / 1000, 0, 20000);
     char linger[24];
     (void)snprintf(linger, sizeof linger, "%" PRId64 ".%03" PRId64, linger_us / 1000,
                    linger_us % 1000);
     set(conf, "enable.idempotence", "true");
     set(conf, "acks", "all");
-    /* The batches come in bursts: half the lane's linger fills the requests, and no more. */
     set(conf, "linger.ms", linger);
     /* What is not yet acknowledged: the payload is the slots', the structures are counted here. */
     set_number(conf, "queue.buffering.max.messages",
