@@ -12,6 +12,12 @@
 #include "kernels/crc32c.h"
 #include "kernels/table.h"
 
+#define CRC_8 _mm_crc32_u64
+#define CRC_4 _mm_crc32_u32
+#define CRC_2 _mm_crc32_u16
+#define CRC_1 _mm_crc32_u8
+#include "simd/crc32c_rows.inc"
+
 enum { STREAM = 128 };
 
 /* x^(8 bytes - 33) mod P, reflected: what multiplies a check sum that `bytes` more bytes follow. */
@@ -38,29 +44,11 @@ static uint32_t crc32c(const uint8_t *at, uint32_t length) {
         crc = three_streams(crc, at);
         at += 3 * STREAM;
     }
-    for (; length >= 8; length -= 8) {
-        crc = _mm_crc32_u64(crc, ps_read64(at));
-        at += 8;
-    }
-    uint32_t rest = (uint32_t)crc;
-    if (length & 4) {
-        rest = _mm_crc32_u32(rest, ps_read32(at));
-        at += 4;
-    }
-    if (length & 2) {
-        rest = _mm_crc32_u16(rest, (uint16_t)(at[0] | at[1] << 8));
-        at += 2;
-    }
-    if (length & 1) rest = _mm_crc32_u8(rest, *at);
-    return ~rest;
+    return crc32c_end(crc, at, length);
 }
 
 ps_kernel_fn ps_crc32c_sse42;
 void ps_crc32c_sse42(void *const *buf, const void *params, uint32_t begin, uint32_t end) {
-    const uint8_t *const bytes = buf[0];
-    const uint32_t *const from = buf[1], *const length = buf[2];
-    uint32_t *const out = buf[3];
     (void)params;
-    for (uint32_t row = begin; row < end; row++)
-        out[row] = crc32c(bytes + from[row], length[row] == PS_NULL ? 0 : length[row]);
+    crc32c_rows(buf, begin, end);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "host/base/carve.h"
 #include "host/base/siphash.h"
 #include "host/batch/eviction.h"
 
@@ -33,10 +34,6 @@ typedef struct ps_series {
     ps_eviction_queue *queue; /* [partitions] */
 } ps_series;
 
-static size_t aligned(size_t bytes) {
-    return (bytes + 63) & ~(size_t)63;
-}
-
 static uint32_t bucket_count(uint32_t capacity) {
     uint32_t n = 64;
     while (n < 2 * (uint64_t)capacity) n *= 2;
@@ -56,35 +53,30 @@ uint32_t ps_series_capacity(uint32_t series_max, uint32_t rows_max) {
 size_t ps_series_bytes(uint32_t series_max, uint32_t rows_max) {
     const size_t capacity = ps_series_capacity(series_max, rows_max);
     const size_t candidates = (size_t)series_max / 16 + PS_PARTITIONS_MAX;
-    return aligned(sizeof(ps_series)) + aligned(4 * (size_t)bucket_count((uint32_t)capacity)) +
-           aligned(capacity * sizeof(ps_series_entry)) + aligned(4 * capacity) +
-           2 * aligned(4 * (size_t)rows_max) + aligned(4 * (size_t)PS_PARTITIONS_MAX) +
-           aligned(PS_PARTITIONS_MAX * sizeof(ps_eviction_queue)) +
-           aligned(candidates * sizeof(ps_eviction_candidate));
-}
-
-static void *carve(uint8_t **memory, size_t bytes) {
-    void *const part = *memory;
-    *memory += aligned(bytes);
-    return part;
+    return ps_carve_size(sizeof(ps_series)) +
+           ps_carve_size(4 * (size_t)bucket_count((uint32_t)capacity)) +
+           ps_carve_size(capacity * sizeof(ps_series_entry)) + ps_carve_size(4 * capacity) +
+           2 * ps_carve_size(4 * (size_t)rows_max) + ps_carve_size(4 * (size_t)PS_PARTITIONS_MAX) +
+           ps_carve_size(PS_PARTITIONS_MAX * sizeof(ps_eviction_queue)) +
+           ps_carve_size(candidates * sizeof(ps_eviction_candidate));
 }
 
 ps_series *ps_series_open(void *memory, uint32_t series_max, uint32_t rows_max,
                           uint32_t partitions) {
     uint8_t *at = memory;
-    ps_series *series = carve(&at, sizeof *series);
+    ps_series *series = ps_carve(&at, sizeof *series);
     series->quota = quota_of(series_max, partitions);
     PS_CHECK_OP(partitions, <=, series_max);
     series->capacity = ps_series_capacity(series_max, rows_max);
     series->partitions = partitions;
     series->bucket_mask = bucket_count(series->capacity) - 1;
-    series->bucket = carve(&at, 4 * ((size_t)series->bucket_mask + 1));
-    series->entry = carve(&at, series->capacity * sizeof(ps_series_entry));
-    series->free_id = carve(&at, 4 * (size_t)series->capacity);
-    series->retired = carve(&at, 4 * (size_t)rows_max);
-    series->rows_of = carve(&at, 4 * (size_t)rows_max);
-    series->count_of = carve(&at, 4 * (size_t)PS_PARTITIONS_MAX);
-    series->queue = carve(&at, PS_PARTITIONS_MAX * sizeof(ps_eviction_queue));
+    series->bucket = ps_carve(&at, 4 * ((size_t)series->bucket_mask + 1));
+    series->entry = ps_carve(&at, series->capacity * sizeof(ps_series_entry));
+    series->free_id = ps_carve(&at, 4 * (size_t)series->capacity);
+    series->retired = ps_carve(&at, 4 * (size_t)rows_max);
+    series->rows_of = ps_carve(&at, 4 * (size_t)rows_max);
+    series->count_of = ps_carve(&at, 4 * (size_t)PS_PARTITIONS_MAX);
+    series->queue = ps_carve(&at, PS_PARTITIONS_MAX * sizeof(ps_eviction_queue));
     const uint32_t length = ps_eviction_queue_max(series->quota);
     ps_eviction_candidate *candidates = (ps_eviction_candidate *)(void *)at;
     for (uint32_t p = 0; p < partitions; p++)

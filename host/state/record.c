@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "host/base/carve.h"
+
 static const char magic[4] = {'P', 'S', 's', 't'};
 
 enum { FIXED_BYTES = 4 + 2 + 2 + 8 + 4 + 2 + 2 + 8 + 8 + 4 + 4 + 4 + 2, EVICTION_BYTES = 16 };
@@ -30,39 +32,30 @@ struct ps_state_writer {
     uint32_t *eviction_order;         /* [rows_max] */
 };
 
-static size_t aligned(size_t bytes) {
-    return (bytes + 63) & ~(size_t)63;
-}
-
 size_t ps_state_writer_bytes(const ps_plan *plan) {
-    return aligned(sizeof(ps_state_writer)) + aligned(PS_PARTITIONS_MAX * sizeof(share)) +
-           aligned(PS_PARTITIONS_MAX * sizeof(int64_t)) +
-           aligned(PS_PARTITIONS_MAX * sizeof(uint32_t)) +
-           aligned(plan->schema.segments_max * sizeof(uint32_t)) +
-           aligned(plan->schema.rows_max * sizeof(uint32_t));
-}
-
-static void *carve(uint8_t **memory, size_t bytes) {
-    void *const part = *memory;
-    *memory += aligned(bytes);
-    return part;
+    return ps_carve_size(sizeof(ps_state_writer)) +
+           ps_carve_size(PS_PARTITIONS_MAX * sizeof(share)) +
+           ps_carve_size(PS_PARTITIONS_MAX * sizeof(int64_t)) +
+           ps_carve_size(PS_PARTITIONS_MAX * sizeof(uint32_t)) +
+           ps_carve_size(plan->schema.segments_max * sizeof(uint32_t)) +
+           ps_carve_size(plan->schema.rows_max * sizeof(uint32_t));
 }
 
 ps_state_writer *ps_state_writer_open(void *memory, const ps_plan *plan,
                                       const ps_partitions *partitions, size_t chunk_bytes) {
     uint8_t *at = memory;
-    ps_state_writer *writer = carve(&at, sizeof *writer);
+    ps_state_writer *writer = ps_carve(&at, sizeof *writer);
     memset(writer, 0, sizeof *writer);
     writer->plan = plan;
     writer->partitions = partitions;
     writer->chunk_bytes = chunk_bytes;
     for (uint32_t i = 0; i < plan->state_count; i++) writer->planes += plan->state[i].planes;
     writer->entry_bytes = 24 + 8 * (size_t)writer->planes;
-    writer->share = carve(&at, PS_PARTITIONS_MAX * sizeof(share));
-    writer->watermark = carve(&at, PS_PARTITIONS_MAX * sizeof(int64_t));
-    writer->listed = carve(&at, PS_PARTITIONS_MAX * sizeof(uint32_t));
-    writer->entry_order = carve(&at, plan->schema.segments_max * sizeof(uint32_t));
-    writer->eviction_order = carve(&at, plan->schema.rows_max * sizeof(uint32_t));
+    writer->share = ps_carve(&at, PS_PARTITIONS_MAX * sizeof(share));
+    writer->watermark = ps_carve(&at, PS_PARTITIONS_MAX * sizeof(int64_t));
+    writer->listed = ps_carve(&at, PS_PARTITIONS_MAX * sizeof(uint32_t));
+    writer->entry_order = ps_carve(&at, plan->schema.segments_max * sizeof(uint32_t));
+    writer->eviction_order = ps_carve(&at, plan->schema.rows_max * sizeof(uint32_t));
     memset(writer->share, 0, PS_PARTITIONS_MAX * sizeof(share));
     for (uint32_t p = 0; p < PS_PARTITIONS_MAX; p++) writer->watermark[p] = PS_OFFSET_NONE;
     PS_CHECK(chunk_bytes >= FIXED_BYTES + 256 + writer->entry_bytes);
