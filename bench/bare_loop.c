@@ -356,7 +356,11 @@ static bool commit(loop *l) {
 
 static bool pass_on(loop *l, rd_kafka_message_t *m) {
     if (m->err) {
-        const bool ignore = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        /* The group's coordinator may be moving, on a broker that has just started: asked again. */
+        const bool ignore = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
+                            m->err == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+                            m->err == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+                            m->err == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
         if (!ignore) (void)failed(l, "consume", rd_kafka_message_errstr(m));
         rd_kafka_message_destroy(m);
         return ignore;
