@@ -3,6 +3,7 @@
 
 #include "kernels/crc32c.h"
 #include "kernels/ewma.h"
+#include "kernels/merkle.h"
 #include "kernels/segment.h"
 #include "kernels/sha256.h"
 #include "kernels/vote.h"

@@ -8,6 +8,7 @@
 
 #include "host/base/check.h"
 #include "simd/cpu.h"
+#include "simd/sha256_node.h"
 
 typedef enum level { SCALAR, NEON, AVX2, AVX512, LEVEL_COUNT } level;
 
@@ -91,6 +92,7 @@ ps_status ps_dispatch_init(ps_error *error) {
     for (level i = SCALAR; i < LEVEL_COUNT; i++)
         if ((features & levels[i].features) == levels[i].features) best = i;
     if (forced && *forced) PS_TRY(forced_level(forced, features, &best, error));
+    if (features & (PS_CPU_SHANI | PS_CPU_SHA2)) ps_sha256_node_init();
     dispatch.features = features;
     dispatch.level = best;
     for (uint32_t i = 0; i < IMPLEMENTATIONS; i++)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "kernels/ewma.h"
+#include "kernels/merkle.h"
 #include "kernels/sha256.h"
 #include "kernels/vote.h"
 #include "kernels/where.h"
@@ -29,6 +30,33 @@ static int self_test_sha256(ps_kernel_fn *fn) {
     int right = 1;
     for (uint32_t i = 0; i < ROWS; i++)
         right &= memcmp(digest[i], i == NULL_ROW ? zero : abc, 32) == 0;
+    return right;
+}
+
+/* Twenty pairs, so that every group of lanes and a remainder run, first in place, then with the
+ * left half of the first pair carried. Source: the first two leaves of the tree that Certificate
+ * Transparency's reference implementation tests itself with, and the node above them. */
+static int self_test_merkle(ps_kernel_fn *fn) {
+    enum { PAIRS = 20 };
+    static const uint8_t pair[64] = {
+        0x6e, 0x34, 0x0b, 0x9c, 0xff, 0xb3, 0x7a, 0x98, 0x9c, 0xa5, 0x44, 0xe6, 0xbb,
+        0x78, 0x0a, 0x2c, 0x78, 0x90, 0x1d, 0x3f, 0xb3, 0x37, 0x38, 0x76, 0x85, 0x11,
+        0xa3, 0x06, 0x17, 0xaf, 0xa0, 0x1d, 0x96, 0xa2, 0x96, 0xd2, 0x24, 0xf2, 0x85,
+        0xc6, 0x7b, 0xee, 0x93, 0xc3, 0x0f, 0x8a, 0x30, 0x91, 0x57, 0xf0, 0xda, 0xa3,
+        0x5d, 0xc5, 0xb8, 0x7e, 0x41, 0x0b, 0x78, 0x63, 0x0a, 0x09, 0xcf, 0xc7};
+    static const uint8_t node[32] = {0xfa, 0xc5, 0x42, 0x03, 0xe7, 0xcc, 0x69, 0x6c,
+                                     0xf0, 0xdf, 0xcb, 0x42, 0xc9, 0x2a, 0x1d, 0x9d,
+                                     0xba, 0xf7, 0x0a, 0xd9, 0xe6, 0x21, 0xf4, 0xbd,
+                                     0x8d, 0x98, 0x66, 0x2f, 0x00, 0xe3, 0xc1, 0x25};
+    uint8_t children[PAIRS][64], parents[PAIRS][32];
+    int right = 1;
+    for (uint32_t i = 0; i < PAIRS; i++) memcpy(children[i], pair, sizeof pair);
+    for (uint32_t carried = 0; carried < 2; carried++) {
+        const ps_merkle_params params = {carried, carried ? 0 : PS_NONE, 0};
+        memset(parents, 0, sizeof parents);
+        fn((void *const[]){children, (void *)pair, parents}, &params, 0, PAIRS);
+        for (uint32_t i = 0; i < PAIRS; i++) right &= memcmp(parents[i], node, sizeof node) == 0;
+    }
     return right;
 }
 
@@ -88,11 +116,7 @@ static int self_test_zscore(ps_kernel_fn *fn) {
 }
 
 static int self_test_vote(ps_kernel_fn *fn) {
-    const float scores[3][2] = {
-        {4.0f, 1.0f},
-        {7.0f, 9.0f},
-        {5.0f, 2.0f}
-    };
+    const float scores[3][2] = {{4.0f, 1.0f}, {7.0f, 9.0f}, {5.0f, 2.0f}};
     const ps_vote_params params = {.detectors = 3, .stride = 2, .vote = 2, .threshold = 4.5f};
     float score[2];
     uint8_t anomaly[2], why[2];

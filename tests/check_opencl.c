@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "kernels/ewma.h"
+#include "kernels/merkle.h"
 #include "kernels/sha256.h"
 #include "kernels/table.h"
 #include "kernels/vote.h"
@@ -62,6 +63,14 @@ static operands records(size_t out_bytes) {
         length[row] = row % 50 == 7 ? PS_NULL : (uint32_t)(number() % RECORD_MAX);
     }
     add(&o, ROWS * out_bytes, false);
+    return o;
+}
+
+static operands pairs(void) {
+    operands o = {0};
+    add(&o, (2 * ROWS + 3) * 32, true);
+    add(&o, 64 * 32, true);
+    add(&o, (ROWS + 2) * 32, false);
     return o;
 }
 
@@ -202,6 +211,7 @@ int main(void) {
     }
     const uint32_t none = 0;
     const ps_sha256_params plain = {PS_SHA256_PLAIN}, leaf = {0};
+    const ps_merkle_params level = {3, PS_NONE, 2}, carried = {1, 5, 0};
     const ps_ewma_params ewma = {.alpha = 0.1, .warmup = 5, .capacity = CAPACITY};
     const ps_ewma_params ewma_integers = {
         .alpha = 0.1, .warmup = 5, .capacity = CAPACITY, .type = 1};
@@ -209,6 +219,8 @@ int main(void) {
     const ps_vote_params vote = {.detectors = 3, .stride = ROWS, .vote = 2, .threshold = 4.0f};
     failed += compare(&m, PS_KERNEL_SHA256, records(32), &plain, ROWS);
     failed += compare(&m, PS_KERNEL_SHA256, records(32), &leaf, ROWS);
+    failed += compare(&m, PS_KERNEL_MERKLE, pairs(), &level, ROWS);
+    failed += compare(&m, PS_KERNEL_MERKLE, pairs(), &carried, ROWS);
     failed += compare(&m, PS_KERNEL_XXH3, records(8), &none, ROWS);
     failed += compare(&m, PS_KERNEL_CRC32C, records(4), &none, ROWS);
     failed += compare(&m, PS_KERNEL_SEGMENT, segments(false), &none, ROWS);
@@ -216,6 +228,6 @@ int main(void) {
     failed += compare(&m, PS_KERNEL_EWMA, series(), &ewma_integers, SEGMENTS);
     failed += compare(&m, PS_KERNEL_ZSCORE, series(), &zscore, SEGMENTS);
     failed += compare(&m, PS_KERNEL_VOTE, votes(3), &vote, ROWS);
-    printf("%u passed, %u failed\n", 9 - failed, failed);
+    printf("%u passed, %u failed\n", 11 - failed, failed);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
