@@ -15,6 +15,7 @@
 #include "host/batch/rejects.h"
 #include "host/flow/enrich.h"
 #include "ingest/base64.h"
+#include "ingest/file_lock.h"
 
 enum { SCAN_BYTES = 1 << 16, SOURCE_MAX = 400 };
 
@@ -22,6 +23,7 @@ struct ps_dead_file {
     ps_dead_file *next; /* of the open ones */
     uint32_t users;
     int fd;
+    ps_file_lock *lock;
     bool dirty;
     char *path;
     const ps_partitions *partitions;
@@ -31,7 +33,7 @@ struct ps_dead_file {
     int64_t newest[]; /* [partitions] greatest offset in the file */
 };
 
-/* Sinks of several lanes find each other's file here: a file has one writer. */
+/* Sinks of several lanes find each other's file here; other processes are kept out by a lock. */
 static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
 static ps_dead_file *open_files;
 
@@ -106,11 +108,26 @@ static ps_status scan(ps_dead_file *dead, ps_error *error) {
 }
 
 static void destroy(ps_dead_file *dead) {
+    ps_file_lock_close(dead->lock);
     if (dead->fd >= 0) (void)close(dead->fd);
     (void)pthread_mutex_destroy(&dead->mutex);
     free(dead->line);
     free(dead->path);
     free(dead);
+}
+
+/* Before the file is read: a line that its writer has not finished must not be cut off. */
+static ps_status lock_file(ps_dead_file *dead, ps_error *error) {
+    const int fd = fcntl(dead->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) return failed(dead, "open", error);
+    const ps_status status = ps_file_lock_open(fd, &dead->lock, error);
+    if (status == PS_OK) return PS_OK;
+    (void)close(fd);
+    if (status != PS_AGAIN) return status;
+    return ps_fail(error, PS_IO,
+                   "dead letters in %.200s are being written by another process: stop it, or give "
+                   "each worker a dead_letter.file of its own",
+                   dead->path);
 }
 
 static ps_status open_new(const char *path, const ps_partitions *partitions, ps_dead_file **out,
@@ -129,7 +146,8 @@ static ps_status open_new(const char *path, const ps_partitions *partitions, ps_
     else if (dead->fd < 0)
         status = failed(dead, "open", error);
     else
-        status = scan(dead, error);
+        status = lock_file(dead, error);
+    if (status == PS_OK) status = scan(dead, error);
     if (status != PS_OK) {
         destroy(dead);
         return status;

@@ -16,6 +16,7 @@
 #include "host/flow/enrich.h"
 #include "host/state/record.h"
 #include "ingest/dead_file.h"
+#include "ingest/file_lock.h"
 #include "ingest/partfile.h"
 #include "ingest/parts.h"
 
@@ -85,7 +86,7 @@ typedef struct file_sink {
     ps_partfile **files; /* [partitions] NULL: not this lane's */
     char *buf;           /* lines on their way out */
     size_t buf_bytes, line_extra;
-    int lock_fd;
+    ps_file_lock *lock; /* of the folder, shared with the other lanes */
     uint64_t emitted, committed;
     int64_t commit_due_ns; /* while something is uncommitted */
     int64_t uncommitted_bytes;
@@ -116,7 +117,7 @@ static void file_close(void *self) {
             ps_partfile_close(sink->files[p]);
     }
     if (sink->dir.fd >= 0) (void)close(sink->dir.fd);
-    if (sink->lock_fd >= 0) (void)close(sink->lock_fd);
+    ps_file_lock_close(sink->lock);
     ps_enricher_close(sink->enricher);
     ps_dead_file_close(sink->dead);
     free(sink->writer_memory);
@@ -145,16 +146,19 @@ static ps_status make_folder(const char *path, ps_error *error) {
     return PS_OK;
 }
 
-/* One worker per folder; the lanes of one process share the lock. */
+/* One worker per folder. */
 static ps_status lock_folder(file_sink *sink, ps_error *error) {
-    sink->lock_fd = openat(sink->dir.fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (sink->lock_fd < 0) return ps_partfile_failed(&sink->dir, "open", ".lock", error);
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(sink->lock_fd, F_SETLK, &lock) == 0) return PS_OK;
-    (void)fcntl(sink->lock_fd, F_GETLK, &lock);
+    const int fd = openat(sink->dir.fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return ps_partfile_failed(&sink->dir, "open", ".lock", error);
+    const ps_status status = ps_file_lock_open(fd, &sink->lock, error);
+    if (status == PS_OK) ps_file_lock_sign(sink->lock);
+    if (status == PS_OK) return PS_OK;
+    const long holder = ps_file_lock_signed(fd);
+    (void)close(fd);
+    if (status != PS_AGAIN) return status;
     return ps_fail(error, PS_IO,
                    "%.300s is in use by process %ld; stop it, or name another sink.file.path",
-                   sink->config->path, (long)lock.l_pid);
+                   sink->config->path, holder);
 }
 
 static ps_status open_writer(file_sink *sink, ps_error *error) {
@@ -208,7 +212,6 @@ static ps_status file_open(const void *config, const ps_lane_env *env, void **se
     if (sink == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for the file sink");
     sink->config = config;
     sink->env = env;
-    sink->lock_fd = -1;
     const bool json = sink->config->form == PS_FILE_FORM_JSON;
     sink->dir = (ps_partfile_dir){sink->config->path, json ? ".ndjson" : ".txt", -1};
     const ps_status status = open_parts(sink, error);

@@ -295,6 +295,125 @@ static void refuses_what_does_not_belong_together(void **state) {
     same_as_whole("again");
 }
 
+/* ---- one process a folder, one process a file of dead letters */
+
+/* What another process says that begins when `ready` is written to; 0: it was let in. */
+typedef struct rival {
+    pid_t pid;
+    int ready, heard;
+} rival;
+
+typedef ps_status attempt(const char *path, ps_error *error);
+
+/* A process of its own, made before anything is open: it must share nothing with us. */
+static rival rival_open(attempt *try, const char *path) {
+    int ready[2], heard[2];
+    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(heard), 0);
+    const rival of = {fork(), ready[1], heard[0]};
+    assert_true(of.pid >= 0);
+    if (of.pid > 0) {
+        (void)close(ready[0]);
+        (void)close(heard[1]);
+        return of;
+    }
+    char go;
+    ps_error error = {"let in"};
+    (void)close(ready[1]);
+    while (read(ready[0], &go, 1) == 1) {
+        (void)snprintf(error.message, sizeof error.message, "let in");
+        (void)try(path, &error);
+        if (write(heard[1], error.message, sizeof error.message) < 0) _exit(1);
+    }
+    _exit(0);
+}
+
+static void expect_rival(const rival *of, const char *says) {
+    ps_error error;
+    assert_int_equal(write(of->ready, "x", 1), 1);
+    assert_int_equal(read(of->heard, error.message, sizeof error.message), sizeof error.message);
+    if (strstr(error.message, says) == NULL) fail_msg("'%s' is not in: %s", says, error.message);
+}
+
+static void rival_close(const rival *of) {
+    (void)close(of->ready);
+    (void)close(of->heard);
+    assert_int_equal(waitpid(of->pid, NULL, 0), of->pid);
+}
+
+static ps_partitions one_topic(uint32_t count) {
+    ps_partitions partitions = {.topic_count = 1, .count = count};
+    (void)snprintf(partitions.topic[0].name, sizeof partitions.topic[0].name, "t");
+    partitions.topic[0].count = count;
+    return partitions;
+}
+
+static ps_status try_letters(const char *path, ps_error *error) {
+    const ps_partitions partitions = one_topic(2);
+    ps_dead_file *dead = NULL;
+    PS_TRY(ps_dead_file_open(path, &partitions, &dead, error));
+    ps_dead_file_close(dead);
+    return PS_OK;
+}
+
+static void dead_letters_have_one_process(void **state) {
+    (void)state;
+    const ps_partitions partitions = one_topic(2);
+    char path[128];
+    ps_dead_file *first = NULL, *second = NULL;
+    (void)snprintf(path, sizeof path, "%s/contended", folder);
+    const rival other = rival_open(try_letters, path);
+    assert_int_equal(ps_dead_file_open(path, &partitions, &first, NULL), PS_OK);
+    assert_int_equal(ps_dead_file_open(path, &partitions, &second, NULL), PS_OK);
+    expect_rival(&other, "a dead_letter.file of its own");
+    expect_rival(&other, path);
+    ps_dead_file_close(first);
+    expect_rival(&other, "being written by another process");
+    ps_dead_file_close(second);
+    expect_rival(&other, "let in");
+    rival_close(&other);
+}
+
+static ps_status open_sink(const char *path, void **self, ps_error *error) {
+    static ps_plan plan;
+    static const ps_partitions partitions = {.topic_count = 1, .count = 2};
+    static ps_lane_env env = {.lanes = 2, .plan = &plan, .partitions = &partitions};
+    ps_sink_file_config *config = calloc(1, sizeof *config);
+    *config = (ps_sink_file_config){.path = path, .form = PS_FILE_FORM_VALUE};
+    const ps_field_list none = {NULL, 0};
+    if (plan.schema.column_count == 0) {
+        PS_TRY(ps_plan_init(&plan, 8, 4096, 10, &none, error));
+        PS_TRY(ps_plan_close(&plan, error));
+    }
+    const ps_status status = ps_sink_file.open(config, &env, self, error);
+    free(config); /* what is closed without a row asks it nothing more */
+    return status;
+}
+
+static ps_status try_folder(const char *path, ps_error *error) {
+    void *self = NULL;
+    PS_TRY(open_sink(path, &self, error));
+    ps_sink_file.close(self);
+    return PS_OK;
+}
+
+static void folder_has_one_process(void **state) {
+    (void)state;
+    char path[128], holder[64];
+    void *first = NULL, *second = NULL;
+    (void)snprintf(path, sizeof path, "%s/locked", folder);
+    (void)snprintf(holder, sizeof holder, "in use by process %ld", (long)getpid());
+    const rival other = rival_open(try_folder, path);
+    assert_int_equal(open_sink(path, &first, NULL), PS_OK);
+    assert_int_equal(open_sink(path, &second, NULL), PS_OK);
+    expect_rival(&other, holder);
+    ps_sink_file.close(first); /* a lane that ends early */
+    expect_rival(&other, holder);
+    ps_sink_file.close(second);
+    expect_rival(&other, "let in");
+    rival_close(&other);
+}
+
 /* ---- dead letters alone */
 
 static void put_reject(test_batch *tb, ps_dead_file *dead, uint32_t partition, int64_t offset,
@@ -313,9 +432,7 @@ static void writes_each_dead_letter_once(void **state) {
     static const char want[] =
         "{\"source\":\"t/0/5\",\"error\":\"syntax\",\"reason\":\"the record is not well-formed at "
         "byte 3\",\"timestamp\":17,\"key\":null,\"value\":\"AP8=\",\"headers\":[]}\n";
-    ps_partitions partitions = {.topic_count = 1, .count = 2};
-    (void)snprintf(partitions.topic[0].name, sizeof partitions.topic[0].name, "t");
-    partitions.topic[0].count = 2;
+    const ps_partitions partitions = one_topic(2);
     char path[128], got[2048];
     (void)snprintf(path, sizeof path, "%s/letters", folder);
     test_batch *tb = test_batch_open(4, 4096);
@@ -356,6 +473,8 @@ int main(void) {
         cmocka_unit_test(survives_death_after_any_step),
         cmocka_unit_test(says_that_the_disk_is_full),
         cmocka_unit_test(refuses_what_does_not_belong_together),
+        cmocka_unit_test(dead_letters_have_one_process),
+        cmocka_unit_test(folder_has_one_process),
         cmocka_unit_test(writes_each_dead_letter_once),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
