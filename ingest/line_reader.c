@@ -88,8 +88,11 @@ ps_status ps_line_reader_peek(ps_line_reader *reader, ps_bytes *line, ps_error *
     }
 }
 
-void ps_line_reader_next(ps_line_reader *reader, ps_bytes line) {
-    (void)line;
+int64_t ps_line_reader_position(const ps_line_reader *reader) {
+    return (int64_t)reader->read_bytes - (int64_t)(reader->used - reader->begin);
+}
+
+void ps_line_reader_next(ps_line_reader *reader) {
     reader->begin += reader->scanned;
     reader->begin += reader->begin < reader->used; /* the line break, unless the file ended first */
     reader->scanned = 0;

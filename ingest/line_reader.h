@@ -35,7 +35,10 @@ void ps_line_reader_close(ps_line_reader *reader);
 /* The line at hand without its end, borrowed until the next call; it stays at hand until
  * ps_line_reader_next. PS_END: the file is at its end. */
 ps_status ps_line_reader_peek(ps_line_reader *reader, ps_bytes *line, ps_error *error) PS_MUST_USE;
-void ps_line_reader_next(ps_line_reader *reader, ps_bytes line);
+void ps_line_reader_next(ps_line_reader *reader);
+/* Bytes of the file before the line at hand; about that where it follows a long line that was
+ * passed over. */
+int64_t ps_line_reader_position(const ps_line_reader *reader);
 
 /* Passes over up to `*lines` lines, counting down, one block of the file at a time: AGAIN while
  * there is more to do, END when the file has fewer. Lines of any length. */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Files as a topic named `files`: a file is a partition, its index in byte order of the paths the
  * number; a line is a record, its number from 0 the offset, with neither key nor timestamp. With
- * `header` the first line of each file is not a record and not counted. Blank lines are counted and
- * passed over, except in format `lines`, where they are empty records. One file of a lane is read
- * after the other.
+ * `header` the first line of each file is not a record and not counted. A blank line is a record of
+ * no bytes, which decodes to nothing and so goes to the dead letters: a file that was cut or
+ * overwritten must not pass for one with fewer lines. What follows the last line break is no line
+ * if it is empty. A byte order mark belongs to the file and not to its first record, except in
+ * format `lines`. One file of a lane is read after the other.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "host/base/clock.h"
 #include "ingest/file_list.h"
@@ -22,14 +26,16 @@ static const ps_option options[] = {
      .at = offsetof(ps_source_file_config, paths)},
     {.name = "format",
      .preset = "ndjson",
-     .help = "What a line is: a JSON object, comma-separated values, or text (then blank "
-             "lines are records too).", .type = PS_OPTION_CHOICE,
+     .help = "What a line is: a JSON object, comma-separated values, or text (then a byte order "
+             "mark is part of it). A blank line is an empty record.",
+     .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_source_file_config, format),
      .choices = "ndjson|csv|lines"},
     {.name = "header",
      .preset = "false",
-     .help = "The first line of each file names the columns and is passed over; "
-             "decode.csv.columns says what they are.", .type = PS_OPTION_BOOL,
+     .help = "The first line of each file is no record: it names the file's columns for "
+             "decode.csv, unless decode.csv.columns does.",
+     .type = PS_OPTION_BOOL,
      .at = offsetof(ps_source_file_config, header)},
     {.name = "line_max",
      .preset = "4MiB",
@@ -38,15 +44,20 @@ static const ps_option options[] = {
      .at = offsetof(ps_source_file_config, line_max),
      .min = 1024,
      .max = 1 << 30},
-    {.name = NULL                                                             }
-};
+    {.name = NULL}};
 
 /* One file of this lane. */
 typedef struct file {
     uint32_t partition;
-    int64_t next; /* the line to begin with */
+    int64_t next;  /* the line to begin with */
+    int64_t bytes; /* as large as it was at start */
     bool started, done;
 } file;
+
+/* What was read of files: lines are counted, so how many are left can be said of bytes only. */
+typedef struct passed {
+    int64_t lines, bytes;
+} passed;
 
 typedef struct file_source {
     const ps_source_file_config *config;
@@ -58,6 +69,8 @@ typedef struct file_source {
     uint32_t file_count;
     file *current;  /* the file that `reader` reads; NULL: none */
     int64_t behind; /* lines of it to pass over first */
+    passed ended;   /* of files that were read to their end */
+    int64_t noted_ns; /* when the lag was last told */
     bool answered, draining;
 } file_source;
 
@@ -97,7 +110,12 @@ static ps_status open_list(file_source *source, ps_error *error) {
     if (source->files == NULL || source->assigned == NULL)
         return ps_fail(error, PS_NO_MEMORY, "no memory for %zu files", most);
     for (uint32_t p = env->lane; p < source->list.count; p += env->lanes) {
+        struct stat about;
+        if (stat(source->list.path[p], &about) != 0)
+            return ps_fail(error, PS_IO, "cannot read %.300s: %s", source->list.path[p],
+                           strerror(errno));
         source->files[source->file_count].partition = p;
+        source->files[source->file_count].bytes = about.st_size;
         source->assigned[source->file_count++] = p;
     }
     source->answered = source->file_count == 0;
@@ -114,6 +132,24 @@ static ps_status file_open(const void *config, const ps_lane_env *env, void **se
     const ps_status status = open_list(source, error);
     if (status == PS_OK) *self = source;
     if (status != PS_OK) file_close(source);
+    return status;
+}
+
+/* The record or header line at the front of a file, without the mark of its encoding. */
+static ps_bytes without_mark(ps_bytes line) {
+    const bool marked = line.length >= 3 && memcmp(line.data, "\xef\xbb\xbf", 3) == 0;
+    return marked ? (ps_bytes){line.data + 3, line.length - 3} : line;
+}
+
+static ps_status file_heading(void *self, uint32_t partition, ps_heading *out, ps_error *error) {
+    file_source *source = self;
+    const uint32_t lanes = source->env->lanes;
+    if (!source->config->header || partition % lanes != source->env->lane) return PS_END;
+    PS_TRY(ps_line_reader_open(&source->reader, source->list.path[partition], error));
+    const ps_status status = ps_line_reader_peek(&source->reader, &out->line, error);
+    ps_line_reader_close(&source->reader); /* the line stays in its buffer */
+    out->line = without_mark(out->line);
+    out->where = source->list.path[partition];
     return status;
 }
 
@@ -195,6 +231,9 @@ static ps_status keep_oversize(ps_batch *batch, ps_error *error) {
 }
 
 static void end_file(file_source *source) {
+    const ps_line_reader *reader = &source->reader;
+    source->ended.lines += reader->line;
+    source->ended.bytes += (int64_t)reader->read_bytes;
     source->current->done = true;
     source->current = NULL;
     ps_line_reader_close(&source->reader);
@@ -202,7 +241,7 @@ static void end_file(file_source *source) {
 
 /* Lines of the current file. AGAIN: the batch is full. END: the file is. */
 static ps_status take_lines(file_source *source, ps_batch *batch, ps_error *error) {
-    const bool blank_too = source->config->format == PS_FILE_LINES;
+    const bool marks = source->config->format != PS_FILE_LINES;
     ps_record record = {
         .partition = source->current->partition,
         .timestamp_ms = -1,
@@ -211,22 +250,49 @@ static ps_status take_lines(file_source *source, ps_batch *batch, ps_error *erro
     };
     for (;;) {
         PS_TRY(ps_line_reader_peek(&source->reader, &record.value, error));
-        if (record.value.length > 0 || blank_too) {
-            record.offset = offset_of(source);
-            const ps_status status = ps_batch_append(batch, &record);
-            if (status == PS_AGAIN) return PS_AGAIN;
-            if (status == PS_END) {
-                ps_line_reader_next(&source->reader, record.value);
-                const ps_status kept = keep_oversize(batch, error);
-                return kept == PS_OK ? PS_AGAIN : kept;
-            }
+        if (marks && source->reader.line == 0) record.value = without_mark(record.value);
+        record.offset = offset_of(source);
+        const ps_status status = ps_batch_append(batch, &record);
+        if (status == PS_AGAIN) return PS_AGAIN;
+        ps_line_reader_next(&source->reader);
+        if (status == PS_END) {
+            const ps_status kept = keep_oversize(batch, error);
+            return kept == PS_OK ? PS_AGAIN : kept;
         }
-        ps_line_reader_next(&source->reader, record.value);
     }
 }
 
-static ps_status file_fill(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_error *error) {
-    file_source *source = self;
+/* By bytes: lines of the length that those before had on average. */
+static int64_t file_remaining(void *self) {
+    const file_source *source = self;
+    passed seen = source->ended;
+    int64_t left = 0;
+    for (uint32_t i = 0; i < source->file_count; i++) {
+        const file *one = &source->files[i];
+        if (one->done) continue;
+        int64_t at = 0;
+        if (source->current == one) {
+            at = ps_line_reader_position(&source->reader);
+            seen.lines += source->reader.line;
+            seen.bytes += at;
+        }
+        if (one->bytes > at) left += one->bytes - at;
+    }
+    if (left == 0) return 0;
+    if (seen.lines == 0 || seen.bytes == 0) return -1;
+    return (int64_t)((double)left * (double)seen.lines / (double)seen.bytes + 0.5);
+}
+
+static void note_lag(file_source *source, bool ended) {
+    const int64_t now_ns = ps_clock_ns();
+    if (!ended && now_ns - source->noted_ns < 200 * PS_NS_PER_MS) return;
+    const int64_t lag = file_remaining(source);
+    if (lag >= 0) source->noted_ns = now_ns;
+    atomic_store_explicit(&source->env->metrics->lag, lag, memory_order_relaxed);
+}
+
+static ps_status fill(file_source *source, ps_batch *batch, int64_t *ask_again_ns,
+                      ps_error *error) {
     if (batch->filled_ns == 0) batch->filled_ns = ps_clock_ns();
     for (;;) {
         if (source->draining) return PS_END;
@@ -246,6 +312,13 @@ static ps_status file_fill(void *self, ps_batch *batch, int64_t *ask_again_ns, p
         if (status == PS_AGAIN) return PS_OK;
         end_file(source);
     }
+}
+
+static ps_status file_fill(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_error *error) {
+    file_source *source = self;
+    const ps_status status = fill(source, batch, ask_again_ns, error);
+    note_lag(source, status == PS_END);
+    return status;
 }
 
 static void file_release(void *self, ps_batch *batch) {
@@ -269,19 +342,19 @@ const char *ps_source_file_path(const void *self, uint32_t partition) {
     return source->list.path[partition];
 }
 
-const ps_source ps_source_file = {
-    .about = {.name = "file",
-              .summary = "Lines of files: NDJSON, CSV or text.",
-              .options = options,
-              .config_bytes = sizeof(ps_source_file_config)},
-    .discover = file_discover,
-    .open = file_open,
-    .event = file_event,
-    .answer = file_answer,
-    .start = file_start,
-    .fill = file_fill,
-    .release = file_release,
-    .drain = file_drain,
-    .close = file_close,
-    .memory = file_memory
-};
+const ps_source ps_source_file = {.about = {.name = "file",
+                                            .summary = "Lines of files: NDJSON, CSV or text.",
+                                            .options = options,
+                                            .config_bytes = sizeof(ps_source_file_config)},
+                                  .discover = file_discover,
+                                  .open = file_open,
+                                  .heading = file_heading,
+                                  .event = file_event,
+                                  .answer = file_answer,
+                                  .start = file_start,
+                                  .fill = file_fill,
+                                  .release = file_release,
+                                  .drain = file_drain,
+                                  .remaining = file_remaining,
+                                  .close = file_close,
+                                  .memory = file_memory};

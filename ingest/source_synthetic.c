@@ -83,6 +83,7 @@ typedef struct synthetic {
     double row_ns;    /* between rows of one partition; 0: no rate */
     int64_t first_ns; /* monotonic */
     int64_t wall_ms;  /* the same instant on the wall clock */
+    int64_t noted_ns; /* when the lag was last told */
     bool answered, draining;
     uint8_t host[PS_TELEMETRY_HOST_BYTES];
     uint8_t record[]; /* [ps_telemetry_room] */
@@ -228,10 +229,31 @@ static bool at_end(const synthetic *source) {
     return true;
 }
 
-static ps_status synthetic_fill(void *self, ps_batch *batch, int64_t *ask_again_ns,
-                                ps_error *error) {
-    synthetic *source = self;
-    (void)error;
+/* Rows that are due and not yet taken; without a rate all of them are, -1 if that has no end. */
+static int64_t rows_due(const synthetic *source, int64_t now_ns) {
+    int64_t rows = 0;
+    for (uint32_t i = 0; i < source->share_count; i++) {
+        const share *one = &source->shares[i];
+        int64_t end = one->end;
+        if (source->row_ns > 0.0 && one->started) {
+            const double due = (double)(now_ns - source->first_ns) / source->row_ns + 1.0;
+            if ((double)(end - one->first) > due) end = one->first + (int64_t)due;
+        }
+        if (end == INT64_MAX) return -1;
+        if (end > one->next) rows += end - one->next;
+    }
+    return rows;
+}
+
+static void note_lag(synthetic *source, bool ended) {
+    const int64_t now_ns = ps_clock_ns();
+    if (!ended && now_ns - source->noted_ns < 200 * PS_NS_PER_MS) return;
+    source->noted_ns = now_ns;
+    atomic_store_explicit(&source->env->metrics->lag, rows_due(source, now_ns),
+                          memory_order_relaxed);
+}
+
+static ps_status fill(synthetic *source, ps_batch *batch, int64_t *ask_again_ns) {
     if (at_end(source)) return PS_END;
     const int64_t now_ns = ps_clock_ns();
     if (batch->filled_ns == 0) batch->filled_ns = now_ns;
@@ -252,6 +274,15 @@ static ps_status synthetic_fill(void *self, ps_batch *batch, int64_t *ask_again_
     if (batch->rows > 0 && now_ns >= linger_ns) return PS_OK;
     *ask_again_ns = batch->rows > 0 && linger_ns < next_due_ns ? linger_ns : next_due_ns;
     return PS_AGAIN;
+}
+
+static ps_status synthetic_fill(void *self, ps_batch *batch, int64_t *ask_again_ns,
+                                ps_error *error) {
+    synthetic *source = self;
+    (void)error;
+    const ps_status status = fill(source, batch, ask_again_ns);
+    note_lag(source, status == PS_END);
+    return status;
 }
 
 static void synthetic_drain(void *self) {

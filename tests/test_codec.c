@@ -237,6 +237,73 @@ static void refuses_bad_csv_columns(void **state) {
     ps_plan_deinit(&plan);
 }
 
+static void add_to(bench *b, uint32_t partition, const char *value) {
+    const ps_bytes none = {NULL, PS_NULL_LENGTH};
+    const ps_bytes text = {(const uint8_t *)value, (uint32_t)strlen(value)};
+    const ps_record record = {
+        .partition = partition, .timestamp_ms = -1, .key = none, .value = text, .headers = none};
+    assert_int_equal(ps_batch_append(&b->batch, &record), PS_OK);
+}
+
+static ps_status heading(bench *b, uint32_t partition, const char *line, ps_error *error) {
+    const ps_heading of = {"in/x.csv", {(const uint8_t *)line, (uint32_t)strlen(line)}};
+    return b->codec->heading(b->self, partition, &of, error);
+}
+
+/* Every file by its own header line, in one batch. */
+static void reads_columns_by_their_header_line(void **state) {
+    (void)state;
+    static const char *const names[] = {"loose", "ts", "up", "n", "m.cpu", "host"};
+    const ps_decode_config quiet = {.delimiter = ";"};
+    ps_decode_config named = {.columns = {names, 6}};
+    ps_error error;
+    bench *b = bench_open(&ps_codec_csv, NULL, 4096);
+    assert_int_equal(heading(b, 0, "host,m.cpu,n,up,ts,loose", &error), PS_OK);
+    assert_int_equal(heading(b, 2, "ts,\"x,\"\"y\"\"\",up,n,\"m.cpu\",loose,,host", &error), PS_OK);
+    assert_int_equal(heading(b, 3, "host,m.cpu,n,up,ts,loose", &error), PS_OK);
+    add_to(b, 2, "5,xy,true,7,1.5,,,web-2");
+    add_to(b, 0, "web-0,2.5,8,false,6,");
+    add_to(b, 3, "web-3,3.5,9,false,6,");
+    add_to(b, 1, "web-1,4.5,10,true,7,");
+    add_to(b, 0, "5,xy,true,7,1.5,,,web-2");
+    ps_codec_csv.decode(b->self, &b->batch);
+    static const double cpu[] = {1.5, 2.5, 3.5, 4.5};
+    for (uint32_t row = 0; row < 4; row++) {
+        const char host[] = {'w', 'e', 'b', '-', "2031"[row], '\0'};
+        expect_reject(b, row, PS_REJECT_NONE, 0);
+        expect_host(b, row, host);
+        assert_true(real(b, CPU, row) == cpu[row] && integer(b, N, row) == 7 + row);
+    }
+    expect_reject(b, 4, PS_REJECT_SYNTAX, 17); /* two columns too many for that file */
+    bench_close(b);
+    /* What the pipeline file names goes before. */
+    b = bench_open(&ps_codec_csv, &named, 4096);
+    assert_int_equal(heading(b, 0, "host,m.cpu,n,up,ts,loose", &error), PS_OK);
+    add_to(b, 0, ",6,true,8,2.5,web-0");
+    ps_codec_csv.decode(b->self, &b->batch);
+    expect_host(b, 0, "web-0");
+    bench_close(b);
+
+    b = bench_open(&ps_codec_csv, &quiet, 4096);
+    assert_int_equal(heading(b, 0, "loose;ts;up;n;host;m.cpu", &error), PS_OK);
+    assert_int_equal(heading(b, 1, "loose;ts;up;n;host;cpu", &error), PS_BAD_CONFIG);
+    assert_non_null(strstr(error.message, "in/x.csv: field 'cpu' reads column 'm.cpu'"));
+    assert_non_null(strstr(error.message, "does not name"));
+    assert_non_null(strstr(error.message, "loose;ts;up;n;host;cpu"));
+    assert_int_equal(heading(b, 1, "loose;ts;up;n;host;m.cpu;n", &error), PS_BAD_CONFIG);
+    assert_non_null(strstr(error.message, "names column 'n' 2 times"));
+    assert_int_equal(heading(b, 1, "loose;ts;\"up;n;host;m.cpu;n", &error), PS_BAD_CONFIG);
+    assert_non_null(strstr(error.message, "not well-formed"));
+    assert_int_equal(heading(b, 1, "", &error), PS_BAD_CONFIG);
+    for (uint32_t i = 0; i < 254; i++) {
+        char line[64];
+        (void)snprintf(line, sizeof line, "loose;ts;up;n;host;m.cpu%.*s", (int)i % 20 + 1,
+                       ";;;;;;;;;;;;;;;;;;;;;");
+        assert_int_equal(heading(b, i, line, &error), PS_OK); /* 20 layouts, not 254 */
+    }
+    bench_close(b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decodes_json),
@@ -244,6 +311,7 @@ int main(void) {
         cmocka_unit_test(escaped_text_stays_inside_the_arena),
         cmocka_unit_test(decodes_csv),
         cmocka_unit_test(refuses_bad_csv_columns),
+        cmocka_unit_test(reads_columns_by_their_header_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,6 +53,7 @@ typedef struct rig {
     ps_partitions partitions;
     ps_plan plan;
     ps_lane_env env;
+    ps_lane_metrics metrics;
     ps_batch batch;
     void *self;
     ps_error error;
@@ -66,7 +67,8 @@ static ps_status rig_open(rig *r, const ps_source_file_config *config, uint32_t 
     assert_int_equal(ps_plan_init(&r->plan, rows, arena, 10, &none, NULL), PS_OK);
     assert_int_equal(ps_plan_close(&r->plan, NULL), PS_OK);
     test_batch_memory(&r->batch, &r->plan.schema);
-    r->env = (ps_lane_env){.lanes = 1, .plan = &r->plan, .partitions = &r->partitions};
+    r->env = (ps_lane_env){
+        .lanes = 1, .plan = &r->plan, .partitions = &r->partitions, .metrics = &r->metrics};
     return ps_source_file.open(config, &r->env, &r->self, &r->error);
 }
 
@@ -139,12 +141,14 @@ static void numbers_lines(void **state) {
         .paths = {paths, 2},
           .line_max = 1024
     };
-    expect_lines(&config, NULL, "1:0=one;1:1=two;1:3=four;2:2=x;");
-    config.format = PS_FILE_LINES;
-    expect_lines(&config, NULL, "1:0=one;1:1=two;1:2=;1:3=four;2:0=;2:1=;2:2=x;");
+    /* A blank line is a record, which will not decode; what follows the last line break is none. */
+    for (uint32_t format = PS_FILE_NDJSON; format <= PS_FILE_LINES; format++) {
+        config.format = format;
+        expect_lines(&config, NULL, "1:0=one;1:1=two;1:2=;1:3=four;2:0=;2:1=;2:2=x;");
+    }
     config.format = PS_FILE_CSV;
     config.header = true;
-    expect_lines(&config, NULL, "1:0=two;1:2=four;2:1=x;");
+    expect_lines(&config, NULL, "1:0=two;1:1=;1:2=four;2:0=;2:1=x;");
 }
 
 static void goes_on_at_any_line(void **state) {
@@ -155,12 +159,93 @@ static void goes_on_at_any_line(void **state) {
         .paths = {paths, 1},
           .line_max = 1024
     };
-    static const char *const want[] = {"0:0=one;0:1=two;0:3=four;", "0:1=two;0:3=four;",
-                                       "0:3=four;", "0:3=four;", ""};
+    static const char *const want[] = {"0:0=one;0:1=two;0:2=;0:3=four;", "0:1=two;0:2=;0:3=four;",
+                                       "0:2=;0:3=four;", "0:3=four;", ""};
     for (int64_t next = 0; next <= 4; next++) expect_lines(&config, &next, want[next]);
     config.header = true;
-    static const char *const below[] = {"0:0=two;0:2=four;", "0:2=four;", "0:2=four;", ""};
+    static const char *const below[] = {"0:0=two;0:1=;0:2=four;", "0:1=;0:2=four;", "0:2=four;",
+                                        ""};
     for (int64_t next = 0; next <= 3; next++) expect_lines(&config, &next, below[next]);
+}
+
+/* The mark of the encoding is not the first byte of a record, unless lines are text as they are. */
+static void passes_over_a_byte_order_mark(void **state) {
+    (void)state;
+    WRITE("b.txt", "\xef\xbb\xbfone\n\xef\xbb\xbftwo\n");
+    const char *const paths[] = {path_of("b.txt")};
+    ps_source_file_config config = {.paths = {paths, 1}, .line_max = 1024};
+    expect_lines(&config, NULL, "0:0=one;0:1=\xef\xbb\xbftwo;");
+    config.format = PS_FILE_LINES;
+    expect_lines(&config, NULL, "0:0=\xef\xbb\xbfone;0:1=\xef\xbb\xbftwo;");
+}
+
+static void shows_the_heading_of_each_file(void **state) {
+    (void)state;
+    WRITE("a.txt", "\xef\xbb\xbfhost,\"c,pu\"\r\nx,1\n");
+    WRITE("b.txt", "");
+    WRITE("c.txt", "cpu");
+    static const char *const want[] = {"host,\"c,pu\"", NULL, "cpu"};
+    const char *const paths[] = {path_of("*.txt")};
+    ps_source_file_config config = {
+        .paths = {paths, 1}, .line_max = 1024, .format = PS_FILE_CSV, .header = true};
+    rig r;
+    assert_int_equal(rig_open(&r, &config, 4, 4096), PS_OK);
+    for (uint32_t p = 0; p < 3; p++) {
+        ps_heading got;
+        const ps_status status = ps_source_file.heading(r.self, p, &got, &r.error);
+        assert_int_equal(status, want[p] == NULL ? PS_END : PS_OK);
+        if (want[p] == NULL) continue;
+        assert_int_equal(got.line.length, strlen(want[p]));
+        assert_memory_equal(got.line.data, want[p], got.line.length);
+        assert_non_null(strstr(got.where, p == 0 ? "/a.txt" : "/c.txt"));
+    }
+    start(&r, NULL);
+    char text[256];
+    assert_int_equal(read_all(&r, text, sizeof text), PS_OK);
+    assert_string_equal(text, "0:0=x,1;");
+    rig_close(&r);
+    config.header = false;
+    assert_int_equal(rig_open(&r, &config, 4, 4096), PS_OK);
+    ps_heading none;
+    assert_int_equal(ps_source_file.heading(r.self, 0, &none, NULL), PS_END);
+    rig_close(&r);
+}
+
+/* What the progress bar and the lag are made of: too far off, and the time left is a guess. */
+static void knows_how_much_is_left(void **state) {
+    (void)state;
+    enum { LINES = 1000 };
+    for (uint32_t f = 0; f < 2; f++) {
+        FILE *file = fopen(path_of(f == 0 ? "a.txt" : "b.txt"), "w");
+        for (uint32_t i = 0; i < LINES; i++) (void)fprintf(file, "%*u\n", (int)(i % 3) + 20, i);
+        assert_int_equal(fclose(file), 0);
+    }
+    const char *const paths[] = {path_of("*.txt")};
+    const ps_source_file_config config = {.paths = {paths, 1}, .line_max = 1024};
+    rig r;
+    assert_int_equal(rig_open(&r, &config, 100, 1 << 16), PS_OK);
+    start(&r, NULL);
+    assert_int_equal(ps_source_file.remaining(r.self), -1);
+    for (int64_t taken = 100; taken <= 2 * LINES; taken += 100) {
+        int64_t again_ns;
+        ps_batch_reset(&r.batch);
+        const ps_status status = ps_source_file.fill(r.self, &r.batch, &again_ns, &r.error);
+        assert_int_equal(status, taken < 2 * LINES ? PS_OK : PS_END);
+        assert_in_range(ps_source_file.remaining(r.self) - (2 * LINES - taken) + 3, 0, 6);
+    }
+    assert_int_equal(ps_source_file.remaining(r.self), 0);
+    assert_int_equal(atomic_load(&r.metrics.lag), 0);
+    rig_close(&r);
+    /* Most of a job that goes on lies behind it. */
+    const int64_t next[] = {LINES, LINES - 10};
+    assert_int_equal(rig_open(&r, &config, 5, 1 << 16), PS_OK);
+    start(&r, next);
+    int64_t again_ns;
+    ps_batch_reset(&r.batch);
+    while (ps_source_file.fill(r.self, &r.batch, &again_ns, &r.error) == PS_AGAIN) {}
+    assert_in_range(ps_source_file.remaining(r.self), 4, 6);
+    assert_in_range(atomic_load(&r.metrics.lag), 1, 2 * LINES); /* told five times a second */
+    rig_close(&r);
 }
 
 static void says_when_a_file_has_shrunk(void **state) {
@@ -307,6 +392,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(numbers_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(goes_on_at_any_line, setup, teardown),
+        cmocka_unit_test_setup_teardown(passes_over_a_byte_order_mark, setup, teardown),
+        cmocka_unit_test_setup_teardown(shows_the_heading_of_each_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(knows_how_much_is_left, setup, teardown),
         cmocka_unit_test_setup_teardown(says_when_a_file_has_shrunk, setup, teardown),
         cmocka_unit_test_setup_teardown(says_what_it_cannot_read, setup, teardown),
         cmocka_unit_test_setup_teardown(bounds_lines, setup, teardown),

@@ -226,6 +226,27 @@ static void keeps_the_rate(void **state) {
     rig_close(r);
 }
 
+/* Lag: what should have left and has not; without a rate, all that is to come. */
+static void knows_how_much_is_due(void **state) {
+    (void)state;
+    ps_source_synthetic_config config = {
+        .rows = 100000, .series = 10, .bytes = 200, .seed = 5, .partitions = 2, .rate = 1000};
+    static const int64_t least[] = {35, 99995, -1}, most[] = {5000, 99995, -1};
+    for (uint32_t i = 0; i < 3; i++) {
+        if (i == 1) config.rate = 0;
+        if (i == 2) config.rows = 0;
+        rig *r = rig_open(&config, 0, 1, 5);
+        int64_t again_ns;
+        const int64_t until_ns = ps_clock_ns() + (i == 0 ? 40 * PS_NS_PER_MS : 0);
+        while (ps_clock_ns() < until_ns) {}
+        assert_int_equal(ps_source_synthetic.fill(r->self, &r->batch, &again_ns, NULL), PS_OK);
+        assert_int_equal(r->batch.rows, 5);
+        const int64_t lag = atomic_load(&r->metrics.lag);
+        assert_true(lag >= least[i] && lag <= most[i]);
+        rig_close(r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_seed_same_bytes),
@@ -234,6 +255,7 @@ int main(void) {
         cmocka_unit_test(partitions_share_the_records),
         cmocka_unit_test(gives_the_same_rows_in_any_batching),
         cmocka_unit_test(keeps_the_rate),
+        cmocka_unit_test(knows_how_much_is_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,6 +89,21 @@ static ps_status bind_calls(ps_lane *lane, ps_error *error) {
     return PS_OK;
 }
 
+/* Told at start, so that a file without the declared columns stops the job before its first row. */
+static ps_status tell_headings(ps_lane *lane, ps_error *error) {
+    const ps_source *source = lane->config.source;
+    const ps_codec *codec = lane->config.codec;
+    if (codec == NULL || codec->heading == NULL || source->heading == NULL) return PS_OK;
+    for (uint32_t p = 0; p < lane->config.env.partitions->count; p++) {
+        ps_heading heading;
+        const ps_status status = source->heading(lane->source, p, &heading, error);
+        if (status == PS_END) continue;
+        PS_TRY(status);
+        PS_TRY(codec->heading(lane->codec, p, &heading, error));
+    }
+    return PS_OK;
+}
+
 static ps_status open_parts(ps_lane *lane, ps_error *error) {
     ps_lane_config *config = &lane->config;
     PS_TRY(config->backend->open(0, &lane->device, error));
@@ -99,6 +114,7 @@ static ps_status open_parts(ps_lane *lane, ps_error *error) {
         PS_TRY(config->codec->open(config->codec_config, &lane->plan->schema, &lane->codec, error));
     PS_TRY(config->source->open(config->source_config, &config->env, &lane->source, error));
     config->env.source_self = lane->source;
+    PS_TRY(tell_headings(lane, error));
     return config->sink->open(config->sink_config, &config->env, &lane->sink, error);
 }
 

@@ -8,6 +8,7 @@
 
 #include "host/base/wake.h"
 #include "host/batch/partitions.h"
+#include "host/flow/codec.h"
 #include "host/flow/metrics.h"
 #include "host/flow/plan.h"
 
@@ -55,6 +56,9 @@ struct ps_source {
     /* Before any lane: which topics and partitions there are. May block; fails with what to try. */
     ps_status (*discover)(const void *config, ps_partitions *out, ps_error *);
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
+    /* Borrowed until the next call; asked before anything is read. END: there is none, or the
+     * partition is another lane's. NULL: never. */
+    ps_status (*heading)(void *self, uint32_t partition, ps_heading *out, ps_error *);
     ps_status (*event)(void *self, ps_event *out, ps_error *);
     ps_status (*answer)(void *self, ps_error *);
     /* The committed position of an assigned partition, from where the source keeps it (a consumer
@@ -82,19 +86,6 @@ struct ps_source {
     /* Worst-case bytes this part takes per lane beyond its slots, one term a line in `explain`. */
     size_t (*memory)(const void *config, const ps_lane_env *env);
 };
-
-/* Decodes declared fields of rows that a source appended: values into their columns, bad rows into
- * REJECT and DETAIL. */
-typedef struct ps_codec {
-    ps_about about;
-    char escape; /* values without this byte decode in place; with it they need room in the arena;
-                    0: never */
-    ps_status (*open)(const void *config, const ps_schema *schema, void **self, ps_error *);
-    void (*decode)(void *self, ps_batch *batch);
-    /* Worst-case bytes per lane. NULL: nothing worth a term. */
-    size_t (*memory)(const void *config, const ps_schema *schema);
-    void (*close)(void *self);
-} ps_codec;
 
 /* `config` is the struct that `about.options` fills. */
 typedef struct ps_stage {

@@ -127,6 +127,46 @@ runs() {
     err_has "metrics.listen: cannot listen on 203.0.113.1:9"
 }
 
+# Files of different tools in one job: each is read by its own header line, what is no record is shown.
+reads_files() {
+    mkdir csv
+    printf '\xef\xbb\xbfhost,cpu,note\r\na,1,x\r\nb,90,"x,""y"""\r\n' >csv/1.csv
+    printf 'note,"cpu",host\n\n,91,c\n"",2,d' >csv/2.csv
+    : >csv/3.csv
+    cat >csv.yaml <<'YAML'
+pipeline: csv
+source: {file: {paths: ["csv/*.csv"], format: csv, header: true}}
+decode:
+  csv: {fields: {cpu: float, host: string}}
+  series: host
+stages: [{filter: {where: "cpu > 50"}}]
+sink: {file: {path: csv.out, form: value}}
+dead_letter: {file: csv.dead}
+runtime: {lanes: 2}
+YAML
+    run 0 run csv.yaml --summary json
+    out_has '"rows_in":5,"rows_out":2,"rows_filtered":2,"rows_rejected":1'
+    cat csv.out/part-* >got
+    printf 'b,90,"x,""y"""\n,91,c\n' | cmp -s - got || fail "rows by header: $(cat got)"
+    grep -q '"source":"files/1/0","error":"empty"' csv.dead || fail "a blank line is not shown: $(cat csv.dead)"
+    printf 'host,load\ne,3\n' >csv/4.csv
+    rm -r csv.out
+    run 2 run csv.yaml
+    err_has "csv/4.csv: field 'cpu' reads column 'cpu', which the header line does not name"
+    [ -e csv.out/part-00000-00000000000000000000.txt ] && fail "rows went out before all files were checked"
+    printf '{"a":1}\n\n{"a":2}\n' >lines.ndjson
+    cat >lines.yaml <<'YAML'
+pipeline: lines
+source: {file: {paths: [lines.ndjson]}}
+decode: {json: {fields: {a: int}}}
+sink: {file: {path: lines.out}}
+dead_letter: {file: lines.dead}
+YAML
+    run 0 run lines.yaml
+    grep -q '"source":"files/0/1","error":"empty"' lines.dead || fail "a blank line is not shown: $(cat lines.dead)"
+    [ "$(wc -l <lines.dead)" -eq 1 ] || fail "the end of the file is no blank line: $(cat lines.dead)"
+}
+
 explains() {
     run 0 explain job.yaml
     out_has "memory ceiling"
@@ -206,13 +246,18 @@ terminal() {
     script -qec "stty cols 120; '$penstock' run paced.yaml" /dev/null </dev/null >screen 2>&1
     grep -q 'rows/s' screen || fail "no live line on a terminal"
     grep -q '%' screen || fail "no progress where the end is known"
+    "$penstock" gen --rows 3000000 >long.ndjson
+    sed 's/synthetic: .*}/file: {paths: [long.ndjson]}}/' job.yaml >long.yaml
+    script -qec "stty cols 120; '$penstock' run long.yaml --set runtime.lanes=1" /dev/null </dev/null >screen 2>&1
+    grep -qE '[1-9][0-9]? %.* lag [1-9]' screen || fail "no progress or lag of a file: $(tr '\r' '\n' <screen | tail -n 3)"
+    rm long.ndjson
     script -qec "'$penstock' help" /dev/null </dev/null >screen 2>&1
     grep -q $'\033' screen || fail "no colour on a terminal"
     NO_COLOR=1 script -qec "'$penstock' help" /dev/null </dev/null >screen 2>&1
     grep -q $'\033' screen && fail "colour in spite of NO_COLOR"
 }
 
-for part in version_and_help usage_faults checks runs explains generates serves_and_drains documents terminal; do
+for part in version_and_help usage_faults checks runs reads_files explains generates serves_and_drains documents terminal; do
     $part
 done
 [ $failures -eq 0 ] || {
