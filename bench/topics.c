@@ -13,7 +13,7 @@ enum { TIMEOUT_MS = 30000 };
 
 typedef struct request {
     const char *brokers, *name;
-    bool create;
+    int partitions; /* 0: delete it */
 } request;
 
 static int answer(rd_kafka_event_t *event, bool create) {
@@ -36,10 +36,9 @@ static int answer(rd_kafka_event_t *event, bool create) {
     return code;
 }
 
-static void ask_create(rd_kafka_t *client, rd_kafka_queue_t *queue, const char *name) {
+static void ask_create(rd_kafka_t *client, rd_kafka_queue_t *queue, const request *r) {
     char why[256];
-    rd_kafka_NewTopic_t *topic =
-        rd_kafka_NewTopic_new(name, PS_BENCH_PARTITIONS, 1, why, sizeof why);
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(r->name, r->partitions, 1, why, sizeof why);
     (void)rd_kafka_NewTopic_set_config(topic, "retention.ms", "-1");
     (void)rd_kafka_NewTopic_set_config(topic, "file.delete.delay.ms", "1000");
     rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
@@ -53,10 +52,10 @@ static void ask_delete(rd_kafka_t *client, rd_kafka_queue_t *queue, const char *
 }
 
 /* A topic is of use when its partitions have leaders. */
-static int await_leaders(rd_kafka_t *client, const char *name) {
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
+static int await_leaders(rd_kafka_t *client, const request *r) {
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, r->name, NULL);
     int with_leader = 0;
-    for (int attempt = 0; attempt < 300 && with_leader < PS_BENCH_PARTITIONS; attempt++) {
+    for (int attempt = 0; attempt < 300 && with_leader < r->partitions; attempt++) {
         if (attempt > 0) (void)nanosleep(&(struct timespec){0, 50000000}, NULL);
         const struct rd_kafka_metadata *metadata = NULL;
         if (rd_kafka_metadata(client, 0, topic, &metadata, TIMEOUT_MS)) break;
@@ -66,8 +65,8 @@ static int await_leaders(rd_kafka_t *client, const char *name) {
         rd_kafka_metadata_destroy(metadata);
     }
     rd_kafka_topic_destroy(topic);
-    if (with_leader < PS_BENCH_PARTITIONS) (void)printf("no leaders\n");
-    return with_leader < PS_BENCH_PARTITIONS;
+    if (with_leader < r->partitions) (void)printf("no leaders\n");
+    return with_leader < r->partitions;
 }
 
 static int ask(void *context) {
@@ -82,14 +81,15 @@ static int ask(void *context) {
         return 1;
     }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    if (r->create)
-        ask_create(client, queue, r->name);
+    const bool create = r->partitions > 0;
+    if (create)
+        ask_create(client, queue, r);
     else
         ask_delete(client, queue, r->name);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TIMEOUT_MS);
-    int code = answer(event, r->create);
+    int code = answer(event, create);
     if (event) rd_kafka_event_destroy(event);
-    if (code == 0 && r->create) code = await_leaders(client, r->name);
+    if (code == 0 && create) code = await_leaders(client, r);
     rd_kafka_queue_destroy(queue);
     rd_kafka_destroy(client);
     return code;
@@ -100,13 +100,14 @@ static ps_status request_in_child(request *r, ps_error *error) {
     PS_TRY(ps_measure_child(ask, r, true, &done, error));
     if (done.exit_code == 0) return PS_OK;
     return ps_fail(error, PS_IO, "topic %s at %s could not be %s: %s", r->name, r->brokers,
-                   r->create ? "created" : "deleted", done.line);
+                   r->partitions > 0 ? "created" : "deleted", done.line);
 }
 
-ps_status ps_topic_create(const char *brokers, const char *name, ps_error *error) {
-    return request_in_child(&(request){brokers, name, true}, error);
+ps_status ps_topic_create(const char *brokers, const char *name, int partitions,
+                          ps_error *error) {
+    return request_in_child(&(request){brokers, name, partitions}, error);
 }
 
 ps_status ps_topic_delete(const char *brokers, const char *name, ps_error *error) {
-    return request_in_child(&(request){brokers, name, false}, error);
+    return request_in_child(&(request){brokers, name, 0}, error);
 }

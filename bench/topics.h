@@ -7,9 +7,8 @@
 
 #include "host/base/status.h"
 
-enum { PS_BENCH_PARTITIONS = 8 };
-
-ps_status ps_topic_create(const char *brokers, const char *name, ps_error *error) PS_MUST_USE;
+ps_status ps_topic_create(const char *brokers, const char *name, int partitions,
+                          ps_error *error) PS_MUST_USE;
 ps_status ps_topic_delete(const char *brokers, const char *name, ps_error *error) PS_MUST_USE;
 
 #endif
