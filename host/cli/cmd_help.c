@@ -44,7 +44,7 @@ static int help_about(const char *name) {
         ps_log(PS_LOG_ERROR, "help", "nothing is called '%s'; did you mean '%s'?", name, meant);
     else
         ps_log(PS_LOG_ERROR, "help",
-               "nothing is called '%s'; try source, decode, stage, sink, runtime or a command",
+               "nothing is called '%s'; try source, decode, stage, sink, runtime, a detector, an option or a command",
                name);
     return PS_EXIT_USAGE;
 }
@@ -71,7 +71,7 @@ static int help(int argc, char **argv) {
 const ps_command ps_command_help_ = {
     .name = "help",
     .operands = "[PART]",
-    .summary = "Documents a command, source, decoder, stage, sink or section of the pipeline file.",
+    .summary = "Documents a command, source, decoder, stage, detector, sink, section or option.",
     .options = options,
     .operands_max = 1,
     .run = help,

@@ -61,6 +61,10 @@ version_and_help() {
     out_has "sink file"
     run 0 help source
     out_has "synthetic"
+    run 0 help zscore
+    out_has "detector zscore"
+    run 0 help commit_interval
+    out_has "option of sink kafka"
     run 2 help runtim
     err_has "did you mean 'runtime'?"
     grep -q $'\033' out err && fail "colour in a pipe"
