@@ -276,9 +276,7 @@ static size_t json_of(loop *l, const rd_kafka_message_t *m, uint8_t *to) {
 }
 
 static rd_kafka_vu_t vu_bytes(rd_kafka_vtype_t type, void *data, size_t size) {
-    return (rd_kafka_vu_t){
-        .vtype = type, .u.mem = {data, size}
-    };
+    return (rd_kafka_vu_t){.vtype = type, .u.mem = {data, size}};
 }
 
 static rd_kafka_vu_t vu_number(rd_kafka_vtype_t type, int number) {
@@ -298,9 +296,7 @@ static bool produce(loop *l, const rd_kafka_message_t *m) {
         size = json_of(l, m, value);
         l->text_used += size;
     }
-    rd_kafka_vu_t parts[7] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = l->output}
-    };
+    rd_kafka_vu_t parts[7] = {{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = l->output}};
     parts[1] = vu_number(RD_KAFKA_VTYPE_PARTITION, m->partition);
     parts[2] = vu_bytes(RD_KAFKA_VTYPE_KEY, m->key, m->key_len);
     parts[3] = vu_bytes(RD_KAFKA_VTYPE_VALUE, value, size);

@@ -12,7 +12,8 @@
 
 enum {
     PARTITIONS = 8,
-    /* 20,000 events/s of one millisecond's linger are a thousand requests a second and partition. */
+    /* 20,000 events/s of one millisecond's linger are a thousand requests a second and partition.
+     */
     LATENCY_PARTITIONS = 2
 };
 
@@ -23,29 +24,17 @@ typedef struct rival {
     bool exactly_once, hash;
 } rival;
 
-/* A case on Kafka: what penstock's sink is told (NULL: bare loops alone), and its rivals. */
+/* A case on Kafka: what penstock's sink is told, and its rivals. */
 typedef struct kafka_case {
     const char *name, *kernel, *sink;
     const rival *rivals;
 } kafka_case;
 
-static const rival beside_headers[] = {
-    {"bare loop", PS_BARE_HEADERS, true, true},
-    {"bare loop, constant digest",       PS_BARE_HEADERS, true, false},
-    {.impl = NULL          }
-};
-static const rival beside_json[] = {
-    {"bare loop", PS_BARE_JSON, true, true},
-    {.impl = NULL      }
-};
-static const rival beside_once[] = {
-    {"bare loop", PS_BARE_HEADERS, false, true},
-    {.impl = NULL     }
-};
-static const rival plain[] = {
-    {"bare loop", PS_BARE_PLAIN, true, false},
-    {.impl = NULL      }
-};
+static const rival beside_headers[] = {{"bare loop", PS_BARE_HEADERS, true, true},
+                                       {"bare loop, constant digest", PS_BARE_HEADERS, true, false},
+                                       {.impl = NULL}};
+static const rival beside_json[] = {{"bare loop", PS_BARE_JSON, true, true}, {.impl = NULL}};
+static const rival beside_once[] = {{"bare loop", PS_BARE_HEADERS, false, true}, {.impl = NULL}};
 
 static const kafka_case headers_case = {.name = "headers",
                                         .kernel = "kafka_headers_exactly_once",
@@ -59,9 +48,7 @@ static const kafka_case once_case = {.name = "at_least_once",
                                      .kernel = "kafka_headers_at_least_once",
                                      .sink = "delivery: at_least_once, commit_interval: 100ms",
                                      .rivals = beside_once};
-static const kafka_case plain_case = {
-    .name = "plain", .kernel = "kafka_plain_exactly_once", .rivals = plain};
-static const kafka_case *const kafka_cases[] = {&headers_case, &json_case, &once_case, &plain_case};
+static const kafka_case *const kafka_cases[] = {&headers_case, &json_case, &once_case};
 
 /* From the fork until the worker says that its lanes have started: what follows is the first poll.
  */
@@ -188,7 +175,7 @@ static ps_status bare_round(ps_bench *b, const kafka_case *c, const rival *r, ps
 
 static ps_status kafka_round(ps_bench *b, const kafka_case *c, ps_error *error) {
     for (const rival *r = c->rivals; r->impl; r++) PS_TRY(bare_round(b, c, r, error));
-    return c->sink ? penstock_round(b, c, error) : PS_OK;
+    return penstock_round(b, c, error);
 }
 
 static bool any_kafka_case(const ps_bench *b) {

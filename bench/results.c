@@ -23,14 +23,23 @@ void ps_result_add(ps_result *r, const ps_measure *m, double fixed_cpu_s, uint64
     ps_samples_add(&r->fixed_cpu_ms, fixed_cpu_s * 1e3);
 }
 
+/* Each round's ratio by itself, then their median: the two ran within seconds of each other, and
+ * what the machine did in other rounds is not theirs. */
+static double paired_ratio(const ps_samples *own, const ps_samples *bare) {
+    ps_samples ratios = {0};
+    for (uint32_t i = 0; i < own->count && i < bare->count; i++)
+        if (bare->at[i] > 0) ps_samples_add(&ratios, own->at[i] / bare->at[i]);
+    return ps_samples_median(&ratios);
+}
+
 static void find_ratios(ps_bench *b) {
     for (uint32_t i = 0; i < b->count; i++) {
         if (!b->results[i].own) continue;
         for (uint32_t k = 0; k < b->count; k++)
             if (strcmp(b->results[k].kernel, b->results[i].kernel) == 0 &&
                 strcmp(b->results[k].impl, "bare loop") == 0)
-                b->results[i].ratio_to_bare = ps_samples_median(&b->results[i].cpu_ns) /
-                                              ps_samples_median(&b->results[k].cpu_ns);
+                b->results[i].ratio_to_bare =
+                    paired_ratio(&b->results[i].cpu_ns, &b->results[k].cpu_ns);
     }
 }
 

@@ -103,8 +103,7 @@ static ps_status request_in_child(request *r, ps_error *error) {
                    r->partitions > 0 ? "created" : "deleted", done.line);
 }
 
-ps_status ps_topic_create(const char *brokers, const char *name, int partitions,
-                          ps_error *error) {
+ps_status ps_topic_create(const char *brokers, const char *name, int partitions, ps_error *error) {
     return request_in_child(&(request){brokers, name, partitions}, error);
 }
 
