@@ -11,12 +11,15 @@
 #include "kernels/xxh3.h"
 #include "kernels/zscore.h"
 
-#define PS_KERNEL_ROW(name, NAME, buffers, ulp) ps_kernel_fn ps_##name##_c;
+#define PS_KERNEL_ROW(name, NAME, buffers, ulp) \
+    ps_kernel_fn ps_##name##_c;                 \
+    extern const uint32_t ps_##name##_writes_c;
 #include "kernels/kernels.def"
 #undef PS_KERNEL_ROW
 
-#define PS_KERNEL_ROW(name, NAME, buffers, ulp) \
-    [PS_KERNEL_##NAME] = {#name, ps_##name##_c, buffers, sizeof(ps_##name##_params), ulp},
+#define PS_KERNEL_ROW(name, NAME, buffers, ulp)                                             \
+    [PS_KERNEL_##NAME] = {#name, ps_##name##_c,        buffers, sizeof(ps_##name##_params), \
+                          ulp,   &ps_##name##_writes_c},
 const ps_kernel ps_kernels[PS_KERNEL_COUNT] = {
 #include "kernels/kernels.def"
 };

@@ -21,7 +21,8 @@ typedef struct ps_kernel {
     const char *name;
     ps_kernel_fn *reference; /* plain C, what every other implementation is compared with */
     uint16_t buffers, params_bytes;
-    uint32_t ulp_max; /* how far another implementation may differ; 0: not at all */
+    uint32_t ulp_max;       /* how far another implementation may differ; 0: not at all */
+    const uint32_t *writes; /* bit i: buffer i is written; the others are only read */
 } ps_kernel;
 
 #define PS_KERNEL_ROW(name, NAME, buffers, ulp) PS_KERNEL_##NAME,

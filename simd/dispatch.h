@@ -8,6 +8,8 @@
 #ifndef PS_SIMD_DISPATCH_H
 #define PS_SIMD_DISPATCH_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "host/base/status.h"
@@ -39,6 +41,20 @@ ps_kernel_fn *ps_dispatch_at(ps_kernel_id id, uint32_t index, const char **name)
 /* Runs a known answer through the chosen implementation of every kernel; below 2 ms.
  * Fails: PS_DEVICE, naming kernel and implementation: process no data on this machine. */
 PS_MUST_USE ps_status ps_kernels_self_test(ps_error *error);
+
+/* One object that a known answer gives to a kernel as a buffer. */
+typedef struct ps_known {
+    void *data;
+    size_t bytes;
+} ps_known;
+
+/* Computes items [0, n) of a kernel over these objects, wherever; false: it could not. */
+typedef bool ps_known_run(void *context, ps_kernel_id id, const ps_known *operands,
+                          const void *params, uint32_t n);
+
+/* Whether `run` gives the known answer of kernel `id`: how a device is tested before it gets data.
+ */
+bool ps_known_answer(ps_kernel_id id, ps_known_run *run, void *context);
 
 #ifdef __cplusplus
 }

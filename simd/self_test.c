@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "host/base/limits.h"
 #include "kernels/ewma.h"
 #include "kernels/merkle.h"
 #include "kernels/sha256.h"
@@ -10,7 +11,22 @@
 #include "kernels/zscore.h"
 #include "simd/dispatch.h"
 
-typedef int self_test(ps_kernel_fn *fn); /* whether the answer is right */
+/* Who is asked: a kernel, and how to run it. */
+typedef struct asked {
+    ps_kernel_id id;
+    ps_known_run *run;
+    void *context;
+} asked;
+
+typedef bool self_test(const asked *a); /* whether the answer is right */
+
+/* An array or a scalar as a buffer. */
+#define OBJECT(x) \
+    { (void *)(uintptr_t)(&(x)), sizeof(x) }
+
+static bool ask(const asked *a, const ps_known *operands, const void *params, uint32_t n) {
+    return a->run(a->context, a->id, operands, params, n);
+}
 
 /* Six rows, so that a group of lanes and a remainder both run: "abc" five times and one null. */
 enum { ROWS = 6, NULL_ROW = 4 };
@@ -18,16 +34,16 @@ static const uint8_t text[3 + 64] = "abc";
 static const uint32_t begin[ROWS] = {0};
 static const uint32_t length[ROWS] = {3, 3, 3, 3, PS_NULL, 3};
 
-static int self_test_sha256(ps_kernel_fn *fn) {
+static bool self_test_sha256(const asked *a) {
     static const uint8_t abc[32] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea,
                                     0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
                                     0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c,
                                     0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
     static const uint8_t zero[32] = {0};
     const ps_sha256_params params = {PS_SHA256_PLAIN};
-    uint8_t digest[ROWS][32];
-    fn((void *const[]){(void *)text, (void *)begin, (void *)length, digest}, &params, 0, ROWS);
-    int right = 1;
+    uint8_t digest[ROWS][32] = {{0}};
+    const ps_known operands[] = {OBJECT(text), OBJECT(begin), OBJECT(length), OBJECT(digest)};
+    bool right = ask(a, operands, &params, ROWS);
     for (uint32_t i = 0; i < ROWS; i++)
         right &= memcmp(digest[i], i == NULL_ROW ? zero : abc, 32) == 0;
     return right;
@@ -36,7 +52,7 @@ static int self_test_sha256(ps_kernel_fn *fn) {
 /* Twenty pairs, so that every group of lanes and a remainder run, first in place, then with the
  * left half of the first pair carried. Source: the first two leaves of the tree that Certificate
  * Transparency's reference implementation tests itself with, and the node above them. */
-static int self_test_merkle(ps_kernel_fn *fn) {
+static bool self_test_merkle(const asked *a) {
     enum { PAIRS = 20 };
     static const uint8_t pair[64] = {
         0x6e, 0x34, 0x0b, 0x9c, 0xff, 0xb3, 0x7a, 0x98, 0x9c, 0xa5, 0x44, 0xe6, 0xbb,
@@ -49,84 +65,85 @@ static int self_test_merkle(ps_kernel_fn *fn) {
                                      0xba, 0xf7, 0x0a, 0xd9, 0xe6, 0x21, 0xf4, 0xbd,
                                      0x8d, 0x98, 0x66, 0x2f, 0x00, 0xe3, 0xc1, 0x25};
     uint8_t children[PAIRS][64], parents[PAIRS][32];
-    int right = 1;
+    bool right = true;
     for (uint32_t i = 0; i < PAIRS; i++) memcpy(children[i], pair, sizeof pair);
     for (uint32_t carried = 0; carried < 2; carried++) {
         const ps_merkle_params params = {carried, carried ? 0 : PS_NONE, 0};
         memset(parents, 0, sizeof parents);
-        fn((void *const[]){children, (void *)pair, parents}, &params, 0, PAIRS);
+        const ps_known operands[] = {OBJECT(children), OBJECT(pair), OBJECT(parents)};
+        right &= ask(a, operands, &params, PAIRS);
         for (uint32_t i = 0; i < PAIRS; i++) right &= memcmp(parents[i], node, sizeof node) == 0;
     }
     return right;
 }
 
-static int self_test_xxh3(ps_kernel_fn *fn) {
+static bool self_test_xxh3(const asked *a) {
     const ps_xxh3_params params = {0};
-    uint64_t hash[ROWS];
-    fn((void *const[]){(void *)text, (void *)begin, (void *)length, hash}, &params, 0, ROWS);
-    int right = 1;
+    uint64_t hash[ROWS] = {0};
+    const ps_known operands[] = {OBJECT(text), OBJECT(begin), OBJECT(length), OBJECT(hash)};
+    bool right = ask(a, operands, &params, ROWS);
     for (uint32_t i = 0; i < ROWS; i++)
         right &= hash[i] == (i == NULL_ROW ? 0 : UINT64_C(0x78af5f94892f3950));
     return right;
 }
 
-static int self_test_crc32c(ps_kernel_fn *fn) {
+static bool self_test_crc32c(const asked *a) {
     const uint32_t params = 0;
-    uint32_t sum[ROWS];
-    fn((void *const[]){(void *)text, (void *)begin, (void *)length, sum}, &params, 0, ROWS);
-    int right = 1;
+    uint32_t sum[ROWS] = {0};
+    const ps_known operands[] = {OBJECT(text), OBJECT(begin), OBJECT(length), OBJECT(sum)};
+    bool right = ask(a, operands, &params, ROWS);
     for (uint32_t i = 0; i < ROWS; i++) right &= sum[i] == (i == NULL_ROW ? 0 : 0x364b3fb7);
     return right;
 }
 
-static int self_test_segment(ps_kernel_fn *fn) {
+static bool self_test_segment(const asked *a) {
     const uint32_t index[5] = {1, 0, PS_NONE, 1, 0}, rank[5] = {0, 0, 0, 1, 1},
                    first[3] = {0, 2, 4};
     const uint32_t expected[4] = {1, 4, 0, 3};
     const uint32_t params = 0;
     uint32_t order[4] = {0};
-    fn((void *const[]){(void *)index, (void *)rank, (void *)first, order}, &params, 0, 5);
-    return memcmp(order, expected, sizeof expected) == 0;
+    const ps_known operands[] = {OBJECT(index), OBJECT(rank), OBJECT(first), OBJECT(order)};
+    return ask(a, operands, &params, 5) && memcmp(order, expected, sizeof expected) == 0;
 }
 
 /* One series, eight values with a null, a NaN and an outlier at the end, which scores the cap of
  * 300. */
-static int self_test_series(ps_kernel_fn *fn, const void *params, double spread, uint32_t fourth) {
+static bool self_test_series(const asked *a, const void *params, double spread, uint32_t fourth) {
     const double value[8] = {1.0, 2.0, 4.0, 3.0, 0.0, 2.5, (double)ps_nan(), 100.0};
     const uint8_t validity = 0xef, fresh = 1;
     const uint32_t order[8] = {0, 1, 2, 3, 4, 5, 6, 7}, first[2] = {0, 8}, series = 0;
     double state[3] = {-1.0, -1.0, -1.0}, image[3];
     uint32_t score[8];
-    fn((void *const[]){(void *)value, (void *)&validity, (void *)order, (void *)first,
-                       (void *)&series, (void *)&fresh, state, image, score},
-       params, 0, 1);
-    return score[0] == 0 && score[4] == 0x7fc00000u && score[6] == 0x7fc00000u &&
-           score[3] == fourth && score[7] == 0x43960000u && state[1] == spread && state[2] == 6.0 &&
-           memcmp(state, image, sizeof state) == 0;
+    const ps_known operands[] = {OBJECT(value), OBJECT(validity), OBJECT(order),
+                                 OBJECT(first), OBJECT(series),   OBJECT(fresh),
+                                 OBJECT(state), OBJECT(image),    OBJECT(score)};
+    return ask(a, operands, params, 1) && score[0] == 0 && score[4] == 0x7fc00000u &&
+           score[6] == 0x7fc00000u && score[3] == fourth && score[7] == 0x43960000u &&
+           state[1] == spread && state[2] == 6.0 && memcmp(state, image, sizeof state) == 0;
 }
 
-static int self_test_ewma(ps_kernel_fn *fn) {
+static bool self_test_ewma(const asked *a) {
     const ps_ewma_params params = {.alpha = 0.25, .warmup = 3, .capacity = 1, .type = PS_VALUE_F64};
-    return self_test_series(fn, &params, 1783.125, 0x3e68682c);
+    return self_test_series(a, &params, 1783.125, 0x3e68682c);
 }
 
-static int self_test_zscore(ps_kernel_fn *fn) {
+static bool self_test_zscore(const asked *a) {
     const ps_zscore_params params = {.warmup = 3, .capacity = 1, .type = PS_VALUE_F64};
-    return self_test_series(fn, &params, 7926.875, 0x3e371783);
+    return self_test_series(a, &params, 7926.875, 0x3e371783);
 }
 
-static int self_test_vote(ps_kernel_fn *fn) {
+static bool self_test_vote(const asked *a) {
     const float scores[3][2] = {{4.0f, 1.0f}, {7.0f, 9.0f}, {5.0f, 2.0f}};
     const ps_vote_params params = {.detectors = 3, .stride = 2, .vote = 2, .threshold = 4.5f};
     float score[2];
     uint8_t anomaly[2], why[2];
-    fn((void *const[]){(void *)scores, score, anomaly, why}, &params, 0, 2);
-    return score[0] == 5.0f && anomaly[0] == 1 && why[0] == 1 && score[1] == 2.0f &&
-           anomaly[1] == 0 && why[1] == PS_WHY_NONE;
+    const ps_known operands[] = {OBJECT(scores), OBJECT(score), OBJECT(anomaly), OBJECT(why)};
+    return ask(a, operands, &params, 2) && score[0] == 5.0f && anomaly[0] == 1 && why[0] == 1 &&
+           score[1] == 2.0f && anomaly[1] == 0 && why[1] == PS_WHY_NONE;
 }
 
 /* value < 3.0 or null, over a float that is 0, 5 and NaN. */
-static int self_test_where(ps_kernel_fn *fn) {
+static bool self_test_where(const asked *a) {
     static const uint32_t program[] = {
         PS_WHERE_LOAD_F32, 0, 0,           0,
         PS_WHERE_CONST,    0, 0x40080000u, PS_WHERE_COMPARE_F64 | PS_WHERE_LESS << 8,
@@ -135,8 +152,8 @@ static int self_test_where(ps_kernel_fn *fn) {
     const float value[3] = {0.0f, 5.0f, ps_nan()};
     const uint8_t reject[3] = {0};
     uint8_t keep[3] = {1, 1, 1};
-    fn((void *const[]){(void *)value, (void *)program, (void *)reject, keep}, &params, 0, 3);
-    return keep[0] == 1 && keep[1] == 0 && keep[2] == 0;
+    const ps_known operands[] = {OBJECT(value), OBJECT(program), OBJECT(reject), OBJECT(keep)};
+    return ask(a, operands, &params, 3) && keep[0] == 1 && keep[1] == 0 && keep[2] == 0;
 }
 
 #define PS_KERNEL_ROW(name, NAME, buffers, ulp) [PS_KERNEL_##NAME] = self_test_##name,
@@ -145,9 +162,22 @@ static self_test *const self_tests[PS_KERNEL_COUNT] = {
 };
 #undef PS_KERNEL_ROW
 
+bool ps_known_answer(ps_kernel_id id, ps_known_run *run, void *context) {
+    return self_tests[id](&(asked){id, run, context});
+}
+
+static bool run_here(void *context, ps_kernel_id id, const ps_known *operands, const void *params,
+                     uint32_t n) {
+    void *buf[PS_OPERANDS_MAX] = {NULL};
+    (void)context;
+    for (uint32_t i = 0; i < ps_kernels[id].buffers; i++) buf[i] = operands[i].data;
+    ps_dispatch(id)(buf, params, 0, n);
+    return true;
+}
+
 ps_status ps_kernels_self_test(ps_error *error) {
     for (uint32_t id = 0; id < PS_KERNEL_COUNT; id++)
-        if (!self_tests[id](ps_dispatch((ps_kernel_id)id)))
+        if (!ps_known_answer((ps_kernel_id)id, run_here, NULL))
             return ps_fail(error, PS_DEVICE,
                            "kernel %s (%s) gives a wrong answer on this processor; set PS_ISA to a "
                            "lower level and report it",

@@ -2,7 +2,8 @@
  * Runs every implementation of every kernel that this machine has against the reference. A kernel
  * row without its ps_check_<name> does not link. With --bench it also measures what passed. With
  * --level NAME it forces that level and, where the processor lacks it, wants exactly the error
- * that says so. A kernel's name restricts the run to it.
+ * that says so. With --backend NAME, or all, the implementations are the devices of that back-end.
+ * A kernel's name restricts the run to it.
  */
 #include "tests/check_kernels.h"
 
@@ -16,6 +17,7 @@
 #include "host/base/clock.h"
 #include "simd/cpu.h"
 #include "simd/dispatch.h"
+#include "tests/check_device.h"
 
 enum { GUARD = 0xa5, FRONT = 64, ROUNDS = 9 };
 
@@ -105,7 +107,10 @@ void check_bench_other(ps_check *c, const char *library, const char *what, ps_ke
 
 void check_bench(ps_check *c, const char *what, void *const *buf, const void *params, uint32_t n,
                  uint64_t bytes) {
-    check_bench_other(c, c->name, what, c->fn, buf, params, n, bytes);
+    if (c->device)
+        check_device_bench(c, what, buf, params, n, bytes);
+    else
+        check_bench_other(c, c->name, what, c->fn, buf, params, n, bytes);
 }
 
 /* Whether this processor has the level, asked without the dispatch. */
@@ -114,11 +119,7 @@ static bool has_level(const char *name) {
         const char *name;
         uint32_t features;
     } levels[] = {
-        {"scalar", 0            },
-        {"neon",   PS_CPU_NEON  },
-        {"avx2",   PS_CPU_AVX2  },
-        {"avx512", PS_CPU_AVX512}
-    };
+        {"scalar", 0}, {"neon", PS_CPU_NEON}, {"avx2", PS_CPU_AVX2}, {"avx512", PS_CPU_AVX512}};
     for (uint32_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
         if (strcmp(name, levels[i].name) == 0)
             return (ps_cpu_features() & levels[i].features) == levels[i].features;
@@ -150,6 +151,59 @@ static void check_kernel(ps_check *total, ps_kernel_id id, bool bench) {
     }
 }
 
+static void check_on_device(ps_check *total, ps_kernel_id id, bool bench) {
+    ps_error error = {{0}};
+    ps_check c = {.kernel = &ps_kernels[id], .random = 20261121, .bench = bench, .device = true};
+    c.name = check_device_name();
+    if (!check_device_takes(id, &error)) {
+        printf("none %-8s refused: %s\n", c.kernel->name, error.message);
+        return;
+    }
+    check_device_use(&c);
+    checks[id](&c);
+    printf("%s %-8s %s: %u checks\n", c.failed ? "FAIL" : "ok  ", c.kernel->name, c.name,
+           c.passed + c.failed);
+    total->passed += c.passed;
+    total->failed += c.failed;
+}
+
+/* Every device of one back-end: its self-test, then all kernels. */
+static void check_devices(ps_check *total, const ps_backend *backend, const char *only,
+                          bool bench) {
+    const char *why = "";
+    const uint32_t count = backend->devices(&why);
+    if (count == 0) printf("none %s: not run, no device: %s\n", backend->name, why);
+    for (uint32_t i = 0; i < count; i++) {
+        ps_error error = {{0}};
+        ps_device *device = NULL;
+        ps_status status = backend->open(i, &device, &error);
+        if (status == PS_OK) status = ps_device_self_test(backend, device, PS_KERNEL_COUNT, &error);
+        if (device) backend->close(device);
+        if (!check_that(total, status == PS_OK, "%s", error.message)) continue;
+        if (!check_that(total, check_device_open(backend, i, &error), "%s", error.message))
+            continue;
+        for (uint32_t id = 0; id < PS_KERNEL_COUNT; id++)
+            if (!only || strcmp(only, ps_kernels[id].name) == 0)
+                check_on_device(total, (ps_kernel_id)id, bench);
+        check_device_close();
+    }
+}
+
+static void check_backends(ps_check *total, const char *wanted, const char *only, bool bench) {
+    bool known = false;
+    for (uint32_t i = 0; ps_backend_at(i) != NULL; i++) {
+        const ps_backend *backend = ps_backend_at(i);
+        if (backend->shares_memory) continue;
+        if (strcmp(wanted, "all") != 0 && strcmp(wanted, backend->name) != 0) continue;
+        known = true;
+        /* Named, it has to be there. */
+        if (strcmp(wanted, "all") != 0)
+            check_that(total, backend->devices(NULL) > 0, "back-end %s has no device", wanted);
+        check_devices(total, backend, only, bench);
+    }
+    check_that(total, known, "there is no back-end %s", wanted);
+}
+
 static void check_all(ps_check *total, const char *level, const char *only, bool bench) {
     ps_error error = {{0}};
     const ps_status started = ps_dispatch_init(&error);
@@ -168,12 +222,14 @@ static void check_all(ps_check *total, const char *level, const char *only, bool
 
 int main(int count, char **arguments) {
     bool bench = false;
-    const char *only = NULL, *level = NULL;
+    const char *only = NULL, *level = NULL, *backend = NULL;
     ps_check total = {.name = "all", .random = 1};
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < count; i++) {
         if (strcmp(arguments[i], "--level") == 0 && i + 1 < count)
             level = arguments[++i];
+        else if (strcmp(arguments[i], "--backend") == 0 && i + 1 < count)
+            backend = arguments[++i];
         else if (strcmp(arguments[i], "--bench") == 0)
             bench = true;
         else
@@ -182,6 +238,8 @@ int main(int count, char **arguments) {
     if (level) setenv("PS_ISA", level, 1);
     if (level && !has_level(level))
         check_absent_level(&total, level);
+    else if (backend)
+        check_backends(&total, backend, only, bench);
     else
         check_all(&total, level, only, bench);
     printf("%u passed, %u failed\n", total.passed, total.failed);

@@ -26,7 +26,7 @@ typedef struct ps_check {
     ps_kernel_fn *fn;
     uint64_t random; /* state of check_random() */
     uint32_t passed, failed;
-    bool bench;
+    bool bench, device;
     uint32_t memory_count;
     check_memory memory[CHECK_MEMORY_MAX];
 } ps_check;

@@ -35,55 +35,68 @@ typedef struct golden {
  * flag: 0   1   0    1    0      1      0    9 */
 static const golden goldens[] = {
     {"1.0 = 1.0",
-     7,                           0xff,
-     {PS_WHERE_CONST, 0, ONE, PS_WHERE_CONST, 0, ONE, PS_WHERE_COMPARE_F64 | EQUAL}            },
-    {"null",                   3, 0x00, {PS_WHERE_NULL, 0, 0}                                  },
+     7,
+     0xff,
+     {PS_WHERE_CONST, 0, ONE, PS_WHERE_CONST, 0, ONE, PS_WHERE_COMPARE_F64 | EQUAL}},
+    {"null", 3, 0x00, {PS_WHERE_NULL, 0, 0}},
     {"f64 > -2.5",
-     8,                           0xe3,
+     8,
+     0xe3,
      {PS_WHERE_LOAD_F64, F64, VALIDITY, 0, PS_WHERE_CONST, 0, 0xc0040000u,
-      PS_WHERE_COMPARE_F64 | GREATER}                                                          },
-    {"f64 is null",            5, 0x14, {PS_WHERE_LOAD_F64, F64, VALIDITY, 0, PS_WHERE_IS_NULL}},
+      PS_WHERE_COMPARE_F64 | GREATER}},
+    {"f64 is null", 5, 0x14, {PS_WHERE_LOAD_F64, F64, VALIDITY, 0, PS_WHERE_IS_NULL}},
     {"i64 < 1",
-     8,                           0x26,
-     {PS_WHERE_LOAD_I64, I64, VALIDITY, 0, PS_WHERE_CONST, 1, 0, PS_WHERE_COMPARE_I64 | LESS}  },
+     8,
+     0x26,
+     {PS_WHERE_LOAD_I64, I64, VALIDITY, 0, PS_WHERE_CONST, 1, 0, PS_WHERE_COMPARE_I64 | LESS}},
     {"i64 + 1 is null",
-     9,                           0x18,
+     9,
+     0x18,
      {PS_WHERE_LOAD_I64, I64, VALIDITY, 0, PS_WHERE_CONST, 1, 0, PS_WHERE_ADD_I64,
-      PS_WHERE_IS_NULL}                                                                        },
+      PS_WHERE_IS_NULL}},
     {"-i64 is null",
-     6,                           0x30,
-     {PS_WHERE_LOAD_I64, I64, VALIDITY, 0, PS_WHERE_NEG_I64, PS_WHERE_IS_NULL}                 },
+     6,
+     0x30,
+     {PS_WHERE_LOAD_I64, I64, VALIDITY, 0, PS_WHERE_NEG_I64, PS_WHERE_IS_NULL}},
     {"10 / i64 = -1",
-     12,                          0x02,
+     12,
+     0x02,
      {PS_WHERE_CONST, 10, 0, PS_WHERE_LOAD_I64, I64, VALIDITY, 0, PS_WHERE_DIV_I64, PS_WHERE_CONST,
-      ~0u, ~0u, PS_WHERE_COMPARE_I64 | EQUAL}                                                  },
+      ~0u, ~0u, PS_WHERE_COMPARE_I64 | EQUAL}},
     {"text = 'eu'",
-     8,                           0x41,
+     8,
+     0x41,
      {PS_WHERE_LOAD_TEXT, TEXT, LENGTHS, ARENA, PS_WHERE_CONST, PS_WHERE_LITERAL | 32, 2,
-      PS_WHERE_COMPARE_TEXT | EQUAL, EU}                                                       },
+      PS_WHERE_COMPARE_TEXT | EQUAL, EU}},
     {"text > 'eu'",
-     8,                           0x92,
+     8,
+     0x92,
      {PS_WHERE_LOAD_TEXT, TEXT, LENGTHS, ARENA, PS_WHERE_CONST, PS_WHERE_LITERAL | 32, 2,
-      PS_WHERE_COMPARE_TEXT | GREATER, EU}                                                     },
+      PS_WHERE_COMPARE_TEXT | GREATER, EU}},
     {"text <> 'eu'",
-     8,                           0xb6,
+     8,
+     0xb6,
      {PS_WHERE_LOAD_TEXT, TEXT, LENGTHS, ARENA, PS_WHERE_CONST, PS_WHERE_LITERAL | 32, 2,
-      PS_WHERE_COMPARE_TEXT | UNEQUAL, EU}                                                     },
+      PS_WHERE_COMPARE_TEXT | UNEQUAL, EU}},
     {"not (f32 > 3.5)",
-     9,                           0x4b,
+     9,
+     0x4b,
      {PS_WHERE_LOAD_F32, F32, 0, 0, PS_WHERE_CONST, 0, 0x400c0000u, PS_WHERE_COMPARE_F64 | GREATER,
-      PS_WHERE_NOT}                                                                            },
+      PS_WHERE_NOT}},
     {"f64 is null or i64 = 9",
-     15,                          0x54,
+     15,
+     0x54,
      {PS_WHERE_LOAD_F64, F64, VALIDITY, 0, PS_WHERE_IS_NULL, PS_WHERE_SKIP_TRUE | 15 << 8,
       PS_WHERE_LOAD_I64, I64, VALIDITY, 0, PS_WHERE_CONST, 9, 0, PS_WHERE_COMPARE_I64 | EQUAL,
-      PS_WHERE_OR}                                                                             },
+      PS_WHERE_OR}},
     {"flag and i64 <> 5",
-     14,                          0xaa,
+     14,
+     0xaa,
      {PS_WHERE_LOAD_U8, FLAG, 0, 0, PS_WHERE_SKIP_FALSE | 14 << 8, PS_WHERE_LOAD_I64, I64, VALIDITY,
-      0, PS_WHERE_CONST, 5, 0, PS_WHERE_COMPARE_I64 | UNEQUAL, PS_WHERE_AND}                   },
+      0, PS_WHERE_CONST, 5, 0, PS_WHERE_COMPARE_I64 | UNEQUAL, PS_WHERE_AND}},
     {"i64 in (5, null, 9)",
-     20,                          0x41,
+     20,
+     0x41,
      {PS_WHERE_LOAD_I64,
       I64,
       VALIDITY,
@@ -103,21 +116,25 @@ static const golden goldens[] = {
       9,
       0,
       PS_WHERE_IN_I64,
-      PS_WHERE_IN_END}                                                                         },
+      PS_WHERE_IN_END}},
     {"f64 > -2.5, tested",
-     7,                           0xe3,
-     {PS_WHERE_LOAD_F64, F64, VALIDITY, 0, PS_WHERE_TEST_F64 | GREATER, 0, 0xc0040000u}        },
+     7,
+     0xe3,
+     {PS_WHERE_LOAD_F64, F64, VALIDITY, 0, PS_WHERE_TEST_F64 | GREATER, 0, 0xc0040000u}},
     {"i64 < 1, tested",
-     7,                           0x26,
-     {PS_WHERE_LOAD_I64, I64, VALIDITY, 0, PS_WHERE_TEST_I64 | LESS, 1, 0}                     },
+     7,
+     0x26,
+     {PS_WHERE_LOAD_I64, I64, VALIDITY, 0, PS_WHERE_TEST_I64 | LESS, 1, 0}},
     {"text = 'eu', tested",
-     7,                           0x41,
+     7,
+     0x41,
      {PS_WHERE_LOAD_TEXT, TEXT, LENGTHS, ARENA, PS_WHERE_TEST_TEXT | EQUAL, PS_WHERE_LITERAL | 28,
-      2, EU}                                                                                   },
+      2, EU}},
     {"label(flag) = 'eu'",
-     8,                           0x2a,
+     8,
+     0x2a,
      {PS_WHERE_LOAD_LABEL, FLAG, 2, 8, PS_WHERE_CONST, PS_WHERE_LITERAL | 48, 2,
-      PS_WHERE_COMPARE_TEXT | EQUAL, PS_WHERE_LITERAL | 50, 1, PS_WHERE_LITERAL | 48, 2, EU}   },
+      PS_WHERE_COMPARE_TEXT | EQUAL, PS_WHERE_LITERAL | 50, 1, PS_WHERE_LITERAL | 48, 2, EU}},
 };
 
 static void fill_block(uint8_t *block) {
@@ -143,13 +160,14 @@ static void fill_block(uint8_t *block) {
 }
 
 static void check_golden(ps_check *c, const golden *g, const uint8_t *block) {
-    static const uint8_t reject[ROWS] = {0}, bad[ROWS] = {0, 0, 3, 0, 0, 1, 0, 9};
+    static const uint8_t bad[ROWS] = {0, 0, 3, 0, 0, 1, 0, 9};
     const ps_where_params params = {.words = g->words};
     uint32_t *program = check_take(c, sizeof g->program);
-    uint8_t *keep = check_take(c, ROWS);
+    uint8_t *keep = check_take(c, ROWS), *reject = check_take(c, ROWS);
+    memset(reject, 0, ROWS);
     memcpy(program, g->program, sizeof g->program);
     memset(keep, 1, ROWS);
-    void *buf[4] = {(void *)(uintptr_t)block, program, (void *)(uintptr_t)reject, keep};
+    void *buf[4] = {(void *)(uintptr_t)block, program, reject, keep};
     c->fn(buf, &params, 0, ROWS);
     for (uint32_t row = 0; row < ROWS; row++)
         check_that(c, keep[row] == ((g->kept >> row) & 1), "%s: row %u gives %u", g->what, row,
@@ -157,7 +175,7 @@ static void check_golden(ps_check *c, const golden *g, const uint8_t *block) {
     /* What another filter dropped stays dropped; rejects and rows outside the range are left. */
     memset(keep, 2, ROWS);
     keep[3] = 0;
-    buf[2] = (void *)(uintptr_t)bad;
+    memcpy(reject, bad, ROWS);
     c->fn(buf, &params, 1, ROWS - 1);
     for (uint32_t row = 0; row < ROWS; row++) {
         const bool left = row == 0 || row == ROWS - 1 || bad[row] != 0;
@@ -170,15 +188,14 @@ static void check_golden(ps_check *c, const golden *g, const uint8_t *block) {
 /* Two literals compared: what the machine itself costs. */
 static void bench(ps_check *c, const golden *g, const char *what, const uint8_t *block) {
     enum { N = 8 };
-    static const uint8_t reject[N] = {0};
-    static uint8_t keep[N];
-    uint32_t program[PROGRAM_MAX];
+    uint8_t *reject = check_take(c, N), *keep = check_take(c, N);
+    uint32_t *program = check_take(c, sizeof g->program);
     const ps_where_params params = {.words = g->words};
-    memcpy(program, g->program, sizeof program);
+    memcpy(program, g->program, sizeof g->program);
+    memset(reject, 0, N);
     memset(keep, 1, N);
-    check_bench(c, what,
-                (void *const[]){(void *)(uintptr_t)block, program, (void *)(uintptr_t)reject, keep},
-                &params, N, 0);
+    check_bench(c, what, (void *const[]){(void *)(uintptr_t)block, program, reject, keep}, &params,
+                N, 0);
 }
 
 void ps_check_where(ps_check *c) {

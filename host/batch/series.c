@@ -307,6 +307,11 @@ void ps_series_drop(ps_series *series, uint32_t partition) {
     }
 }
 
+bool ps_series_holds(const ps_series *series, uint32_t id, const ps_segment *segment) {
+    const ps_series_entry *entry = &series->entry[id];
+    return entry->live != 0 && is(entry, segment->partition, segment->key);
+}
+
 uint32_t ps_series_count(const ps_series *series) {
     return series->live;
 }

@@ -41,6 +41,9 @@ void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[
 /* Drops all series of a partition: it was revoked, or its state is about to be restored. */
 void ps_series_drop(ps_series *series, uint32_t partition);
 
+/* Whether `id` is still the index of the series of this segment, or was given to another since. */
+bool ps_series_holds(const ps_series *series, uint32_t id, const ps_segment *segment);
+
 uint32_t ps_series_count(const ps_series *series);   /* live now */
 uint64_t ps_series_evicted(const ps_series *series); /* since start */
 

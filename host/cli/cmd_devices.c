@@ -47,12 +47,38 @@ static void print_kernels(void) {
     }
 }
 
+/* What it is, and whether it gives the known answers. */
+static const char *verdict_of(const ps_backend *backend, uint32_t index, ps_device_about *about,
+                              ps_error *error) {
+    ps_device *device = NULL;
+    (void)snprintf(about->name, sizeof about->name, "device %u", index);
+    if (backend->open(index, &device, error) != PS_OK) return error->message;
+    backend->about(device, about);
+    const ps_status status = ps_device_self_test(backend, device, PS_KERNEL_COUNT, error);
+    backend->close(device);
+    return status == PS_OK ? "ok" : error->message;
+}
+
+static void print_device(const ps_backend *backend, uint32_t index) {
+    char size[PS_TEXT_NUMBER_MAX];
+    ps_device_about about = {.bytes = 0};
+    ps_error error = {""};
+    const char *verdict = verdict_of(backend, index, &about, &error);
+    (void)printf("  %u  %s, %s%s; self-test %s\n", index, about.name,
+                 ps_text_about_size((double)about.bytes, size),
+                 about.processor ? ", the processor itself" : "", verdict);
+}
+
 static void print_backends(void) {
     const ps_backend *backend = NULL;
     (void)printf("\n");
-    for (uint32_t i = 0; (backend = ps_backend_at(i)) != NULL; i++)
-        (void)printf("back-end %s: %u device%s\n", backend->name, backend->devices(),
-                     backend->devices() == 1 ? "" : "s");
+    for (uint32_t i = 0; (backend = ps_backend_at(i)) != NULL; i++) {
+        const char *why = "";
+        const uint32_t count = backend->devices(&why);
+        (void)printf("back-end %s: %u device%s%s%s\n", backend->name, count, count == 1 ? "" : "s",
+                     count == 0 ? ", " : "", count == 0 ? why : "");
+        for (uint32_t k = 0; k < count && !backend->shares_memory; k++) print_device(backend, k);
+    }
 }
 
 static void json_kernels(void) {
@@ -73,6 +99,20 @@ static void json_kernels(void) {
     (void)printf("]");
 }
 
+static void json_device(const ps_backend *backend, uint32_t index) {
+    ps_device_about about = {.bytes = 0};
+    ps_error error = {""};
+    const char *verdict = verdict_of(backend, index, &about, &error);
+    (void)printf("%s{\"name\":", index == 0 ? "" : ",");
+    ps_json_print(about.name);
+    (void)printf(",\"driver\":");
+    ps_json_print(about.driver);
+    (void)printf(",\"bytes\":%zu,\"processor\":%s,\"self_test\":", about.bytes,
+                 about.processor ? "true" : "false");
+    ps_json_print(verdict);
+    (void)printf("}");
+}
+
 static void print_json(const ps_topology *topology, const char *verdict) {
     const ps_backend *backend = NULL;
     (void)printf("{\"cores\":%u,\"threads\":%u,\"nodes\":[", ps_topology_cores(topology),
@@ -83,9 +123,13 @@ static void print_json(const ps_topology *topology, const char *verdict) {
     (void)printf("],\"isa\":\"%s\",\"self_test\":", ps_dispatch_isa());
     ps_json_print(verdict);
     (void)printf(",\"backends\":[");
-    for (uint32_t i = 0; (backend = ps_backend_at(i)) != NULL; i++)
-        (void)printf("%s{\"name\":\"%s\",\"devices\":%u}", i == 0 ? "" : ",", backend->name,
-                     backend->devices());
+    for (uint32_t i = 0; (backend = ps_backend_at(i)) != NULL; i++) {
+        const uint32_t count = backend->devices(NULL);
+        (void)printf("%s{\"name\":\"%s\",\"devices\":%u,\"about\":[", i == 0 ? "" : ",",
+                     backend->name, count);
+        for (uint32_t k = 0; k < count && !backend->shares_memory; k++) json_device(backend, k);
+        (void)printf("]}");
+    }
     (void)printf("],");
     json_kernels();
     (void)printf("}\n");

@@ -34,8 +34,7 @@ const char *ps_explain_rejects(const ps_config *config) {
 
 const char *ps_explain_backend_why(const ps_launch *launch) {
     if (launch->config.runtime.backend != 0) return "runtime.backend asks for it";
-    return ps_backend_at(1) == NULL ? "the only one of this build"
-                                    : "the first of this build that has a device";
+    return "no other device is worth it here";
 }
 
 static bool is_kafka(const ps_chosen *part) {

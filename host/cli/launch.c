@@ -38,6 +38,22 @@ static void fill(ps_launch *launch, const ps_backend *backend) {
     };
 }
 
+/* What is named must be there: a job that was meant for a GPU must not crawl along unnoticed. */
+static ps_status choose(const ps_runtime *runtime, const ps_backend **out, ps_error *error) {
+    char name[PS_OPTION_TEXT_MAX];
+    const char *why = "";
+    const ps_option *option = ps_option_find(ps_runtime_options, "backend");
+    (void)ps_option_value(option, runtime, name);
+    *out = strcmp(name, "auto") == 0 ? &ps_backend_cpu : ps_backend_find(name);
+    PS_CHECK(*out != NULL);
+    if ((*out)->devices(&why) > 0) return PS_OK;
+    return ps_fail(
+        error, PS_BAD_CONFIG,
+        "runtime.backend: %s has no device here (%s); take auto or cpu, or see `penstock "
+        "devices`",
+        name, why);
+}
+
 int ps_launch_init(ps_launch *launch, const char *command, const char *file, const char *text,
                    const ps_string_list *sets) {
     ps_error error;
@@ -50,14 +66,9 @@ int ps_launch_init(ps_launch *launch, const char *command, const char *file, con
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
     status = ps_config_plan(&launch->config, &launch->plan, &error);
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
-    char name[PS_OPTION_TEXT_MAX];
-    const ps_option *option = ps_option_find(ps_runtime_options, "backend");
-    const ps_backend *backend =
-        ps_backend_find(ps_option_value(option, &launch->config.runtime, name));
-    if (backend == NULL) {
-        ps_log(PS_LOG_ERROR, command, "runtime.backend: no device for '%s' on this machine", name);
-        return PS_EXIT_FAILED;
-    }
+    const ps_backend *backend = NULL;
+    status = choose(&launch->config.runtime, &backend, &error);
+    if (status != PS_OK) return ps_launch_failed(command, status, &error);
     fill(launch, backend);
     if (launch->pipeline.codec != NULL) launch->plan.schema.escape = launch->pipeline.codec->escape;
     return PS_EXIT_GO_ON;

@@ -2,18 +2,46 @@
 #include "host/device/backend.h"
 
 #include <string.h>
+#include <time.h>
 
-static const ps_backend *const backends[] = {&ps_backend_cpu};
+static const ps_backend *const backends[] = {&ps_backend_opencl, &ps_backend_cpu};
+enum { BACKENDS = sizeof backends / sizeof *backends };
 
 const ps_backend *ps_backend_at(uint32_t index) {
-    return index < sizeof backends / sizeof *backends ? backends[index] : NULL;
+    return index < BACKENDS ? backends[index] : NULL;
 }
 
 const ps_backend *ps_backend_find(const char *name) {
-    for (uint32_t i = 0; ps_backend_at(i) != NULL; i++) {
-        const ps_backend *backend = ps_backend_at(i);
-        if (strcmp(name, "auto") == 0 ? backend->devices() > 0 : strcmp(name, backend->name) == 0)
-            return backend;
-    }
+    for (uint32_t i = 0; i < BACKENDS; i++)
+        if (strcmp(name, backends[i]->name) == 0) return backends[i];
     return NULL;
+}
+
+static bool has_accelerator(const ps_backend *backend) {
+    ps_device *device = NULL;
+    if (!backend->likely() || backend->devices(NULL) == 0) return false;
+    if (backend->open(0, &device, NULL) != PS_OK) return false;
+    ps_device_about about;
+    backend->about(device, &about);
+    backend->close(device);
+    return !about.processor;
+}
+
+const ps_backend *ps_backend_after(const ps_backend *lost) {
+    if (lost == &ps_backend_cpu) return NULL;
+    uint32_t i = 0;
+    while (i < BACKENDS && backends[i] != lost) i++;
+    for (i++; i < BACKENDS; i++)
+        if (has_accelerator(backends[i])) return backends[i];
+    return &ps_backend_cpu;
+}
+
+ps_status ps_backend_wait(const ps_backend *backend, ps_queue *queue, uint64_t ticket) {
+    uint64_t newest = 0;
+    for (uint32_t looks = 0;; looks++) {
+        PS_TRY(backend->done(queue, &newest));
+        if (newest >= ticket) return PS_OK;
+        const struct timespec nap = {0, looks < 100 ? 10000 : 200000};
+        (void)nanosleep(&nap, NULL);
+    }
 }

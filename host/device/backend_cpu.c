@@ -3,7 +3,9 @@
  * implementation that simd/dispatch chose. Upload and download are nothing, because host and device
  * are the same memory.
  */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/device/backend.h"
 #include "simd/dispatch.h"
@@ -23,7 +25,12 @@ struct ps_queue {
     uint64_t done;
 };
 
-static uint32_t devices(void) {
+static bool likely(void) {
+    return true;
+}
+
+static uint32_t devices(const char **why) {
+    (void)why;
     return 1;
 }
 
@@ -35,6 +42,13 @@ static ps_status open_device(uint32_t index, ps_device **out, ps_error *error) {
 
 static void close_device(ps_device *device) {
     free(device);
+}
+
+static void about(const ps_device *device, ps_device_about *out) {
+    (void)device;
+    memset(out, 0, sizeof *out);
+    (void)snprintf(out->name, sizeof out->name, "processor, %s", ps_dispatch_isa());
+    out->processor = true;
 }
 
 static ps_status block_open(ps_device *device, void *host, size_t bytes, ps_block *out,
@@ -81,9 +95,10 @@ static ps_status bind(ps_queue *queue, ps_kernel_id kernel, const ps_span *opera
     return PS_OK;
 }
 
-static ps_status launch(ps_queue *queue, ps_call *call, const void *params, uint32_t n) {
+static ps_status launch(ps_queue *queue, ps_call *call, const void *params, uint32_t begin,
+                        uint32_t end) {
     (void)queue;
-    call->run(call->buffer, params, 0, n);
+    call->run(call->buffer, params, begin, end);
     return PS_OK;
 }
 
@@ -104,11 +119,19 @@ static ps_status done(ps_queue *queue, uint64_t *ticket) {
     return PS_OK;
 }
 
+static const char *fault(const ps_queue *queue) {
+    (void)queue;
+    return "a processor does not fail";
+}
+
 const ps_backend ps_backend_cpu = {
     .name = "cpu",
+    .shares_memory = true,
+    .likely = likely,
     .devices = devices,
     .open = open_device,
     .close = close_device,
+    .about = about,
     .block_open = block_open,
     .block_close = block_close,
     .queue_open = queue_open,
@@ -119,4 +142,5 @@ const ps_backend ps_backend_cpu = {
     .download = copy,
     .mark = mark,
     .done = done,
+    .fault = fault,
 };

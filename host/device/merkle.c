@@ -73,7 +73,7 @@ ps_status ps_merkle_launch(const ps_merkle_calls *calls, const ps_append *append
     for (uint32_t level = 1; level < append->levels; level++) {
         const ps_merkle_params params = level_params(append, level, first_leaf);
         ps_call *const call = level == 1 ? calls->low : calls->high;
-        PS_TRY(calls->backend->launch(calls->queue, call, &params, append->count[level]));
+        PS_TRY(calls->backend->launch(calls->queue, call, &params, 0, append->count[level]));
     }
     return PS_OK;
 }

@@ -100,7 +100,7 @@ static void check_taken(ps_lane *lane, const ps_batch *batch) {
 }
 
 static ps_status emit(ps_lane *lane, bool *moved, ps_error *error) {
-    PS_TRY(lane->config.backend->done(lane->queue, &lane->finished));
+    PS_TRY(ps_lane_compute(lane, error));
     while (lane->emitted < lane->finished) {
         const int64_t begin_ns = ps_clock_ns();
         const ps_batch *batch = ps_lane_slot(lane, lane->emitted + 1);
@@ -166,25 +166,6 @@ static void timed(ps_counter *counter, int64_t *since_ns) {
     *since_ns = now_ns;
 }
 
-static ps_status launch(ps_lane *lane, const ps_batch *batch, uint64_t ticket) {
-    const ps_backend *backend = lane->config.backend;
-    const ps_span all = {&batch->block, 0};
-    const size_t used = batch->schema->arena + batch->arena_used;
-    PS_TRY(backend->upload(lane->queue, all, used));
-    int64_t since_ns = ps_clock_ns();
-    for (uint32_t i = 0; i < lane->plan->call_count; i++) {
-        const ps_call_plan *call = &lane->plan->call[i];
-        const uint32_t n = call->extent == PS_PER_SEGMENT ? batch->segment_count
-                           : call->extent == PS_PER_ROW   ? batch->rows
-                                                          : 1;
-        PS_TRY(backend->launch(lane->queue, lane->call[ticket % lane->config.depth][i],
-                               call->params, n));
-        timed(&lane->metrics->call_ns[i], &since_ns);
-    }
-    PS_TRY(backend->download(lane->queue, all, used));
-    return backend->mark(lane->queue, ticket);
-}
-
 ps_status ps_lane_submit(ps_lane *lane, ps_error *error) {
     ps_batch *batch = ps_lane_slot(lane, lane->submitted + 1);
     int64_t since_ns = ps_clock_ns();
@@ -195,9 +176,7 @@ ps_status ps_lane_submit(ps_lane *lane, ps_error *error) {
     timed(&lane->metrics->resolve_ns, &since_ns);
     prefill(lane, batch);
     batch->ticket = lane->submitted + 1;
-    const ps_status status = launch(lane, batch, batch->ticket);
-    if (status != PS_OK)
-        return ps_fail(error, status, "the %s device failed", lane->config.backend->name);
+    PS_TRY(ps_lane_launch(lane, batch, error));
     lane->submitted++;
     lane->filling = false;
     if (lane->series == NULL) return PS_OK;
@@ -242,7 +221,7 @@ static ps_status step(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_erro
     PS_TRY(ps_lane_restore(lane, moved, error));
     if (lane->restoring > 0) sooner(ask_again_ns, ps_clock_ns() + 20 * PS_NS_PER_MS);
     if (lane->draining && (hold || lane->going_back)) lane->ended = true;
-    if (hold || lane->going_back) return PS_OK;
+    if (hold || lane->going_back || lane->settling) return PS_OK;
     return fill(lane, moved, ask_again_ns, error);
 }
 

@@ -19,6 +19,7 @@ size_t ps_lane_bytes(const ps_plan *plan, uint32_t depth) {
     bytes += ps_arena_size(plan->state_bytes);                    /* detectors' planes */
     bytes += ps_arena_size(plan->constant_bytes);                 /* what kernels read */
     bytes += ps_arena_size(PS_PARTITIONS_MAX * sizeof(ps_owned)); /* who owns what */
+    bytes += ps_arena_size(sizeof(ps_traffic));                   /* what crosses to a device */
     if (plan->groups)
         bytes += ps_arena_size(ps_series_bytes(plan->series_max, plan->schema.rows_max));
     return bytes;
@@ -31,6 +32,10 @@ static ps_status open_memory(ps_lane *lane, ps_error *error) {
     PS_TRY(
         ps_arena_open(arena, ps_lane_bytes(plan, lane->config.depth), lane->config.os_node, error));
     lane->owned = ps_arena_take(arena, PS_PARTITIONS_MAX * sizeof(ps_owned));
+    if (!lane->config.backend->shares_memory) {
+        lane->traffic = ps_arena_take(arena, sizeof *lane->traffic);
+        ps_traffic_plan(plan, lane->traffic);
+    }
     for (uint32_t i = 0; i < lane->config.depth; i++) {
         ps_batch *batch = &lane->slot[i];
         batch->schema = schema;
@@ -104,12 +109,35 @@ static ps_status tell_headings(ps_lane *lane, ps_error *error) {
     return PS_OK;
 }
 
-static ps_status open_parts(ps_lane *lane, ps_error *error) {
-    ps_lane_config *config = &lane->config;
+/* A device gets no data before it has given the known answers of the kernels that it will run. */
+static ps_status test_device(ps_lane *lane, ps_error *error) {
+    bool tested[PS_KERNEL_COUNT] = {false};
+    for (uint32_t i = 0; i < lane->plan->call_count; i++) {
+        const ps_kernel_id kernel = lane->plan->call[i].kernel;
+        if (!tested[kernel])
+            PS_TRY(ps_device_self_test(lane->config.backend, lane->device, kernel, error));
+        tested[kernel] = true;
+    }
+    return PS_OK;
+}
+
+static ps_status open_device(ps_lane *lane, ps_error *error) {
+    const ps_lane_config *config = &lane->config;
     PS_TRY(config->backend->open(0, &lane->device, error));
+    if (!config->backend->shares_memory) PS_TRY(test_device(lane, error));
     PS_TRY(config->backend->queue_open(lane->device, config->env.wake, &lane->queue, error));
     PS_TRY(open_memory(lane, error));
     PS_TRY(bind_calls(lane, error));
+    const ps_span constants = {&lane->constants, 0};
+    if (config->backend->upload(lane->queue, constants, lane->plan->constant_bytes) != PS_OK)
+        return ps_fail(error, PS_DEVICE, "the %s device failed: %s", config->backend->name,
+                       config->backend->fault(lane->queue));
+    return PS_OK;
+}
+
+static ps_status open_parts(ps_lane *lane, ps_error *error) {
+    ps_lane_config *config = &lane->config;
+    PS_TRY(open_device(lane, error));
     if (config->codec != NULL)
         PS_TRY(config->codec->open(config->codec_config, &lane->plan->schema, &lane->codec, error));
     PS_TRY(config->source->open(config->source_config, &config->env, &lane->source, error));
@@ -126,6 +154,9 @@ ps_status ps_lane_open(const ps_lane_config *config, ps_lane **out, ps_error *er
     lane->config.env.source = config->source;
     lane->plan = config->env.plan;
     lane->metrics = config->env.metrics;
+    /* The counters may be those of a lane before this one, whose device was lost. */
+    lane->sink_rows = ps_read(&lane->metrics->sink_rows);
+    lane->sink_dead = ps_read(&lane->metrics->sink_dead);
     if (lane->plan->groups) {
         const char *name = lane->plan->series_field;
         const ps_schema *schema = &lane->plan->schema;

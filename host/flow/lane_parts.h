@@ -7,6 +7,7 @@
 
 #include "host/batch/series.h"
 #include "host/flow/lane.h"
+#include "host/flow/traffic.h"
 #include "host/mem/arena.h"
 
 typedef enum ps_ownership {
@@ -33,16 +34,19 @@ struct ps_lane {
     ps_queue *queue;
     ps_arena arena;
     ps_block state, constants;
+    ps_traffic *traffic;  /* NULL where the device computes in the host's memory */
     ps_series *series;    /* NULL where no stage works per series */
     const ps_column *key; /* what names the series */
     ps_batch slot[PS_DEPTH_MAX];
     ps_call *call[PS_DEPTH_MAX][PS_CALLS_MAX];
     uint64_t submitted, finished, emitted, released;
+    uint64_t computed; /* newest ticket the device is through with, given up ones included */
     uint64_t sink_rows,
         sink_dead; /* the sink's counters when the batch at hand began to be emitted */
     bool filling;  /* the slot of ticket submitted + 1 holds rows already */
     bool draining, ended;
     bool going_back; /* nothing is filled until every partition stands where it was committed */
+    bool settling;   /* restored state waits until the device is through with what it has */
     uint32_t restoring;
     ps_owned *owned; /* [partitions] */
 };
@@ -59,6 +63,12 @@ ps_status ps_lane_event(ps_lane *lane, bool *moved, bool *hold, ps_error *error)
 
 /* Carries every partition that is being restored one step on. */
 ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) PS_MUST_USE;
+
+/* The device's part of a step: which tickets it has finished. DEVICE: it is lost. */
+ps_status ps_lane_compute(ps_lane *lane, ps_error *error) PS_MUST_USE;
+
+/* Queues copies and calls of one batch. */
+ps_status ps_lane_launch(ps_lane *lane, const ps_batch *batch, ps_error *error) PS_MUST_USE;
 
 /* After an abort: forgets what is in flight and restores every partition the lane owns. */
 void ps_lane_go_back(ps_lane *lane);

@@ -131,8 +131,11 @@ static ps_status start(ps_lane *lane, uint32_t partition, ps_error *error) {
 }
 
 ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) {
+    /* Batches that were given up may still be under way: their slots are not free before. */
+    const bool idle = lane->computed == lane->submitted;
+    lane->settling = false;
     if (lane->restoring == 0) {
-        lane->going_back = false;
+        if (idle) lane->going_back = false;
         return PS_OK;
     }
     const uint32_t count = lane->config.env.partitions->count;
@@ -144,9 +147,13 @@ ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) {
     /* All at once: the source is told where to start only when nothing can turn out to disagree any
      * more. */
     if (ready < lane->restoring) return PS_OK;
+    lane->settling = !idle && (lane->plan->state_count > 0 || lane->going_back);
+    if (lane->settling) return PS_OK;
     if (lane->plan->state_count > 0) {
         const ps_span state = {&lane->state, 0};
-        PS_TRY(lane->config.backend->upload(lane->queue, state, lane->plan->state_bytes));
+        if (lane->config.backend->upload(lane->queue, state, lane->plan->state_bytes) != PS_OK)
+            return ps_fail(error, PS_DEVICE, "the %s device failed: %s", lane->config.backend->name,
+                           lane->config.backend->fault(lane->queue));
     }
     for (uint32_t p = 0; p < count; p++)
         if (lane->owned[p].ownership == PS_OWN_READY) PS_TRY(start(lane, p, error));

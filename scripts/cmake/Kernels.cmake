@@ -11,6 +11,18 @@ function(ps_add_kernels)
   set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS ${PS_KERNEL_FLAGS})
 endfunction()
 
+# The kernels' text inside the program, for drivers that compile at run time. Their headers are only
+# dependencies here, so they may be globbed.
+function(ps_embed_kernels)
+  file(GLOB HEADERS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.h)
+  set(TEXT ${PROJECT_BINARY_DIR}/kernel_text.c)
+  add_custom_command(OUTPUT ${TEXT} VERBATIM
+    COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR} "-DKERNELS=${PS_KERNELS}" -DOUT=${TEXT}
+      -P ${PROJECT_SOURCE_DIR}/scripts/cmake/EmbedKernels.cmake
+    DEPENDS ${PS_KERNELS} ${HEADERS} scripts/cmake/EmbedKernels.cmake)
+  target_sources(penstock_core PRIVATE ${TEXT})
+endfunction()
+
 # ps_add_isa(processor "flags" files…): files that only run where the dispatch found their instruction set.
 function(ps_add_isa PROCESSOR FLAGS)
   if(CMAKE_SYSTEM_PROCESSOR STREQUAL PROCESSOR)
@@ -45,17 +57,17 @@ function(ps_check_kernels)
   ps_check_aarch64()
 endfunction()
 
-# The kernels' text on a real OpenCL driver: PoCL where there is no GPU.
+# Every kernel on a real OpenCL driver, PoCL where there is no GPU, and a whole pipeline on it.
 function(ps_check_opencl)
-  if(PKG_CONFIG_FOUND AND NOT CMAKE_CROSSCOMPILING AND NOT "${PS_OPENCL}" STREQUAL "OFF")
-    pkg_check_modules(PS_CHECK_OPENCL QUIET IMPORTED_TARGET OpenCL)
-  endif()
-  if(PS_CHECK_OPENCL_FOUND)
-    add_executable(check_opencl tests/check_opencl.c)
-    target_link_libraries(check_opencl PRIVATE penstock_core PkgConfig::PS_CHECK_OPENCL)
-    add_test(NAME check_opencl COMMAND check_opencl WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(check_opencl PROPERTIES ENVIRONMENT
-      "POCL_MAX_PTHREAD_COUNT=1;LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/vectors/kernels/lsan.supp")
+  if(PS_OPENCL AND NOT CMAKE_CROSSCOMPILING)
+    add_test(NAME check_kernels_opencl COMMAND check_kernels --backend opencl WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set(PS_POCL "POCL_MAX_PTHREAD_COUNT=1;LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/vectors/kernels/lsan.supp")
+    set_tests_properties(check_kernels_opencl PROPERTIES TIMEOUT 600 ENVIRONMENT "${PS_POCL}")
+    if(TARGET penstock)
+      add_test(NAME device_opencl COMMAND tests/device/run $<TARGET_FILE:penstock> opencl
+        WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+      set_tests_properties(device_opencl PROPERTIES TIMEOUT 120 ENVIRONMENT "${PS_POCL}")
+    endif()
   endif()
 endfunction()
 

@@ -71,6 +71,18 @@ if(PS_HWLOC)
     target_link_libraries(ps_machine INTERFACE ${PS_NUMA})
   endif()
 endif()
+# Both are loaded when they are needed; here it is only whether their tests can run. PS_CUDA is settled by nvcc.
+find_library(PS_OPENCL_DRIVER NAMES OpenCL libOpenCL.so.1)
+if(PS_OPENCL STREQUAL "ON" AND NOT PS_OPENCL_DRIVER)
+  message(FATAL_ERROR "PS_OPENCL=ON, but there is no OpenCL driver: run scripts/setup")
+elseif(PS_OPENCL STREQUAL "AUTO")
+  if(PS_OPENCL_DRIVER)
+    set(PS_OPENCL ON)
+  else()
+    set(PS_OPENCL OFF)
+  endif()
+endif()
+
 # The project's own librdkafka comes first unless the distribution's is asked for.
 if(NOT PS_SYSTEM_LIBRDKAFKA)
   set(ENV{PKG_CONFIG_PATH} "${PS_DEPS}/librdkafka/lib/pkgconfig:$ENV{PKG_CONFIG_PATH}")
