@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/table.h"
 
+#include "kernels/blake3.h"
 #include "kernels/crc32c.h"
 #include "kernels/ewma.h"
+#include "kernels/fnv1a.h"
 #include "kernels/merkle.h"
+#include "kernels/murmur2.h"
 #include "kernels/segment.h"
 #include "kernels/sha256.h"
 #include "kernels/vote.h"

@@ -34,19 +34,23 @@ static const uint8_t text[3 + 64] = "abc";
 static const uint32_t begin[ROWS] = {0};
 static const uint32_t length[ROWS] = {3, 3, 3, 3, PS_NULL, 3};
 
+static bool self_test_digest(const asked *a, const void *params, const uint8_t *expected) {
+    static const uint8_t zero[32] = {0};
+    uint8_t digest[ROWS][32] = {{0}};
+    const ps_known operands[] = {OBJECT(text), OBJECT(begin), OBJECT(length), OBJECT(digest)};
+    bool right = ask(a, operands, params, ROWS);
+    for (uint32_t i = 0; i < ROWS; i++)
+        right &= memcmp(digest[i], i == NULL_ROW ? zero : expected, 32) == 0;
+    return right;
+}
+
 static bool self_test_sha256(const asked *a) {
     static const uint8_t abc[32] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea,
                                     0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
                                     0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c,
                                     0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
-    static const uint8_t zero[32] = {0};
     const ps_sha256_params params = {PS_SHA256_PLAIN};
-    uint8_t digest[ROWS][32] = {{0}};
-    const ps_known operands[] = {OBJECT(text), OBJECT(begin), OBJECT(length), OBJECT(digest)};
-    bool right = ask(a, operands, &params, ROWS);
-    for (uint32_t i = 0; i < ROWS; i++)
-        right &= memcmp(digest[i], i == NULL_ROW ? zero : abc, 32) == 0;
-    return right;
+    return self_test_digest(a, &params, abc);
 }
 
 /* Twenty pairs, so that every group of lanes and a remainder run, first in place, then with the
@@ -93,6 +97,33 @@ static bool self_test_crc32c(const asked *a) {
     const ps_known operands[] = {OBJECT(text), OBJECT(begin), OBJECT(length), OBJECT(sum)};
     bool right = ask(a, operands, &params, ROWS);
     for (uint32_t i = 0; i < ROWS; i++) right &= sum[i] == (i == NULL_ROW ? 0 : 0x364b3fb7);
+    return right;
+}
+
+static bool self_test_blake3(const asked *a) {
+    static const uint8_t abc[32] = {0x64, 0x37, 0xb3, 0xac, 0x38, 0x46, 0x51, 0x33,
+                                    0xff, 0xb6, 0x3b, 0x75, 0x27, 0x3a, 0x8d, 0xb5,
+                                    0x48, 0xc5, 0x58, 0x46, 0x5d, 0x79, 0xdb, 0x03,
+                                    0xfd, 0x35, 0x9c, 0x6c, 0xd5, 0xbd, 0x9d, 0x85};
+    const uint32_t params = 0;
+    return self_test_digest(a, &params, abc);
+}
+
+static bool self_test_murmur2(const asked *a) {
+    const uint32_t params = 0;
+    uint32_t hash[ROWS] = {0};
+    const ps_known operands[] = {OBJECT(text), OBJECT(begin), OBJECT(length), OBJECT(hash)};
+    bool right = ask(a, operands, &params, ROWS);
+    for (uint32_t i = 0; i < ROWS; i++) right &= hash[i] == (i == NULL_ROW ? 0 : 0x1c94221b);
+    return right;
+}
+
+static bool self_test_fnv1a(const asked *a) {
+    const uint32_t params = 0;
+    uint64_t hash[ROWS] = {0};
+    const ps_known operands[] = {OBJECT(text), OBJECT(begin), OBJECT(length), OBJECT(hash)};
+    bool right = ask(a, operands, &params, ROWS);
+    for (uint32_t i = 0; i < ROWS; i++) right &= hash[i] == (i == NULL_ROW ? 0 : UINT64_C(0xe71fa2190541574b));
     return right;
 }
 

@@ -23,8 +23,18 @@ static inline void v32_store(uint32_t *p, v32 a) {
 static inline v32 v32_add(v32 a, v32 b) {
     return _mm256_add_epi32(a, b);
 }
+static inline v32 v32_xor(v32 a, v32 b) {
+    return _mm256_xor_si256(a, b);
+}
 static inline v32 v32_xor3(v32 a, v32 b, v32 c) {
     return _mm256_xor_si256(_mm256_xor_si256(a, b), c);
+}
+static inline v32 v32_and(v32 a, v32 b) {
+    return _mm256_and_si256(a, b);
+}
+/* The lower 32 bits of the product. */
+static inline v32 v32_multiply(v32 a, v32 b) {
+    return _mm256_mullo_epi32(a, b);
 }
 /* Bit by bit: where `which` is 1 the bit of a, else of b. */
 static inline v32 v32_choose(v32 which, v32 a, v32 b) {
@@ -34,8 +44,31 @@ static inline v32 v32_majority(v32 a, v32 b, v32 c) {
     return _mm256_xor_si256(b, _mm256_and_si256(_mm256_xor_si256(a, b), _mm256_xor_si256(b, c)));
 }
 #define v32_shift_right(a, n) _mm256_srli_epi32(a, n)
-#define v32_rotate_right(a, n) \
-    _mm256_or_si256(_mm256_srli_epi32(a, n), _mm256_slli_epi32(a, 32 - (n)))
+#define v32_shift_left(a, n)  _mm256_slli_epi32(a, n)
+/* Whole bytes move in one instruction. */
+#define v32_rotate_right(a, n)                                                              \
+    ((n) == 16  ? _mm256_shuffle_epi8(a, v32_bytes(0x0d0c0f0e09080b0a, 0x0504070601000302)) \
+     : (n) == 8 ? _mm256_shuffle_epi8(a, v32_bytes(0x0c0f0e0d080b0a09, 0x0407060500030201)) \
+                : _mm256_or_si256(_mm256_srli_epi32(a, n), _mm256_slli_epi32(a, 32 - (n))))
+static inline v32 v32_bytes(uint64_t high, uint64_t low) {
+    return _mm256_broadcastsi128_si256(_mm_set_epi64x((long long)high, (long long)low));
+}
+/* Every word by its own number of bits, below 32. */
+static inline v32 v32_shift_left_each(v32 a, v32 n) {
+    return _mm256_sllv_epi32(a, n);
+}
+
+/* A truth value for each word. Numbers that are compared are below 2^31. */
+typedef __m256i v32_mask;
+static inline v32_mask v32_less(v32 a, v32 b) {
+    return _mm256_cmpgt_epi32(b, a);
+}
+static inline v32_mask v32_equal(v32 a, v32 b) {
+    return _mm256_cmpeq_epi32(a, b);
+}
+static inline v32 v32_select(v32_mask which, v32 yes, v32 no) {
+    return _mm256_blendv_epi8(no, yes, which);
+}
 
 /* Eight rows of eight words become eight columns. */
 static inline void v32_transpose(v32 r[8]) {
@@ -56,16 +89,27 @@ static inline void v32_transpose(v32 r[8]) {
     }
 }
 
-/* The sixteen big-endian words of one block per lane, word i of all lanes in w[i]. */
-static inline void v32_load_blocks(v32 w[16], const uint8_t *const *p) {
-    const v32 swap =
-        _mm256_broadcastsi128_si256(_mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
+/* The sixteen little-endian words of one block per lane, `at` bytes behind its pointer: word i of
+ * all lanes in w[i]. */
+static inline void v32_load_words(v32 w[16], const uint8_t *const *p, uint64_t at) {
     for (int half = 0; half < 2; half++) {
         for (int i = 0; i < 8; i++)
-            w[8 * half + i] = _mm256_loadu_si256((const __m256i *)(p[i] + 32 * half));
+            w[8 * half + i] = _mm256_loadu_si256((const __m256i *)(p[i] + at + 32 * half));
         v32_transpose(w + 8 * half);
-        for (int i = 0; i < 8; i++) w[8 * half + i] = _mm256_shuffle_epi8(w[8 * half + i], swap);
     }
+}
+
+/* The same, big-endian. */
+static inline void v32_load_blocks(v32 w[16], const uint8_t *const *p) {
+    const v32 swap = v32_bytes(0x0c0d0e0f08090a0b, 0x0405060700010203);
+    v32_load_words(w, p, 0);
+    for (int i = 0; i < 16; i++) w[i] = _mm256_shuffle_epi8(w[i], swap);
+}
+
+/* Eight words of every lane to 32 bytes of its own; `w` is used up. */
+static inline void v32_store_words(uint8_t *const *p, v32 w[8]) {
+    v32_transpose(w);
+    for (int i = 0; i < 8; i++) _mm256_storeu_si256((__m256i *)p[i], w[i]);
 }
 
 #define V64_LANES 4
@@ -85,6 +129,9 @@ static inline v64 v64_add(v64 a, v64 b) {
 static inline v64 v64_xor(v64 a, v64 b) {
     return _mm256_xor_si256(a, b);
 }
+static inline v64 v64_and(v64 a, v64 b) {
+    return _mm256_and_si256(a, b);
+}
 static inline v64 v64_high(v64 a) {
     return _mm256_srli_epi64(a, 32);
 }
@@ -101,6 +148,32 @@ static inline v64 v64_multiply32(v64 a, v64 b) {
 /* Neighbours exchanged: lanes 1, 0, 3, 2. */
 static inline v64 v64_swap(v64 a) {
     return _mm256_shuffle_epi32(a, 0x4e);
+}
+
+#define v64_shift_left(a, n)  _mm256_slli_epi64(a, n)
+#define v64_shift_right(a, n) _mm256_srli_epi64(a, n)
+
+/* As for words of 32 bits. */
+typedef __m256i v64_mask;
+static inline v64_mask v64_less(v64 a, v64 b) {
+    return _mm256_cmpgt_epi64(b, a);
+}
+static inline v64 v64_select(v64_mask which, v64 yes, v64 no) {
+    return _mm256_blendv_epi8(no, yes, which);
+}
+
+/* V64_LANES little-endian words of every lane, word i of all lanes in w[i]. */
+static inline void v64_load_words(v64 w[4], const uint8_t *const *p) {
+    v64 r[4], t[4];
+    for (int i = 0; i < 4; i++) r[i] = v64_load(p[i]);
+    for (int i = 0; i < 2; i++) {
+        t[2 * i] = _mm256_unpacklo_epi64(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_epi64(r[2 * i], r[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        w[i] = _mm256_permute2x128_si256(t[i], t[i + 2], 0x20);
+        w[i + 2] = _mm256_permute2x128_si256(t[i], t[i + 2], 0x31);
+    }
 }
 
 #endif

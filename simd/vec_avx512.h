@@ -22,6 +22,15 @@ static inline void v32_store(uint32_t *p, v32 a) {
 static inline v32 v32_add(v32 a, v32 b) {
     return _mm512_add_epi32(a, b);
 }
+static inline v32 v32_xor(v32 a, v32 b) {
+    return _mm512_xor_si512(a, b);
+}
+static inline v32 v32_and(v32 a, v32 b) {
+    return _mm512_and_si512(a, b);
+}
+static inline v32 v32_multiply(v32 a, v32 b) {
+    return _mm512_mullo_epi32(a, b);
+}
 /* The third operand is a truth table of the three inputs. */
 static inline v32 v32_xor3(v32 a, v32 b, v32 c) {
     return _mm512_ternarylogic_epi32(a, b, c, 0x96);
@@ -33,7 +42,22 @@ static inline v32 v32_majority(v32 a, v32 b, v32 c) {
     return _mm512_ternarylogic_epi32(a, b, c, 0xe8);
 }
 #define v32_shift_right(a, n)  _mm512_srli_epi32(a, n)
+#define v32_shift_left(a, n)   _mm512_slli_epi32(a, n)
 #define v32_rotate_right(a, n) _mm512_ror_epi32(a, n)
+static inline v32 v32_shift_left_each(v32 a, v32 n) {
+    return _mm512_sllv_epi32(a, n);
+}
+
+typedef __mmask16 v32_mask;
+static inline v32_mask v32_less(v32 a, v32 b) {
+    return _mm512_cmplt_epi32_mask(a, b);
+}
+static inline v32_mask v32_equal(v32 a, v32 b) {
+    return _mm512_cmpeq_epi32_mask(a, b);
+}
+static inline v32 v32_select(v32_mask which, v32 yes, v32 no) {
+    return _mm512_mask_mov_epi32(no, which, yes);
+}
 
 static inline void v32_transpose(v32 r[16]) {
     v32 t[16];
@@ -59,11 +83,41 @@ static inline void v32_transpose(v32 r[16]) {
     }
 }
 
+static inline void v32_load_words(v32 w[16], const uint8_t *const *p, uint64_t at) {
+    for (int i = 0; i < 16; i++) w[i] = _mm512_loadu_si512(p[i] + at);
+    v32_transpose(w);
+}
+
 static inline void v32_load_blocks(v32 w[16], const uint8_t *const *p) {
     const v32 swap = _mm512_broadcast_i32x4(_mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
-    for (int i = 0; i < 16; i++) w[i] = _mm512_loadu_si512(p[i]);
-    v32_transpose(w);
+    v32_load_words(w, p, 0);
     for (int i = 0; i < 16; i++) w[i] = _mm512_shuffle_epi8(w[i], swap);
+}
+
+/* After two rounds of pairing, 16 bytes of lane 4 b + i stand in part b of low[i] and high[i]. */
+static inline void v32_store_words(uint8_t *const *p, v32 w[8]) {
+    v32 low[4], high[4];
+    for (int i = 0; i < 2; i++) {
+        v32 *const to = i == 0 ? low : high;
+        const v32 a = _mm512_unpacklo_epi32(w[4 * i], w[4 * i + 1]);
+        const v32 b = _mm512_unpacklo_epi32(w[4 * i + 2], w[4 * i + 3]);
+        const v32 c = _mm512_unpackhi_epi32(w[4 * i], w[4 * i + 1]);
+        const v32 d = _mm512_unpackhi_epi32(w[4 * i + 2], w[4 * i + 3]);
+        to[0] = _mm512_unpacklo_epi64(a, b);
+        to[1] = _mm512_unpackhi_epi64(a, b);
+        to[2] = _mm512_unpacklo_epi64(c, d);
+        to[3] = _mm512_unpackhi_epi64(c, d);
+    }
+    for (int i = 0; i < 4; i++) {
+        const v32 near =
+            _mm512_permutex2var_epi64(low[i], _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0), high[i]);
+        const v32 far = _mm512_permutex2var_epi64(
+            low[i], _mm512_set_epi64(15, 14, 7, 6, 13, 12, 5, 4), high[i]);
+        _mm256_storeu_si256((__m256i *)p[i], _mm512_castsi512_si256(near));
+        _mm256_storeu_si256((__m256i *)p[i + 4], _mm512_extracti64x4_epi64(near, 1));
+        _mm256_storeu_si256((__m256i *)p[i + 8], _mm512_castsi512_si256(far));
+        _mm256_storeu_si256((__m256i *)p[i + 12], _mm512_extracti64x4_epi64(far, 1));
+    }
 }
 
 #define V64_LANES 8
@@ -83,6 +137,9 @@ static inline v64 v64_add(v64 a, v64 b) {
 static inline v64 v64_xor(v64 a, v64 b) {
     return _mm512_xor_si512(a, b);
 }
+static inline v64 v64_and(v64 a, v64 b) {
+    return _mm512_and_si512(a, b);
+}
 static inline v64 v64_high(v64 a) {
     return _mm512_srli_epi64(a, 32);
 }
@@ -97,6 +154,35 @@ static inline v64 v64_multiply32(v64 a, v64 b) {
 }
 static inline v64 v64_swap(v64 a) {
     return _mm512_shuffle_epi32(a, (_MM_PERM_ENUM)0x4e);
+}
+
+#define v64_shift_left(a, n)  _mm512_slli_epi64(a, n)
+#define v64_shift_right(a, n) _mm512_srli_epi64(a, n)
+
+typedef __mmask8 v64_mask;
+static inline v64_mask v64_less(v64 a, v64 b) {
+    return _mm512_cmplt_epi64_mask(a, b);
+}
+static inline v64 v64_select(v64_mask which, v64 yes, v64 no) {
+    return _mm512_mask_mov_epi64(no, which, yes);
+}
+
+static inline void v64_load_words(v64 w[8], const uint8_t *const *p) {
+    v64 r[8], t[8];
+    for (int i = 0; i < 8; i++) r[i] = v64_load(p[i]);
+    for (int i = 0; i < 4; i++) {
+        t[2 * i] = _mm512_unpacklo_epi64(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm512_unpackhi_epi64(r[2 * i], r[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < 2; k++) {
+            r[4 * k + i] = _mm512_shuffle_i64x2(t[4 * k + i], t[4 * k + i + 2], 0x88);
+            r[4 * k + i + 2] = _mm512_shuffle_i64x2(t[4 * k + i], t[4 * k + i + 2], 0xdd);
+        }
+    for (int i = 0; i < 4; i++) {
+        w[i] = _mm512_shuffle_i64x2(r[i], r[i + 4], 0x88);
+        w[i + 4] = _mm512_shuffle_i64x2(r[i], r[i + 4], 0xdd);
+    }
 }
 
 #endif

@@ -58,8 +58,8 @@ static void compare(ps_check *c, const void *params, const check_records *r, uin
                "%s: [%u, %u) differs", what, a, b);
 }
 
-static void compare_lengths(ps_check *c, const void *params, const uint32_t *length, uint32_t n,
-                            uint32_t out_bytes, const char *what) {
+void check_lengths(ps_check *c, const void *params, const uint32_t *length, uint32_t n,
+                   uint32_t out_bytes, const char *what) {
     const check_records r = check_records_take(c, length, n);
     compare(c, params, &r, out_bytes, what);
     check_release(c);
@@ -73,12 +73,11 @@ static void check_shapes(ps_check *c, const void *params, uint32_t out_bytes) {
     for (uint32_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         for (uint32_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
             for (uint32_t row = 0; row < counts[i]; row++) length[row] = lengths[k];
-            compare_lengths(c, params, length, counts[i], out_bytes, "equal lengths");
+            check_lengths(c, params, length, counts[i], out_bytes, "equal lengths");
             length[counts[i]] = 200;
             length[counts[i] + 1] = PS_NULL;
             length[counts[i] + 2] = 1000;
-            compare_lengths(c, params, length, counts[i] + 3, out_bytes,
-                            "equal lengths and others");
+            check_lengths(c, params, length, counts[i] + 3, out_bytes, "equal lengths and others");
         }
 }
 
@@ -89,15 +88,15 @@ void check_bytes_kernel(ps_check *c, const void *params, uint32_t out_bytes) {
                                      0,    65537, 70000, 1,    9000, 9001, 9002,    9003,  100000};
     static uint32_t length[RECORDS_MAX];
     for (uint32_t i = 0; i <= 1100; i++) length[i] = i;
-    compare_lengths(c, params, length, 1101, out_bytes, "every length to 1100");
-    compare_lengths(c, params, edges, sizeof edges / sizeof edges[0], out_bytes, "edges");
+    check_lengths(c, params, length, 1101, out_bytes, "every length to 1100");
+    check_lengths(c, params, edges, sizeof edges / sizeof edges[0], out_bytes, "edges");
     for (uint32_t i = 0; i < sizeof edges / sizeof edges[0]; i++)
-        compare_lengths(c, params, edges + i, 1, out_bytes, "one record");
+        check_lengths(c, params, edges + i, 1, out_bytes, "one record");
     for (uint32_t i = 0; i < RECORDS_MAX; i++)
         length[i] = check_random(c) % 16 == 0 ? PS_NULL : (uint32_t)(check_random(c) % 700);
-    compare_lengths(c, params, length, RECORDS_MAX, out_bytes, "mixed lengths");
+    check_lengths(c, params, length, RECORDS_MAX, out_bytes, "mixed lengths");
     for (uint32_t i = 0; i < 100; i++) length[i] = PS_NULL;
-    compare_lengths(c, params, length, 100, out_bytes, "nulls only");
+    check_lengths(c, params, length, 100, out_bytes, "nulls only");
     check_shapes(c, params, out_bytes);
 
     /* Records may share bytes: every row here is a piece of the same 700. */
@@ -114,6 +113,11 @@ void check_bytes_kernel(ps_check *c, const void *params, uint32_t out_bytes) {
 static uint32_t parse_message(const char *text, uint8_t *bytes) {
     uint32_t count, value, length = 0;
     int used;
+    used = 0;
+    if (sscanf(text, "%u%%251%n", &count, &used) == 1 && used > 0) {
+        for (uint32_t i = 0; i < count; i++) bytes[i] = (uint8_t)(i % 251);
+        return count;
+    }
     if (sscanf(text, "%ux%2x", &count, &value) == 2) {
         memset(bytes, (int)value, count);
         return count;

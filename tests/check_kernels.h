@@ -56,8 +56,12 @@ typedef struct check_records {
     uint32_t *begin, *length;
 } check_records;
 check_records check_records_take(ps_check *c, const uint32_t *length, uint32_t n);
+/* Records of these lengths: the whole call, and a piece of it. */
+void check_lengths(ps_check *c, const void *params, const uint32_t *length, uint32_t n,
+                   uint32_t out_bytes, const char *what);
 void check_bytes_kernel(ps_check *c, const void *params, uint32_t out_bytes);
-/* Lines of `file`: message in hexadecimal, or COUNTxBYTE; then the expected bytes of the output. */
+/* Lines of `file`: message in hexadecimal, or COUNTxBYTE, or COUNT%251
+ * (bytes that count 0 to 250 over and over); then the expected bytes of the output. */
 void check_vectors(ps_check *c, const void *params, const char *file, uint32_t out_bytes);
 /* Against another library's function, for lengths 0 to 1100 and a few long ones. */
 void check_library(ps_check *c, const void *params, uint32_t out_bytes,

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "simd/vec_avx2.h"
+
+#define ENTRY ps_blake3_avx2
+#include "simd/blake3_lanes.inc"

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "simd/vec_avx2.h"
+
+#define GROUPS 4
+#define ENTRY  ps_fnv1a_avx2
+#include "simd/fnv1a_lanes.inc"
