@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "simd/vec_avx2.h"
+#include "simd/vec64_avx2.h"
 
 #define GROUPS 4
 #define ENTRY  ps_fnv1a_avx2

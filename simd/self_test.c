@@ -123,7 +123,8 @@ static bool self_test_fnv1a(const asked *a) {
     uint64_t hash[ROWS] = {0};
     const ps_known operands[] = {OBJECT(text), OBJECT(begin), OBJECT(length), OBJECT(hash)};
     bool right = ask(a, operands, &params, ROWS);
-    for (uint32_t i = 0; i < ROWS; i++) right &= hash[i] == (i == NULL_ROW ? 0 : UINT64_C(0xe71fa2190541574b));
+    for (uint32_t i = 0; i < ROWS; i++)
+        right &= hash[i] == (i == NULL_ROW ? 0 : UINT64_C(0xe71fa2190541574b));
     return right;
 }
 

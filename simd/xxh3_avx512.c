@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "simd/vec_avx512.h"
+#include "simd/vec64_avx512.h"
 
 #define ENTRY ps_xxh3_avx512
 #include "simd/xxh3_lanes.inc"

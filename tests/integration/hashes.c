@@ -10,10 +10,11 @@
 #include "tests/integration/client.h"
 #include "tests/integration/plain_hashes.h"
 
-/* Whether the headers hold `ps-<prefix><hash>=<text>`, to the comma. */
-static int header_is(const char *headers, const char *prefix, const char *hash, const char *text) {
+/* Whether the headers hold `ps-<prefix><hash>=<digits>`, to the comma. */
+static int header_is(const char *headers, const char *prefix, const char *hash,
+                     const char *digits) {
     char whole[64 + PLAIN_HEX_MAX];
-    const int size = snprintf(whole, sizeof whole, "ps-%s%s=%s", prefix, hash, text);
+    const int size = snprintf(whole, sizeof whole, "ps-%s%s=%s", prefix, hash, digits);
     for (const char *at = headers; (at = strstr(at, whole)) != NULL; at++)
         if ((at == headers || at[-1] == ',') && (at[size] == ',' || at[size] == 0)) return 1;
     return 0;
@@ -21,15 +22,15 @@ static int header_is(const char *headers, const char *prefix, const char *hash, 
 
 static unsigned wrong_hashes(const char *headers, const char *prefix, const char *bytes,
                              unsigned *told) {
-    char text[PLAIN_HEX_MAX];
+    char digits[PLAIN_HEX_MAX];
     unsigned wrong = 0;
     for (int i = 0; i < PLAIN_HASHES; i++) {
-        if (!plain_hash(i, (const uint8_t *)bytes, strlen(bytes), text)) continue;
+        if (!plain_hash(i, (const uint8_t *)bytes, strlen(bytes), digits)) continue;
         (*told)++;
-        if (header_is(headers, prefix, plain_hash_names[i], text)) continue;
+        if (header_is(headers, prefix, plain_hash_names[i], digits)) continue;
         wrong++;
         (void)fprintf(stderr, "%s%s of '%.60s' is not %s: %s\n", prefix, plain_hash_names[i], bytes,
-                      text, headers);
+                      digits, headers);
     }
     return wrong;
 }
