@@ -14,7 +14,13 @@
 #include "host/base/clock.h"
 #include "host/state/record.h"
 
-enum { NAME_BYTES = 64, MANIFEST_BYTES = 8192, COPY_BYTES = 1 << 16, COMPACT_BYTES = 1 << 16 };
+enum {
+    NAME_BYTES = 64,
+    SUFFIX_BYTES = 24,
+    MANIFEST_BYTES = 8192,
+    COPY_BYTES = 1 << 16,
+    COMPACT_BYTES = 1 << 16
+};
 
 /* State records before a mark are superseded once two later sweeps have begun. */
 typedef struct sweeps {
@@ -28,7 +34,7 @@ struct ps_partfile {
     uint32_t partition;
     char *source;
     int fd; /* of the open part; -1: none */
-    int64_t first, length, begun_ns;
+    int64_t first, length, plain, begun_ns; /* plain: bytes before they were compressed */
     int64_t *full; /* first offsets of parts that are durable and wait for the commit */
     uint32_t full_count, full_room;
     int state_fd;
@@ -44,6 +50,8 @@ typedef struct manifest {
     int64_t next, first, length; /* first: PS_OFFSET_NONE: no part is open */
     uint32_t generation;
     uint64_t state_length;
+    int64_t plain;
+    char suffix[SUFFIX_BYTES]; /* of its parts; "": not said, as before there were several */
     char source[MANIFEST_BYTES];
 } manifest;
 
@@ -118,7 +126,10 @@ static ps_status parse_manifest(const ps_partfile *file, char *text, manifest *o
             "start again",
             file->dir->path, file->partition);
     *end = '\0';
-    *out = (manifest){next, first, length, generation, state_length, ""};
+    *out = (manifest){next, first, length, generation, state_length, length, "", ""};
+    const char *plain = strstr(text, "\nplain ");
+    if (plain != NULL)
+        (void)sscanf(plain, "\nplain %" SCNd64 "\nsuffix %23s", &out->plain, out->suffix);
     (void)snprintf(out->source, sizeof out->source, "%s", source + 8);
     return PS_OK;
 }
@@ -141,12 +152,12 @@ static ps_status write_manifest(const ps_partfile *file, ps_error *error) {
     char name[NAME_BYTES], aside[NAME_BYTES + 8], text[MANIFEST_BYTES];
     manifest_name(file, name);
     (void)snprintf(aside, sizeof aside, "%s.new", name);
-    const int length =
-        snprintf(text, sizeof text,
-                 "penstock-file-sink 1\nnext %" PRId64 "\nfirst %" PRId64 "\nlength %" PRId64
-                 "\ngeneration %u\nstate %" PRIu64 "\nsource %s\n",
-                 file->next, file->fd < 0 ? PS_OFFSET_NONE : file->first, file->length,
-                 file->generation, file->state_length, file->source);
+    const int length = snprintf(
+        text, sizeof text,
+        "penstock-file-sink 1\nnext %" PRId64 "\nfirst %" PRId64 "\nlength %" PRId64
+        "\ngeneration %u\nstate %" PRIu64 "\nplain %" PRId64 "\nsuffix %s\nsource %s\n",
+        file->next, file->fd < 0 ? PS_OFFSET_NONE : file->first, file->length, file->generation,
+        file->state_length, file->plain, file->dir->suffix, file->source);
     PS_CHECK_OP(length, <, (int)sizeof text);
     const int fd = openat(file->dir->fd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) return ps_partfile_failed(file->dir, "open", aside, error);
@@ -219,6 +230,7 @@ static ps_status reopen_part(ps_partfile *file, const manifest *counts, ps_error
     PS_TRY(open_cut(file, open, (uint64_t)counts->length, &file->fd, error));
     file->first = counts->first;
     file->length = counts->length;
+    file->plain = counts->plain;
     file->begun_ns = ps_clock_ns();
     return PS_OK;
 }
@@ -279,6 +291,11 @@ static ps_status recover(ps_partfile *file, const ps_partfile_from *from, ps_err
                        "%.150s holds partition %u of %.120s, not of %.120s; delete the folder to "
                        "start again, or name another sink.file.path",
                        file->dir->path, file->partition, counts.source, file->source);
+    if (counts.suffix[0] != '\0' && strcmp(counts.suffix, file->dir->suffix) != 0)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "%.200s holds files *%s, and this job writes *%s; set form and codec as "
+                       "before, delete the folder to start again, or name another sink.file.path",
+                       file->dir->path, counts.suffix, file->dir->suffix);
     PS_TRY(clean(file, &counts, error));
     PS_TRY(reopen_part(file, &counts, error));
     PS_TRY(restore_state(file, &counts, from, error));
@@ -318,7 +335,7 @@ void ps_partfile_close(ps_partfile *file) {
 /* --- writing */
 
 ps_status ps_partfile_write(ps_partfile *file, int64_t offset, const void *lines, size_t bytes,
-                            ps_error *error) {
+                            size_t plain, ps_error *error) {
     char name[NAME_BYTES];
     if (file->fd < 0) {
         part_name(file, offset, true, name);
@@ -326,13 +343,14 @@ ps_status ps_partfile_write(ps_partfile *file, int64_t offset, const void *lines
             openat(file->dir->fd, name, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
         if (file->fd < 0) return ps_partfile_failed(file->dir, "open", name, error);
         file->first = offset;
-        file->length = 0;
+        file->length = file->plain = 0;
         file->begun_ns = ps_clock_ns();
     }
     part_name(file, file->first, true, name);
     file->dirty = true;
     PS_TRY(write_all(file, file->fd, lines, bytes, name, error));
     file->length += (int64_t)bytes;
+    file->plain += (int64_t)plain;
     return PS_OK;
 }
 
@@ -370,7 +388,7 @@ void ps_partfile_position(ps_partfile *file, int64_t next) {
 
 int64_t ps_partfile_bytes(const ps_partfile *file, int64_t *begun_ns) {
     *begun_ns = file->begun_ns;
-    return file->fd < 0 ? 0 : file->length;
+    return file->fd < 0 ? 0 : file->plain;
 }
 
 /* Copies what two sweeps have not superseded into the next generation, once it is worth it. */
@@ -441,7 +459,7 @@ ps_status ps_partfile_split(ps_partfile *file, ps_error *error) {
     (void)close(file->fd);
     file->full[file->full_count++] = file->first;
     file->fd = -1;
-    file->length = 0;
+    file->length = file->plain = 0;
     file->dirty = true;
     return PS_OK;
 }
@@ -462,6 +480,6 @@ ps_status ps_partfile_publish(ps_partfile *file, bool all, ps_error *error) {
     PS_TRY(publish(file, file->first, error));
     (void)close(file->fd);
     file->fd = -1;
-    file->length = 0;
+    file->length = file->plain = 0;
     return PS_OK;
 }

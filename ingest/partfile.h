@@ -9,7 +9,8 @@
  * A commit makes the data durable, then replaces the manifest (written aside, synced, renamed),
  * then renames the parts that are full. When the partition is opened again, what lies beyond the
  * manifest is cut off, and a rename that a crash prevented is made up for. Where a part ends
- * depends on its rows alone, so a job that was killed leaves the same files as one that was not.
+ * depends on its rows alone (on their bytes before they were compressed), so a job that was killed
+ * leaves the same rows in the same files as one that was not.
  */
 #ifndef PS_INGEST_PARTFILE_H
 #define PS_INGEST_PARTFILE_H
@@ -20,7 +21,7 @@ typedef struct ps_partfile ps_partfile;
 
 /* The folder, shared by the partitions of a lane. */
 typedef struct ps_partfile_dir {
-    const char *path, *suffix; /* ".ndjson" */
+    const char *path, *suffix; /* ".ndjson", ".ndjson.zst" */
     int fd;
 } ps_partfile_dir;
 
@@ -40,9 +41,10 @@ ps_status ps_partfile_open(const ps_partfile_dir *dir, uint32_t partition,
 /* Uncommitted rows stay behind and are cut off by the next open. */
 void ps_partfile_close(ps_partfile *file);
 
-/* Whole lines, the first of which is the row at `offset`. */
+/* Whole lines, the first of which is the row at `offset`, or a frame of them; `plain` bytes before
+ * they were compressed. */
 ps_status ps_partfile_write(ps_partfile *file, int64_t offset, const void *lines, size_t bytes,
-                            ps_error *error) PS_MUST_USE;
+                            size_t plain, ps_error *error) PS_MUST_USE;
 /* One state record, of sweep `round`. */
 ps_status ps_partfile_state(ps_partfile *file, int64_t round, const void *record, size_t bytes,
                             ps_error *error) PS_MUST_USE;
@@ -50,7 +52,8 @@ void ps_partfile_position(ps_partfile *file, int64_t next);
 
 /* The part being written is full: the next row begins another. */
 ps_status ps_partfile_split(ps_partfile *file, ps_error *error) PS_MUST_USE;
-/* Bytes in the part being written, and when it was begun (monotonic); 0 bytes: there is none. */
+/* Plain bytes in the part being written, and when it was begun (monotonic); 0 bytes: there is none.
+ */
 int64_t ps_partfile_bytes(const ps_partfile *file, int64_t *begun_ns);
 
 /* Makes everything durable; nothing to do where nothing changed. After that, and after a sync of

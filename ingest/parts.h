@@ -29,7 +29,7 @@ typedef enum ps_file_form { PS_FILE_FORM_JSON, PS_FILE_FORM_VALUE } ps_file_form
 typedef struct ps_sink_file_config {
     const char *path;
     uint32_t form;  /* ps_file_form */
-    uint32_t codec; /* only one yet: none */
+    uint32_t codec; /* ps_frame_codec */
     int64_t roll_bytes, roll_interval_ns;
     int64_t commit_bytes, commit_interval_ns;
 } ps_sink_file_config;

@@ -3,12 +3,9 @@
  * together, per partition (ingest/partfile.h), so a job that is killed and run again loses and
  * repeats nothing.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/base/clock.h"
@@ -16,7 +13,8 @@
 #include "host/flow/enrich.h"
 #include "host/state/record.h"
 #include "ingest/dead_file.h"
-#include "ingest/file_lock.h"
+#include "ingest/folder.h"
+#include "ingest/frame_pool.h"
 #include "ingest/partfile.h"
 #include "ingest/parts.h"
 
@@ -31,24 +29,28 @@ static const ps_option options[] = {
     {.name = "path",
      .preset = NULL,
      .help = "The folder, made if need be; progress lies in dot-files inside, so deleting "
-             "it starts again.", .type = PS_OPTION_STRING,
+             "it starts again.",
+     .type = PS_OPTION_STRING,
      .flags = PS_OPTION_REQUIRED,
      .at = offsetof(ps_sink_file_config, path)},
     {.name = "form",
      .preset = "json",
      .help = "json: the record's object with a member \"penstock\" appended (needs "
-             "decode: json); value: the record's value as it came.", .type = PS_OPTION_CHOICE,
+             "decode: json); value: the record's value as it came.",
+     .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_sink_file_config, form),
      .choices = "json|value"},
     {.name = "codec",
      .preset = "none",
-     .help = "How files are compressed.",
+     .help = "How files are compressed: standard frames, so `zstd -d` and `lz4 -d` read them; "
+             "snappy in its framing format (.sz).",
      .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_sink_file_config, codec),
-     .choices = "none"},
+     .choices = PS_FRAME_CHOICES},
     {.name = "roll",
      .preset = "256MiB",
-     .help = "A file that has reached this size is closed and the next one begun.",
+     .help = "A file that has reached this size is closed and the next one begun; counted before "
+             "compression, so that where a file ends depends on its rows alone.",
      .type = PS_OPTION_SIZE,
      .at = offsetof(ps_sink_file_config, roll_bytes),
      .min = 4096,
@@ -72,13 +74,13 @@ static const ps_option options[] = {
      .at = offsetof(ps_sink_file_config, commit_bytes),
      .min = 1,
      .max = 1e12},
-    {.name = NULL                                       }
-};
+    {.name = NULL}};
 
 typedef struct file_sink {
     const ps_sink_file_config *config;
     const ps_lane_env *env;
     ps_partfile_dir dir;
+    char suffix[16];
     ps_enricher *enricher;
     ps_dead_file *dead;
     ps_state_writer *writer; /* NULL: the plan keeps no state */
@@ -86,6 +88,7 @@ typedef struct file_sink {
     ps_partfile **files; /* [partitions] NULL: not this lane's */
     char *buf;           /* lines on their way out */
     size_t buf_bytes, line_extra;
+    ps_frame_pool *pool; /* NULL: nothing is compressed */
     ps_file_lock *lock; /* of the folder, shared with the other lanes */
     uint64_t emitted, committed;
     int64_t commit_due_ns; /* while something is uncommitted */
@@ -118,47 +121,13 @@ static void file_close(void *self) {
     }
     if (sink->dir.fd >= 0) (void)close(sink->dir.fd);
     ps_file_lock_close(sink->lock);
+    ps_frame_pool_close(sink->pool);
     ps_enricher_close(sink->enricher);
     ps_dead_file_close(sink->dead);
     free(sink->writer_memory);
     free(sink->files);
     free(sink->buf);
     free(sink);
-}
-
-/* The folder and all above it. */
-static ps_status make_folder(const char *path, ps_error *error) {
-    char part[PATH_BYTES];
-    const size_t length = strlen(path);
-    if (length == 0 || length >= sizeof part)
-        return ps_fail(error, PS_BAD_CONFIG, "sink.file.path has %zu bytes; 1 to %d are possible",
-                       length, PATH_BYTES - 1);
-    memcpy(part, path, length + 1);
-    for (size_t i = 1; i <= length; i++) {
-        if (part[i] != '/' && part[i] != '\0') continue;
-        const char kept = part[i];
-        part[i] = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return ps_fail(error, PS_IO, "cannot make the folder %.300s: %s", part,
-                           strerror(errno));
-        part[i] = kept;
-    }
-    return PS_OK;
-}
-
-/* One worker per folder. */
-static ps_status lock_folder(file_sink *sink, ps_error *error) {
-    const int fd = openat(sink->dir.fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0) return ps_partfile_failed(&sink->dir, "open", ".lock", error);
-    const ps_status status = ps_file_lock_open(fd, &sink->lock, error);
-    if (status == PS_OK) ps_file_lock_sign(sink->lock);
-    if (status == PS_OK) return PS_OK;
-    const long holder = ps_file_lock_signed(fd);
-    (void)close(fd);
-    if (status != PS_AGAIN) return status;
-    return ps_fail(error, PS_IO,
-                   "%.300s is in use by process %ld; stop it, or name another sink.file.path",
-                   sink->config->path, holder);
 }
 
 static ps_status open_writer(file_sink *sink, ps_error *error) {
@@ -188,10 +157,7 @@ static ps_status check(const ps_sink_file_config *config, const ps_lane_env *env
 static ps_status open_parts(file_sink *sink, ps_error *error) {
     const ps_lane_env *env = sink->env;
     PS_TRY(check(sink->config, env, error));
-    PS_TRY(make_folder(sink->config->path, error));
-    sink->dir.fd = open(sink->config->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (sink->dir.fd < 0) return ps_partfile_failed(&sink->dir, "open", ".", error);
-    PS_TRY(lock_folder(sink, error));
+    PS_TRY(ps_folder_open(sink->config->path, &sink->dir.fd, &sink->lock, error));
     PS_TRY(ps_enricher_open(env->plan, env->partitions, &sink->enricher, error));
     sink->line_extra = ps_enricher_json_max(sink->enricher) + 2;
     sink->buf_bytes = env->plan->schema.arena_bytes + sink->line_extra + SPARE_BYTES;
@@ -201,6 +167,9 @@ static ps_status open_parts(file_sink *sink, ps_error *error) {
     if (sink->buf == NULL || sink->files == NULL)
         return ps_fail(error, PS_NO_MEMORY, "no memory for the file sink's %zu bytes",
                        sink->buf_bytes);
+    if (sink->config->codec != PS_FRAME_NONE)
+        PS_TRY(ps_frame_pool_open(sink->config->codec, env->partitions->count, sink->buf_bytes,
+                                  &sink->pool, error));
     PS_TRY(open_writer(sink, error));
     if (env->dead == NULL || env->dead->file == NULL) return PS_OK;
     return ps_dead_file_open(env->dead->file, env->partitions, &sink->dead, error);
@@ -213,7 +182,9 @@ static ps_status file_open(const void *config, const ps_lane_env *env, void **se
     sink->config = config;
     sink->env = env;
     const bool json = sink->config->form == PS_FILE_FORM_JSON;
-    sink->dir = (ps_partfile_dir){sink->config->path, json ? ".ndjson" : ".txt", -1};
+    (void)snprintf(sink->suffix, sizeof sink->suffix, "%s%s", json ? ".ndjson" : ".txt",
+                   ps_frame_suffix(sink->config->codec));
+    sink->dir = (ps_partfile_dir){sink->config->path, sink->suffix, -1};
     const ps_status status = open_parts(sink, error);
     if (status == PS_OK) *self = sink;
     if (status != PS_OK) file_close(sink);
@@ -233,6 +204,7 @@ static void source_of(const file_sink *sink, uint32_t partition, char *text) {
 
 static void file_forget(void *self, uint32_t partition) {
     file_sink *sink = self;
+    if (sink->pool != NULL) ps_frame_pool_drop(sink->pool, partition);
     ps_partfile_close(sink->files[partition]);
     sink->files[partition] = NULL;
     if (sink->writer != NULL) ps_state_writer_watermark(sink->writer, partition, PS_OFFSET_NONE);
@@ -294,24 +266,43 @@ typedef struct taken {
 /* Lines of one run that wait in the buffer. */
 typedef struct pending {
     ps_partfile *file;
+    uint32_t partition;
     int64_t first; /* offset of the first of them */
     size_t used;
 } pending;
 
+/* Bytes of the part being written, those that wait to be compressed among them. */
+static int64_t part_bytes(const file_sink *sink, const pending *lines) {
+    int64_t begun_ns;
+    const int64_t written = ps_partfile_bytes(lines->file, &begun_ns);
+    if (sink->pool == NULL) return written;
+    return written + (int64_t)ps_frame_pool_waiting(sink->pool, lines->partition);
+}
+
+static ps_status put_lines(const file_sink *sink, const pending *lines, ps_error *error) {
+    if (sink->pool == NULL)
+        return ps_partfile_write(lines->file, lines->first, sink->buf, lines->used, lines->used,
+                                 error);
+    const ps_frame_lines of = {lines->file, lines->partition, lines->first, sink->buf, lines->used};
+    return ps_frame_pool_put(sink->pool, &of, error);
+}
+
+static ps_status flush_frame(const file_sink *sink, uint32_t partition, ps_error *error) {
+    return sink->pool == NULL ? PS_OK : ps_frame_pool_flush(sink->pool, partition, error);
+}
+
 /* Writes what waits; a part that is full ends here, after the same row in every run of the job. */
 static ps_status write_pending(const file_sink *sink, pending *lines, ps_error *error) {
-    int64_t begun_ns;
     if (lines->used == 0) return PS_OK;
-    PS_TRY(ps_partfile_write(lines->file, lines->first, sink->buf, lines->used, error));
+    PS_TRY(put_lines(sink, lines, error));
     lines->used = 0;
-    const bool full = ps_partfile_bytes(lines->file, &begun_ns) >= sink->config->roll_bytes;
-    return full ? ps_partfile_split(lines->file, error) : PS_OK;
+    if (part_bytes(sink, lines) < sink->config->roll_bytes) return PS_OK;
+    PS_TRY(flush_frame(sink, lines->partition, error));
+    return ps_partfile_split(lines->file, error);
 }
 
 static bool is_full(const file_sink *sink, const pending *lines) {
-    int64_t begun_ns;
-    const int64_t bytes = ps_partfile_bytes(lines->file, &begun_ns);
-    return bytes + (int64_t)lines->used >= sink->config->roll_bytes;
+    return part_bytes(sink, lines) + (int64_t)lines->used >= sink->config->roll_bytes;
 }
 
 static ps_status add_line(file_sink *sink, const ps_batch *batch, const ps_run *run, uint32_t row,
@@ -335,7 +326,7 @@ static ps_status write_run(file_sink *sink, const ps_batch *batch, const ps_run 
                            ps_error *error) {
     const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
     const uint8_t *keep = ps_batch_system(batch, PS_COLUMN_KEEP);
-    pending lines = {sink->files[run->partition], 0, 0};
+    pending lines = {sink->files[run->partition], run->partition, 0, 0};
     PS_CHECK(lines.file != NULL);
     for (uint32_t row = run->first_row; row < run->first_row + run->rows; row++) {
         if (reject[row] != 0) {
@@ -399,8 +390,11 @@ static ps_status commit_files(file_sink *sink, ps_error *error) {
     const uint32_t count = sink->env->partitions->count;
     /* Dead letters first: a reject that the position has passed must be in its file. */
     if (sink->dead != NULL) PS_TRY(ps_dead_file_sync(sink->dead, error));
-    for (uint32_t p = 0; p < count; p++)
-        if (sink->files[p] != NULL) PS_TRY(ps_partfile_commit(sink->files[p], error));
+    for (uint32_t p = 0; p < count; p++) {
+        if (sink->files[p] == NULL) continue;
+        PS_TRY(flush_frame(sink, p, error));
+        PS_TRY(ps_partfile_commit(sink->files[p], error));
+    }
     if (fsync(sink->dir.fd) != 0) return ps_partfile_failed(&sink->dir, "sync", ".", error);
     const int64_t now_ns = ps_clock_ns();
     for (uint32_t p = 0; p < count; p++) {
@@ -440,12 +434,15 @@ static ps_status file_flushed(void *self, uint64_t *ticket, int64_t *ask_again_n
     return PS_OK;
 }
 
-static size_t file_memory(const void *config, const ps_lane_env *env) {
-    (void)config;
+static size_t file_memory(const void *from, const ps_lane_env *env) {
+    const ps_sink_file_config *config = from;
     const ps_plan *plan = env->plan;
     const size_t partitions = env->partitions == NULL ? PS_PARTITIONS_MAX : env->partitions->count;
-    return sizeof(file_sink) + plan->schema.arena_bytes + LINE_EXTRA_ABOUT +
-           SPARE_BYTES +                        /* lines on their way out */
+    const size_t lines = plan->schema.arena_bytes + LINE_EXTRA_ABOUT + SPARE_BYTES;
+    return sizeof(file_sink) + lines + /* on their way out */
+           (config->codec == PS_FRAME_NONE
+                ? 0 /* those that wait to be compressed, and a frame */
+                : ps_frame_pool_bytes(config->codec, (uint32_t)partitions, lines)) +
            partitions * sizeof(ps_partfile *) + /* open partitions */
            (plan->state_count > 0 ? ps_state_writer_bytes(plan) : 0);
 }

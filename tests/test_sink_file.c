@@ -3,6 +3,7 @@
  * fails, a job that was killed or ran out of disk loses, repeats or changes lines when it is run
  * again, or its detectors go on with another state than the lines before imply.
  */
+#include <glob.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,11 +23,11 @@
 #include "host/flow/lane.h"
 #include "host/stages/stages.h"
 #include "ingest/codec.h"
-#include "ingest/dead_file.h"
+#include "ingest/frames.h"
 #include "ingest/parts.h"
 #include "ingest/telemetry.h"
 #include "ml/stage_detect.h"
-#include "tests/batches.h"
+#include "tests/unframe.h"
 
 enum { FILES = 3, LINES = 20000 };
 
@@ -77,6 +78,7 @@ typedef struct job {
     const char *patterns[1];
     double threshold;
     uint32_t steps; /* dies by itself after this many; 0: never */
+    ps_frame_codec codec;
 } job;
 
 /* Without cmocka: a failed assertion in a forked child would run the other tests there. */
@@ -128,6 +130,7 @@ static ps_status run(job *of, ps_error *error) {
         .fields = {fields, 2}
     };
     const ps_sink_file_config sink = {.path = of->out,
+                                      .codec = (uint32_t)of->codec,
                                       .roll_bytes = 300000,
                                       .commit_bytes = 200000,
                                       .commit_interval_ns = PS_NS_PER_S};
@@ -176,8 +179,40 @@ static void expect_run(job *of) {
     if (run(of, &error) != PS_OK) fail_msg("%s", error.message);
 }
 
+/* Every file as it was before it was compressed. */
+static void decompress(const char *name) {
+    char pattern[200];
+    glob_t found;
+    (void)snprintf(pattern, sizeof pattern, "%s/%s/deep/part-*.ndjson.*", folder, name);
+    if (glob(pattern, 0, NULL, &found) != 0) return;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        char *path = found.gl_pathv[i], *suffix = strrchr(path, '.');
+        const char *codec = strcmp(suffix, ".zst") == 0   ? "zstd"
+                            : strcmp(suffix, ".lz4") == 0 ? "lz4"
+                                                          : "snappy";
+        enum { MOST = 1 << 20 };
+        uint8_t *frames = malloc(MOST);
+        FILE *file = fopen(path, "r");
+        const size_t bytes = fread(frames, 1, MOST, file);
+        (void)fclose(file);
+        assert_true(bytes < 150000); /* of 300,000 and a line */
+        size_t length;
+        uint8_t *plain = unframe(codec, frames, bytes, &length);
+        if (plain == NULL) fail_msg("%s is no whole file of frames", path);
+        assert_int_equal(unlink(path), 0);
+        *suffix = '\0';
+        file = fopen(path, "w");
+        assert_int_equal(fwrite(plain, 1, length, file), length);
+        assert_int_equal(fclose(file), 0);
+        free(frames);
+        free(plain);
+    }
+    globfree(&found);
+}
+
 static void same_as_whole(const char *name) {
     char command[400];
+    decompress(name);
     (void)snprintf(command, sizeof command,
                    "diff -r --exclude='.*' whole/deep %s/deep && cmp whole.dead %s.dead && "
                    "! ls -A %s/deep | grep -q '^[.]part'",
@@ -204,11 +239,13 @@ static void whole_job_is_complete(void **state) {
 }
 
 /* In the middle of whatever it is doing: writing, syncing, renaming, compacting. */
-static void survives_kills(void **state) {
-    (void)state;
-    uint32_t random = 12345, kills = 0;
+static void survives_kills_with(ps_frame_codec codec) {
+    uint32_t random = 12345 + codec, kills = 0;
+    char name[32];
+    (void)snprintf(name, sizeof name, "killed%u", codec);
     for (uint32_t life = 0; life < 200; life++) {
-        job killed = job_of("killed");
+        job killed = job_of(name);
+        killed.codec = codec;
         random = random * 1103515245 + 12345;
         const pid_t child = fork();
         assert_true(child >= 0);
@@ -228,18 +265,26 @@ static void survives_kills(void **state) {
         }
         kills++;
     }
-    job last = job_of("killed");
+    job last = job_of(name);
+    last.codec = codec;
     expect_run(&last);
-    print_message("%u kills\n", kills);
+    print_message("%s: %u kills\n", ps_frame_encoding(codec), kills);
     assert_true(kills > 2);
-    same_as_whole("killed");
+    same_as_whole(name);
 }
 
-static void survives_death_after_any_step(void **state) {
+static void survives_kills(void **state) {
     (void)state;
+    for (uint32_t codec = 0; codec < PS_FRAME_CODECS; codec++) survives_kills_with(codec);
+}
+
+static void survives_death_after_any_step_with(ps_frame_codec codec) {
+    char name[32];
+    (void)snprintf(name, sizeof name, "stepped%u", codec);
     for (uint32_t steps = 1; steps < 400; steps = steps * 3 / 2 + 1) {
-        job stepped = job_of("stepped");
+        job stepped = job_of(name);
         stepped.steps = steps;
+        stepped.codec = codec;
         const pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
@@ -250,20 +295,30 @@ static void survives_death_after_any_step(void **state) {
         assert_int_equal(waitpid(child, &how, 0), child);
         assert_true(WIFEXITED(how) && WEXITSTATUS(how) != 1);
     }
-    job last = job_of("stepped");
+    job last = job_of(name);
+    last.codec = codec;
     expect_run(&last);
-    same_as_whole("stepped");
+    same_as_whole(name);
+}
+
+static void survives_death_after_any_step(void **state) {
+    (void)state;
+    for (uint32_t codec = 0; codec < PS_FRAME_CODECS; codec++)
+        survives_death_after_any_step_with(codec);
 }
 
 /* A limit on the size of files stands in for a full disk. */
-static void says_that_the_disk_is_full(void **state) {
-    (void)state;
-    job full = job_of("full");
+static void says_that_the_disk_is_full_with(ps_frame_codec codec) {
+    char name[32];
+    (void)snprintf(name, sizeof name, "full%u", codec);
+    job full = job_of(name);
+    full.codec = codec;
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         ps_error error = {""};
-        const struct rlimit limit = {200000, 200000};
+        const rlim_t bytes = codec == PS_FRAME_NONE ? 200000 : 50000;
+        const struct rlimit limit = {bytes, bytes};
         (void)signal(SIGXFSZ, SIG_IGN);
         (void)setrlimit(RLIMIT_FSIZE, &limit);
         const ps_status status = run(&full, &error);
@@ -273,7 +328,13 @@ static void says_that_the_disk_is_full(void **state) {
     assert_int_equal(waitpid(child, &how, 0), child);
     assert_int_equal(WEXITSTATUS(how), 7);
     expect_run(&full);
-    same_as_whole("full");
+    same_as_whole(name);
+}
+
+static void says_that_the_disk_is_full(void **state) {
+    (void)state;
+    for (uint32_t codec = 0; codec < PS_FRAME_CODECS; codec++)
+        says_that_the_disk_is_full_with(codec);
 }
 
 static void refuses_what_does_not_belong_together(void **state) {
@@ -286,6 +347,11 @@ static void refuses_what_does_not_belong_together(void **state) {
     other = job_of("again");
     other.threshold = 5.0; /* another threshold keeps the state's meaning: allowed */
     expect_run(&other);
+    other = job_of("again");
+    other.codec = PS_FRAME_ZSTD;
+    assert_int_equal(run(&other, &error), PS_BAD_CONFIG);
+    assert_non_null(
+        strstr(error.message, "holds files *.ndjson, and this job writes *.ndjson.zst"));
     shell("rm again/deep/.manifest-00001");
     other = job_of("again");
     assert_int_equal(run(&other, &error), PS_BAD_CONFIG);
@@ -295,177 +361,6 @@ static void refuses_what_does_not_belong_together(void **state) {
     same_as_whole("again");
 }
 
-/* ---- one process a folder, one process a file of dead letters */
-
-/* What another process says that begins when `ready` is written to; 0: it was let in. */
-typedef struct rival {
-    pid_t pid;
-    int ready, heard;
-} rival;
-
-typedef ps_status attempt(const char *path, ps_error *error);
-
-/* A process of its own, made before anything is open: it must share nothing with us. */
-static rival rival_open(attempt *try, const char *path) {
-    int ready[2], heard[2];
-    assert_int_equal(pipe(ready), 0);
-    assert_int_equal(pipe(heard), 0);
-    const rival of = {fork(), ready[1], heard[0]};
-    assert_true(of.pid >= 0);
-    if (of.pid > 0) {
-        (void)close(ready[0]);
-        (void)close(heard[1]);
-        return of;
-    }
-    char go;
-    ps_error error = {"let in"};
-    (void)close(ready[1]);
-    while (read(ready[0], &go, 1) == 1) {
-        (void)snprintf(error.message, sizeof error.message, "let in");
-        (void)try(path, &error);
-        if (write(heard[1], error.message, sizeof error.message) < 0) _exit(1);
-    }
-    _exit(0);
-}
-
-static void expect_rival(const rival *of, const char *says) {
-    ps_error error;
-    assert_int_equal(write(of->ready, "x", 1), 1);
-    assert_int_equal(read(of->heard, error.message, sizeof error.message), sizeof error.message);
-    if (strstr(error.message, says) == NULL) fail_msg("'%s' is not in: %s", says, error.message);
-}
-
-static void rival_close(const rival *of) {
-    (void)close(of->ready);
-    (void)close(of->heard);
-    assert_int_equal(waitpid(of->pid, NULL, 0), of->pid);
-}
-
-static ps_partitions one_topic(uint32_t count) {
-    ps_partitions partitions = {.topic_count = 1, .count = count};
-    (void)snprintf(partitions.topic[0].name, sizeof partitions.topic[0].name, "t");
-    partitions.topic[0].count = count;
-    return partitions;
-}
-
-static ps_status try_letters(const char *path, ps_error *error) {
-    const ps_partitions partitions = one_topic(2);
-    ps_dead_file *dead = NULL;
-    PS_TRY(ps_dead_file_open(path, &partitions, &dead, error));
-    ps_dead_file_close(dead);
-    return PS_OK;
-}
-
-static void dead_letters_have_one_process(void **state) {
-    (void)state;
-    const ps_partitions partitions = one_topic(2);
-    char path[128];
-    ps_dead_file *first = NULL, *second = NULL;
-    (void)snprintf(path, sizeof path, "%s/contended", folder);
-    const rival other = rival_open(try_letters, path);
-    assert_int_equal(ps_dead_file_open(path, &partitions, &first, NULL), PS_OK);
-    assert_int_equal(ps_dead_file_open(path, &partitions, &second, NULL), PS_OK);
-    expect_rival(&other, "a dead_letter.file of its own");
-    expect_rival(&other, path);
-    ps_dead_file_close(first);
-    expect_rival(&other, "being written by another process");
-    ps_dead_file_close(second);
-    expect_rival(&other, "let in");
-    rival_close(&other);
-}
-
-static ps_status open_sink(const char *path, void **self, ps_error *error) {
-    static ps_plan plan;
-    static const ps_partitions partitions = {.topic_count = 1, .count = 2};
-    static ps_lane_env env = {.lanes = 2, .plan = &plan, .partitions = &partitions};
-    ps_sink_file_config *config = calloc(1, sizeof *config);
-    *config = (ps_sink_file_config){.path = path, .form = PS_FILE_FORM_VALUE};
-    const ps_field_list none = {NULL, 0};
-    if (plan.schema.column_count == 0) {
-        PS_TRY(ps_plan_init(&plan, 8, 4096, 10, &none, error));
-        PS_TRY(ps_plan_close(&plan, error));
-    }
-    const ps_status status = ps_sink_file.open(config, &env, self, error);
-    free(config); /* what is closed without a row asks it nothing more */
-    return status;
-}
-
-static ps_status try_folder(const char *path, ps_error *error) {
-    void *self = NULL;
-    PS_TRY(open_sink(path, &self, error));
-    ps_sink_file.close(self);
-    return PS_OK;
-}
-
-static void folder_has_one_process(void **state) {
-    (void)state;
-    char path[128], holder[64];
-    void *first = NULL, *second = NULL;
-    (void)snprintf(path, sizeof path, "%s/locked", folder);
-    (void)snprintf(holder, sizeof holder, "in use by process %ld", (long)getpid());
-    const rival other = rival_open(try_folder, path);
-    assert_int_equal(open_sink(path, &first, NULL), PS_OK);
-    assert_int_equal(open_sink(path, &second, NULL), PS_OK);
-    expect_rival(&other, holder);
-    ps_sink_file.close(first); /* a lane that ends early */
-    expect_rival(&other, holder);
-    ps_sink_file.close(second);
-    expect_rival(&other, "let in");
-    rival_close(&other);
-}
-
-/* ---- dead letters alone */
-
-static void put_reject(test_batch *tb, ps_dead_file *dead, uint32_t partition, int64_t offset,
-                       ps_bytes value) {
-    const ps_bytes none = {NULL, PS_NULL_LENGTH};
-    const ps_record record = {partition, 0, offset, 17, none, value, none};
-    ps_batch_reset(&tb->batch);
-    assert_int_equal(ps_batch_append(&tb->batch, &record), PS_OK);
-    ((uint8_t *)ps_batch_system(&tb->batch, PS_COLUMN_REJECT))[0] = PS_REJECT_SYNTAX;
-    ((uint32_t *)ps_batch_system(&tb->batch, PS_COLUMN_DETAIL))[0] = 3;
-    assert_int_equal(ps_dead_file_put(dead, &tb->batch, 0, partition, NULL), PS_OK);
-}
-
-static void writes_each_dead_letter_once(void **state) {
-    (void)state;
-    static const char want[] =
-        "{\"source\":\"t/0/5\",\"error\":\"syntax\",\"reason\":\"the record is not well-formed at "
-        "byte 3\",\"timestamp\":17,\"key\":null,\"value\":\"AP8=\",\"headers\":[]}\n";
-    const ps_partitions partitions = one_topic(2);
-    char path[128], got[2048];
-    (void)snprintf(path, sizeof path, "%s/letters", folder);
-    test_batch *tb = test_batch_open(4, 4096);
-    ps_dead_file *dead = NULL, *same = NULL;
-    const ps_bytes value = {(const uint8_t *)"\0\xff", 2};
-    for (uint32_t life = 0; life < 3; life++) {
-        assert_int_equal(ps_dead_file_open(path, &partitions, &dead, NULL), PS_OK);
-        assert_int_equal(ps_dead_file_open(path, &partitions, &same, NULL), PS_OK);
-        assert_ptr_equal(dead, same);
-        put_reject(tb, dead, 0, 5, value);
-        put_reject(tb, same, 1, 2, value);
-        put_reject(tb, dead, 0, 5 + life, value);
-        assert_int_equal(ps_dead_file_sync(dead, NULL), PS_OK);
-        ps_dead_file_close(same);
-        ps_dead_file_close(dead);
-        FILE *file = fopen(path, "a");
-        (void)fputs("{\"source\":\"t/0/9999\",\"err", file); /* a crash cut it short */
-        (void)fclose(file);
-    }
-    assert_int_equal(ps_dead_file_open(path, &partitions, &dead, NULL), PS_OK);
-    ps_dead_file_close(dead);
-    FILE *file = fopen(path, "r");
-    const size_t length = fread(got, 1, sizeof got - 1, file);
-    (void)fclose(file);
-    got[length] = '\0';
-    assert_memory_equal(got, want, sizeof want - 1);
-    uint32_t lines = 0;
-    for (size_t i = 0; i < length; i++) lines += got[i] == '\n';
-    assert_int_equal(lines, 4); /* 0/5, 1/2, 0/6, 0/7 */
-    assert_int_equal(got[length - 1], '\n');
-    test_batch_close(tb);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_job_is_complete),
@@ -473,9 +368,6 @@ int main(void) {
         cmocka_unit_test(survives_death_after_any_step),
         cmocka_unit_test(says_that_the_disk_is_full),
         cmocka_unit_test(refuses_what_does_not_belong_together),
-        cmocka_unit_test(dead_letters_have_one_process),
-        cmocka_unit_test(folder_has_one_process),
-        cmocka_unit_test(writes_each_dead_letter_once),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

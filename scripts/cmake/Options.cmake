@@ -83,6 +83,15 @@ elseif(PS_OPENCL STREQUAL "AUTO")
   endif()
 endif()
 
+# Compressors of the file sink and of packed records: all three or none.
+if(PKG_CONFIG_FOUND)
+  pkg_check_modules(ZSTD QUIET IMPORTED_TARGET libzstd)
+  pkg_check_modules(LZ4 QUIET IMPORTED_TARGET liblz4)
+  pkg_check_modules(SNAPPY QUIET IMPORTED_TARGET snappy)
+endif()
+if(ZSTD_FOUND AND LZ4_FOUND AND SNAPPY_FOUND)
+  set(PS_FRAMES ON)
+endif()
 # The project's own librdkafka comes first unless the distribution's is asked for.
 if(NOT PS_SYSTEM_LIBRDKAFKA)
   set(ENV{PKG_CONFIG_PATH} "${PS_DEPS}/librdkafka/lib/pkgconfig:$ENV{PKG_CONFIG_PATH}")

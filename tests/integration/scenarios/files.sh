@@ -2,7 +2,7 @@
 breaks="a file job that is killed or runs out of disk loses, repeats or garbles lines when it is run again"
 no_broker=yes
 
-write_files() { # write_files FILE OUT
+write_files() { # write_files FILE OUT [CODEC]
     cat >"$1" <<END
 pipeline: $prefix-$2
 source:
@@ -14,7 +14,7 @@ stages:
   - hash: {algorithm: sha256, of: value}
   - detect: {field: cpu, detectors: [ewma], threshold: $threshold}
 sink:
-  file: {path: $work/$2/, form: json, roll: 8MiB}
+  file: {path: $work/$2/, form: json, codec: ${3:-none}, roll: 8MiB}
 dead_letter: {file: $work/$2.dead.ndjson}
 runtime: {lanes: 1, batch_rows: 4096}
 END
@@ -26,28 +26,28 @@ same() { # same OUT: what lies there is what the uninterrupted run wrote
     cmp <(sort whole.dead.ndjson) <(sort "$1.dead.ndjson") || fail "the dead letters of $1 differ"
 }
 
-kill_until_done() {
+kill_until_done() { # kill_until_done NAME
     local i pid status
     for i in $(seq 20); do
-        worker "killed$i" killed.yaml
+        worker "$1$i" "$1.yaml"
         pid=$worker_pid
         nap 60 220
         if ! kill -0 "$pid" 2>/dev/null; then
             status=0
             wait "$pid" || status=$?
-            [ "$status" -eq 0 ] || fail "the worker failed after a kill: $(last_words "killed$i")"
+            [ "$status" -eq 0 ] || fail "the worker failed after a kill: $(last_words "$1$i")"
             kills=$((i - 1))
             return
         fi
         kill_hard "$pid"
     done
-    worker killed_last killed.yaml
-    expect killed_last "$worker_pid" 0 60
+    worker "${1}_last" "$1.yaml"
+    expect "${1}_last" "$worker_pid" 0 60
     kills=20
 }
 
 scenario() {
-    local n i line kills=0 hash
+    local n i line kills=0 hash codec
     n=$(rows 250000 1000000)
     mkdir in
     for i in 1 2 3; do
@@ -72,9 +72,21 @@ scenario() {
         cat whole/part-00000-* | sed -n "${i}p" | grep -q "\"sha256\":\"$hash\"" || fail "line $i has another SHA-256"
     done
 
-    kill_until_done
+    kill_until_done killed
     say "$kills kills"
     same killed
+
+    # Compressed, the same lines in files of the same names, as everybody's tools read them.
+    for codec in zstd lz4; do
+        write_files "$codec.yaml" "$codec" "$codec"
+        kill_until_done "$codec"
+        for line in "$codec"/part-*; do
+            "$codec" -dcq "$line" >"${line%.*}" || fail "$codec -d does not read $line"
+            rm "$line"
+        done
+        say "$codec: $kills kills"
+        same "$codec"
+    done
 
     # EFBIG stands in for a full disk: no root needed. An ignored SIGXFSZ is inherited.
     (
