@@ -161,7 +161,8 @@ static ps_reject read_cell(const codec_csv *codec, const uint8_t *p, const uint8
 static bool is_name(const cell *read, const char *name) {
     size_t n = 0;
     for (uint32_t i = 0; i < read->text.length; i++) {
-        if ((uint8_t)name[n++] != read->text.data[i]) return false;
+        /* A file may hold NUL bytes; a name ends with one. */
+        if (name[n] == '\0' || (uint8_t)name[n++] != read->text.data[i]) return false;
         i += read->doubled && read->text.data[i] == '"'; /* its twin */
     }
     return name[n] == '\0';

@@ -19,12 +19,12 @@
 enum { FIELDS = 6, HOST = 0, CPU, N, UP, TS, LOOSE };
 
 static const ps_field fields[FIELDS] = {
-    {"host",  "host",  PS_FIELD_STRING,    PS_UNIT_MS, true,  false},
-    {"cpu",   "m.cpu", PS_FIELD_FLOAT,     PS_UNIT_MS, false, false},
-    {"n",     "n",     PS_FIELD_INT,       PS_UNIT_MS, false, false},
-    {"up",    "up",    PS_FIELD_BOOL,      PS_UNIT_MS, false, false},
-    {"ts",    "ts",    PS_FIELD_TIMESTAMP, PS_UNIT_MS, false, false},
-    {"loose", "loose", PS_FIELD_FLOAT,     PS_UNIT_MS, false, true },
+    {"host", "host", PS_FIELD_STRING, PS_UNIT_MS, true, false},
+    {"cpu", "m.cpu", PS_FIELD_FLOAT, PS_UNIT_MS, false, false},
+    {"n", "n", PS_FIELD_INT, PS_UNIT_MS, false, false},
+    {"up", "up", PS_FIELD_BOOL, PS_UNIT_MS, false, false},
+    {"ts", "ts", PS_FIELD_TIMESTAMP, PS_UNIT_MS, false, false},
+    {"loose", "loose", PS_FIELD_FLOAT, PS_UNIT_MS, false, true},
 };
 
 typedef struct bench {
@@ -128,26 +128,26 @@ static void names_the_bad_field(void **state) {
         ps_reject reject;
         uint32_t detail;
     } cases[] = {
-        {"{}",                                         PS_REJECT_MISSING_FIELD, HOST },
-        {"{\"host\":null}",                            PS_REJECT_MISSING_FIELD, HOST },
-        {"{\"host\":5}",                               PS_REJECT_WRONG_TYPE,    HOST },
-        {"{\"host\":\"x\",\"m\":{\"cpu\":\"1\"}}",     PS_REJECT_WRONG_TYPE,    CPU  },
-        {"{\"host\":\"x\",\"m\":{\"cpu\":true}}",      PS_REJECT_WRONG_TYPE,    CPU  },
-        {"{\"host\":\"x\",\"m\":{\"cpu\":[]}}",        PS_REJECT_WRONG_TYPE,    CPU  },
-        {"{\"host\":\"x\",\"m\":{\"cpu\":1e400}}",     PS_REJECT_OUT_OF_RANGE,  CPU  },
-        {"{\"host\":\"x\",\"n\":1.0}",                 PS_REJECT_WRONG_TYPE,    N    },
-        {"{\"host\":\"x\",\"n\":1e3}",                 PS_REJECT_WRONG_TYPE,    N    },
-        {"{\"host\":\"x\",\"n\":9223372036854775808}", PS_REJECT_OUT_OF_RANGE,  N    },
-        {"{\"host\":\"x\",\"up\":1}",                  PS_REJECT_WRONG_TYPE,    UP   },
-        {"{\"host\":\"x\",\"up\":\"true\"}",           PS_REJECT_WRONG_TYPE,    UP   },
-        {"{\"host\":\"x\",\"ts\":\"yesterday\"}",      PS_REJECT_WRONG_TYPE,    TS   },
-        {"{\"host\":\"x\",\"ts\":\"1700000000000\"}",  PS_REJECT_WRONG_TYPE,    TS   },
-        {"{\"host\":\"x\",\"ts\":1e30}",               PS_REJECT_OUT_OF_RANGE,  TS   },
-        {"{\"host\":\"x\",\"loose\":\"1,5\"}",         PS_REJECT_WRONG_TYPE,    LOOSE},
-        {"{\"host\":\"x\",\"loose\":\" 1\"}",          PS_REJECT_WRONG_TYPE,    LOOSE},
-        {"{\"host\":5,\"x\":nonsense}",                PS_REJECT_SYNTAX,        15   },
-        {"[]",                                         PS_REJECT_NOT_OBJECT,    0    },
-        {"",                                           PS_REJECT_EMPTY,         0    },
+        {"{}", PS_REJECT_MISSING_FIELD, HOST},
+        {"{\"host\":null}", PS_REJECT_MISSING_FIELD, HOST},
+        {"{\"host\":5}", PS_REJECT_WRONG_TYPE, HOST},
+        {"{\"host\":\"x\",\"m\":{\"cpu\":\"1\"}}", PS_REJECT_WRONG_TYPE, CPU},
+        {"{\"host\":\"x\",\"m\":{\"cpu\":true}}", PS_REJECT_WRONG_TYPE, CPU},
+        {"{\"host\":\"x\",\"m\":{\"cpu\":[]}}", PS_REJECT_WRONG_TYPE, CPU},
+        {"{\"host\":\"x\",\"m\":{\"cpu\":1e400}}", PS_REJECT_OUT_OF_RANGE, CPU},
+        {"{\"host\":\"x\",\"n\":1.0}", PS_REJECT_WRONG_TYPE, N},
+        {"{\"host\":\"x\",\"n\":1e3}", PS_REJECT_WRONG_TYPE, N},
+        {"{\"host\":\"x\",\"n\":9223372036854775808}", PS_REJECT_OUT_OF_RANGE, N},
+        {"{\"host\":\"x\",\"up\":1}", PS_REJECT_WRONG_TYPE, UP},
+        {"{\"host\":\"x\",\"up\":\"true\"}", PS_REJECT_WRONG_TYPE, UP},
+        {"{\"host\":\"x\",\"ts\":\"yesterday\"}", PS_REJECT_WRONG_TYPE, TS},
+        {"{\"host\":\"x\",\"ts\":\"1700000000000\"}", PS_REJECT_WRONG_TYPE, TS},
+        {"{\"host\":\"x\",\"ts\":1e30}", PS_REJECT_OUT_OF_RANGE, TS},
+        {"{\"host\":\"x\",\"loose\":\"1,5\"}", PS_REJECT_WRONG_TYPE, LOOSE},
+        {"{\"host\":\"x\",\"loose\":\" 1\"}", PS_REJECT_WRONG_TYPE, LOOSE},
+        {"{\"host\":5,\"x\":nonsense}", PS_REJECT_SYNTAX, 15},
+        {"[]", PS_REJECT_NOT_OBJECT, 0},
+        {"", PS_REJECT_EMPTY, 0},
     };
     const uint32_t count = sizeof cases / sizeof *cases;
     bench *b = bench_open(&ps_codec_json, NULL, 1 << 16);
@@ -174,10 +174,7 @@ static void escaped_text_stays_inside_the_arena(void **state) {
 static void decodes_csv(void **state) {
     (void)state;
     static const char *const names[] = {"host", "m.cpu", "skip", "n", "up", "ts", "loose"};
-    const ps_decode_config more = {
-        .columns = {names, 7},
-          .delimiter = ","
-    };
+    const ps_decode_config more = {.columns = {names, 7}, .delimiter = ","};
     bench *b = bench_open(&ps_codec_csv, &more, 1 << 16);
     add(b, "web,42.5,junk,-7,true,1700000000000,1\r\n");
     add(b, "\"a,\"\"b\"\"\",,\"x\",,,2023-11-14T22:13:20Z,");
@@ -223,10 +220,7 @@ static void refuses_bad_csv_columns(void **state) {
     ps_plan plan;
     ps_error error;
     void *self = NULL;
-    ps_decode_config config = {
-        .fields = {fields, FIELDS},
-          .columns = {names,  2     }
-    };
+    ps_decode_config config = {.fields = {fields, FIELDS}, .columns = {names, 2}};
     assert_int_equal(ps_plan_init(&plan, 8, 256, 10, &config.fields, &error), PS_OK);
     assert_int_equal(ps_plan_close(&plan, &error), PS_OK);
     assert_int_equal(ps_codec_csv.open(&config, &plan.schema, &self, &error), PS_BAD_CONFIG);
@@ -295,6 +289,10 @@ static void reads_columns_by_their_header_line(void **state) {
     assert_int_equal(heading(b, 1, "loose;ts;\"up;n;host;m.cpu;n", &error), PS_BAD_CONFIG);
     assert_non_null(strstr(error.message, "not well-formed"));
     assert_int_equal(heading(b, 1, "", &error), PS_BAD_CONFIG);
+    /* A NUL byte in the file, where a field's name ends: not that field, and nothing behind it. */
+    static const char nul[] = "loose;ts;up;n;host;m.cpu\0\0\0n";
+    const ps_heading broken = {"in/x.csv", {(const uint8_t *)nul, sizeof nul - 1}};
+    assert_int_equal(b->codec->heading(b->self, 1, &broken, &error), PS_BAD_CONFIG);
     for (uint32_t i = 0; i < 254; i++) {
         char line[64];
         (void)snprintf(line, sizeof line, "loose;ts;up;n;host;m.cpu%.*s", (int)i % 20 + 1,

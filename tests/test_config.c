@@ -76,6 +76,17 @@ static void expect_fault(const char *text, const char *set, uint32_t line, uint3
     ps_config_deinit(&config);
 }
 
+/* A fault that begins so is among those of `text`. */
+static void expect_among(const char *text, const char *begins) {
+    ps_config config;
+    bool found = false;
+    assert_false(read_text(&config, text, NULL));
+    for (uint32_t i = 0; i < config.faults.count; i++)
+        found = found || strncmp(config.faults.at[i].message, begins, strlen(begins)) == 0;
+    if (!found) fail_msg("no fault begins with: %s", begins);
+    ps_config_deinit(&config);
+}
+
 static char *replace(const char *from, const char *to) {
     static char text[4096];
     const char *at = strstr(good, from);
@@ -192,17 +203,38 @@ static void test_mask(void **state) {
     ps_pool_close(pool);
 }
 
+/* Each of these kept the reader busy for minutes or for ever, or took all memory there is. */
+static void test_hostile(void **state) {
+    (void)state;
+    char *text = malloc(1 << 20), *at = text;
+    expect_fault("a: f\n%so\x8b: x\n", NULL, 2, 4, "is not UTF-8 text (byte 0x8b)");
+    for (int i = 0; i < 20; i++) {
+        at += snprintf(at, 64, "k%d: &k%d [x", i, i);
+        for (int j = 0; j < 10 && i > 0; j++) at += snprintf(at, 64, ", *k%d", i - 1);
+        at += snprintf(at, 64, "]\n");
+    }
+    ps_config config;
+    assert_false(read_text(&config, text, NULL)); /* told, not merely left unfinished */
+    ps_config_deinit(&config);
+    at = text + snprintf(text, 64, "pipeline: ");
+    for (int i = 0; i < 100000; i++) at += snprintf(at, 64, "${A:-b}");
+    expect_among(text, "more than 256 '${' in one value");
+    at = text;
+    for (int i = 0; i < 150000; i++) at += snprintf(at, 64, "a%d:\n", i % 10);
+    expect_among(text, "too many entries");
+    for (int i = 0; i < 500000; i++) memcpy(text + 2 * i, "${", 2);
+    text[1000000] = '\0';
+    expect_among(text, "");
+    free(text);
+}
+
 static void test_listen(void **state) {
     (void)state;
     char host[PS_HTTP_HOST_MAX], port[8];
     static const char *const accepted[][3] = {
-        {"127.0.0.1:9464",     "127.0.0.1",    "9464" },
-        {"9464",               "127.0.0.1",    "9464" },
-        {":9464",              "127.0.0.1",    "9464" },
-        {"[::1]:80",           "::1",          "80"   },
-        {"0.0.0.0:1",          "0.0.0.0",      "1"    },
-        {"host.example:65535", "host.example", "65535"}
-    };
+        {"127.0.0.1:9464", "127.0.0.1", "9464"}, {"9464", "127.0.0.1", "9464"},
+        {":9464", "127.0.0.1", "9464"},          {"[::1]:80", "::1", "80"},
+        {"0.0.0.0:1", "0.0.0.0", "1"},           {"host.example:65535", "host.example", "65535"}};
     for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
         assert_int_equal(ps_http_parse(accepted[i][0], host, port, NULL), PS_OK);
         assert_string_equal(host, accepted[i][1]);
@@ -219,6 +251,6 @@ int main(void) {
         cmocka_unit_test(test_good),        cmocka_unit_test(test_faults),
         cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_set),
         cmocka_unit_test(test_environment), cmocka_unit_test(test_mask),
-        cmocka_unit_test(test_listen)};
+        cmocka_unit_test(test_listen),      cmocka_unit_test(test_hostile)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

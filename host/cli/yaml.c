@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "host/cli/yaml_mask.h"
+#include "ingest/scan.h"
 
-enum { DEPTH_MAX = 24, ANCHORS_MAX = 64 };
+enum { DEPTH_MAX = 24, ANCHORS_MAX = 64, ENTRIES_MAX = 16384 };
 
 typedef struct reader {
     struct fy_parser *parser;
@@ -135,6 +136,9 @@ static void read_children(reader *in, ps_node *node, uint32_t depth) {
             fy_parser_event_free(in->parser, event);
             return;
         }
+        /* Keys are compared pair by pair: a file must not keep us busy for minutes. */
+        if (node->count == ENTRIES_MAX)
+            fail_at(in, place_of(in, event), "too many entries: 16384 at most");
         ps_item *item = ps_pool_take(in->faults->pool, sizeof *item);
         if (map) {
             item->key = read_key(in, event, &item->place);
@@ -196,7 +200,28 @@ static void report_syntax(reader *in, struct fy_diag *diag) {
         fail_at(in, (ps_spot){1, 1, in->origin}, "not well-formed YAML");
 }
 
+/* libfyaml 0.7 never returns from some texts that are not UTF-8. */
+static bool is_utf8(const char *text, size_t length, const char *origin, ps_faults *faults) {
+    const uint8_t *p = (const uint8_t *)text, *end = p + length;
+    ps_spot place = {1, 1, origin};
+    while (p < end) {
+        const int bytes = ps_scan_utf8(p, end);
+        if (bytes <= 0) {
+            ps_fault_add(faults, place, "is not UTF-8 text (byte 0x%02x)", *p);
+            return false;
+        }
+        place.column++;
+        if (*p == '\n') {
+            place.line++;
+            place.column = 1;
+        }
+        p += bytes;
+    }
+    return true;
+}
+
 ps_node *ps_yaml_parse(const char *text, size_t length, const char *origin, ps_faults *faults) {
+    if (!is_utf8(text, length, origin, faults)) return NULL;
     text = ps_yaml_mask(faults->pool, text, &length);
     const struct fy_diag_cfg diag_config = {.level = FYET_ERROR, .module_mask = ~0u};
     struct fy_diag *diag = fy_diag_create(&diag_config);

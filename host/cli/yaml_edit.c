@@ -7,7 +7,7 @@
 
 #include "host/cli/yaml.h"
 
-enum { NAME_BYTES = 128 };
+enum { NAME_BYTES = 128, REFERENCES_MAX = 256 };
 
 /* The end of "${NAME…}": quotes and nesting have no meaning inside. NULL where it is not closed. */
 static const char *expand_one(const ps_node *node, const char *at, const char **value,
@@ -42,8 +42,13 @@ static const char *expand_one(const ps_node *node, const char *at, const char **
 static void expand_scalar(ps_node *node, ps_faults *faults) {
     const char *at = node->text;
     const char *text = "";
-    node->expanded = true;
+    uint32_t count = 0;
     for (const char *dollar; (dollar = strstr(at, "${")) != NULL;) {
+        if (count++ == REFERENCES_MAX) {
+            ps_fault_add(faults, node->place, "more than 256 '${' in one value");
+            node->broken = true;
+            return;
+        }
         const bool escaped = dollar > at && dollar[-1] == '$';
         const int before = (int)(dollar - at) - escaped;
         const char *value = "${", *rest = dollar + 2;
@@ -57,7 +62,10 @@ static void expand_scalar(ps_node *node, ps_faults *faults) {
 }
 
 void ps_node_expand(ps_node *node, ps_faults *faults) {
-    if (node->kind == PS_NODE_SCALAR && !node->expanded) expand_scalar(node, faults);
+    /* Aliases share nodes: each is visited once, or ten lists of ten aliases never end. */
+    if (node->expanded) return;
+    node->expanded = true;
+    if (node->kind == PS_NODE_SCALAR) expand_scalar(node, faults);
     for (ps_item *item = node->first; item != NULL; item = item->next)
         ps_node_expand(item->value, faults);
 }

@@ -13,12 +13,15 @@ static const char *hidden_at(char c) {
 char *ps_yaml_mask(ps_pool *pool, const char *text, size_t *length) {
     char *masked = ps_pool_take(pool, *length * 3 + 1);
     size_t used = 0;
-    const char *close = NULL; /* of the reference we are in */
+    const char *close = NULL;    /* of the reference we are in */
+    const char *searched = text; /* the line up to here has none */
     for (size_t i = 0; i < *length; i++) {
-        if (close == NULL && text[i] == '$' && i + 1 < *length && text[i + 1] == '{') {
-            close = memchr(text + i, '}', *length - i);
-            const char *line = memchr(text + i, '\n', *length - i);
-            if (close != NULL && line != NULL && line < close) close = NULL;
+        if (close == NULL && text + i >= searched && text[i] == '$' && i + 1 < *length &&
+            text[i + 1] == '{') {
+            searched = memchr(text + i, '\n', *length - i);
+            if (searched == NULL) searched = text + *length;
+            close = memchr(text + i, '}', (size_t)(searched - (text + i)));
+            if (close != NULL) searched = text;
         }
         const char *at = close == NULL ? NULL : hidden_at(text[i]);
         if (close == text + i) close = NULL;

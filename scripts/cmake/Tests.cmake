@@ -15,7 +15,9 @@ function(ps_test NAME)
   set_tests_properties(${NAME} PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${T_LABELS}")
 endfunction()
 
-# ps_fuzz(name SOURCES a.c … LIBRARIES x …): a libFuzzer target, and a test that lets it run for a few seconds.
+# ps_fuzz(name SOURCES a.c … LIBRARIES x …): a libFuzzer target, and a test that lets it run for a minute, from its
+# corpus in tests/fuzz/corpus/NAME. What it finds goes to build/fuzz/found/NAME and is gone on from the next time.
+set(PS_FUZZ_SECONDS 60 CACHE STRING "How long ctest lets each libFuzzer target run")
 function(ps_fuzz NAME)
   cmake_parse_arguments(T "" "" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT PS_FUZZ)
@@ -24,5 +26,16 @@ function(ps_fuzz NAME)
   add_executable(fuzz_${NAME} ${T_SOURCES})
   target_link_libraries(fuzz_${NAME} PRIVATE ${T_LIBRARIES})
   target_link_options(fuzz_${NAME} PRIVATE -fsanitize=fuzzer)
-  add_test(NAME fuzz_${NAME} COMMAND fuzz_${NAME} -max_total_time=10 -max_len=4096 -print_final_stats=0)
+  set_property(GLOBAL APPEND PROPERTY PS_FUZZERS fuzz_${NAME})
+  add_test(NAME fuzz_${NAME} COMMAND ${PROJECT_SOURCE_DIR}/scripts/fuzz --no-build --seconds ${PS_FUZZ_SECONDS} ${NAME})
+  math(EXPR LIMIT "${PS_FUZZ_SECONDS} + 120")
+  set_tests_properties(fuzz_${NAME} PROPERTIES TIMEOUT ${LIMIT} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+endfunction()
+
+# The fuzz preset builds this and nothing else.
+function(ps_fuzz_all)
+  get_property(FUZZERS GLOBAL PROPERTY PS_FUZZERS)
+  if(FUZZERS)
+    add_custom_target(fuzzers DEPENDS ${FUZZERS})
+  endif()
 endfunction()
