@@ -11,10 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifdef PS_HAVE_KAFKA
-#include <librdkafka/rdkafka.h>
-#endif
-
 #include "host/base/clock.h"
 
 /* Keeps the last line of what the child writes. */
@@ -153,11 +149,7 @@ void ps_machine_print(FILE *out) {
 #else
     const char *build = "not optimised";
 #endif
-#ifdef PS_HAVE_KAFKA
-    const char *rdkafka = rd_kafka_version_str();
-#else
-    const char *rdkafka = "none";
-#endif
+    const char *rdkafka = *PS_RDKAFKA ? PS_RDKAFKA : "none";
     const char *allocator = dlsym(RTLD_DEFAULT, "mallctl") ? "jemalloc" : "libc";
     (void)fprintf(out,
                   "\"machine\":{\"cpu\":\"%s\",\"cores\":%ld,\"memory\":\"%s\",\"kernel\":\"%s "

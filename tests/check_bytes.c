@@ -169,15 +169,14 @@ void check_library(ps_check *c, const void *params, uint32_t out_bytes,
     check_release(c);
 }
 
-void check_bench_bytes(ps_check *c, const void *params, uint32_t length, const char *library,
-                       ps_kernel_fn *other) {
+void check_bench_bytes(ps_check *c, const void *params, uint32_t length) {
     enum { TOTAL = 512 * 1024 }; /* in the second-level cache */
     static uint32_t lengths[TOTAL / 8];
     const bool mixed = length == 0;
     uint64_t total = 0;
     uint32_t n = 0;
     char what[32];
-    if (!c->bench || c->failed) return;
+    if (!c->bench || !c->device || c->failed) return;
     while (total < TOTAL - 4096 && n < 4096) {
         lengths[n] = mixed ? 64 + (uint32_t)(check_random(c) % 4033) : length;
         total += lengths[n++];
@@ -186,7 +185,5 @@ void check_bench_bytes(ps_check *c, const void *params, uint32_t length, const c
     const check_records r = check_records_take(c, lengths, n);
     void *buf[4] = {r.bytes, r.begin, r.length, check_take(c, (size_t)n * 32)};
     check_bench(c, what, buf, params, n, total);
-    if (other && !c->device && c->fn == c->kernel->reference)
-        check_bench_other(c, library, what, other, buf, params, n, total);
     check_release(c);
 }

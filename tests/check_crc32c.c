@@ -16,16 +16,6 @@ static uint32_t isal(const uint8_t *bytes, size_t length) {
 static void isal_one(const uint8_t *bytes, size_t length, void *out) {
     *(uint32_t *)out = isal(bytes, length);
 }
-
-static void isal_batch(void *const *buf, const void *params, uint32_t begin, uint32_t end) {
-    const uint8_t *bytes = buf[0];
-    const uint32_t *from = buf[1], *length = buf[2];
-    uint32_t *out = buf[3];
-    (void)params;
-    for (uint32_t i = begin; i < end; i++) out[i] = isal(bytes + from[i], length[i]);
-}
-#else
-#define isal_batch NULL
 #endif
 
 void ps_check_crc32c(ps_check *c) {
@@ -37,5 +27,5 @@ void ps_check_crc32c(ps_check *c) {
     check_library(c, &params, 4, isal_one);
 #endif
     for (uint32_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
-        check_bench_bytes(c, &params, lengths[i], "isa-l", isal_batch);
+        check_bench_bytes(c, &params, lengths[i]);
 }

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bench/kernels.h"
 #include "host/base/clock.h"
 #include "simd/cpu.h"
 #include "simd/dispatch.h"
@@ -220,6 +221,13 @@ static void check_all(ps_check *total, const char *level, const char *only, bool
             check_kernel(total, (ps_kernel_id)id, bench);
 }
 
+/* What has cases in bench/kernels.h, once all of it has passed. */
+static void bench_beside_libraries(ps_check *total, const char *only) {
+    const ps_kernels_config config = {.names = &only, .name_count = only ? 1 : 0};
+    ps_error error = {{0}};
+    check_that(total, ps_bench_kernels(&config, &error) == PS_OK, "%s", error.message);
+}
+
 int main(int count, char **arguments) {
     bool bench = false;
     const char *only = NULL, *level = NULL, *backend = NULL;
@@ -242,6 +250,7 @@ int main(int count, char **arguments) {
         check_backends(&total, backend, only, bench);
     else
         check_all(&total, level, only, bench);
+    if (bench && !backend && total.failed == 0) bench_beside_libraries(&total, only);
     printf("%u passed, %u failed\n", total.passed, total.failed);
     return total.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

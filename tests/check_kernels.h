@@ -66,10 +66,9 @@ void check_vectors(ps_check *c, const void *params, const char *file, uint32_t o
 /* Against another library's function, for lengths 0 to 1100 and a few long ones. */
 void check_library(ps_check *c, const void *params, uint32_t out_bytes,
                    void (*library)(const uint8_t *, size_t, void *));
-/* Records of one length, about `total` bytes of them, through this implementation and, where given,
- * a library's. */
-void check_bench_bytes(ps_check *c, const void *params, uint32_t length, const char *library,
-                       ps_kernel_fn *other);
+/* Records of one length, 0 for a mix of 64 to 4096 bytes, through a device: what runs on this
+ * processor is measured by bench/kernels.h. */
+void check_bench_bytes(ps_check *c, const void *params, uint32_t length);
 
 /* Kernels with the buffers of ewma. `params` has its fields at these places. */
 typedef struct check_series_kernel {

@@ -11,25 +11,6 @@ void ps_check_sha256(ps_check *c);
 static void evp(const uint8_t *bytes, size_t length, void *out) {
     EVP_Digest(bytes, length, out, NULL, EVP_sha256(), NULL);
 }
-
-/* The fair form of the library: one context and one fetched algorithm for all records. */
-static void evp_batch(void *const *buf, const void *params, uint32_t begin, uint32_t end) {
-    const uint8_t *bytes = buf[0];
-    const uint32_t *from = buf[1], *length = buf[2];
-    uint8_t *out = buf[3];
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    EVP_MD *sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    (void)params;
-    for (uint32_t i = begin; i < end; i++) {
-        EVP_DigestInit_ex2(context, sha256, NULL);
-        EVP_DigestUpdate(context, bytes + from[i], length[i]);
-        EVP_DigestFinal_ex(context, out + 32 * (size_t)i, NULL);
-    }
-    EVP_MD_CTX_free(context);
-    EVP_MD_free(sha256);
-}
-#else
-#define evp_batch NULL
 #endif
 
 void ps_check_sha256(ps_check *c) {
@@ -44,5 +25,5 @@ void ps_check_sha256(ps_check *c) {
     check_library(c, &plain, 32, evp);
 #endif
     for (uint32_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
-        check_bench_bytes(c, &plain, lengths[i], "OpenSSL EVP, reused", evp_batch);
+        check_bench_bytes(c, &plain, lengths[i]);
 }

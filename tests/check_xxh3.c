@@ -11,16 +11,6 @@ void ps_check_xxh3(ps_check *c);
 static void xxhash(const uint8_t *bytes, size_t length, void *out) {
     *(uint64_t *)out = XXH3_64bits(bytes, length);
 }
-
-static void xxhash_batch(void *const *buf, const void *params, uint32_t begin, uint32_t end) {
-    const uint8_t *bytes = buf[0];
-    const uint32_t *from = buf[1], *length = buf[2];
-    uint64_t *out = buf[3];
-    (void)params;
-    for (uint32_t i = begin; i < end; i++) out[i] = XXH3_64bits(bytes + from[i], length[i]);
-}
-#else
-#define xxhash_batch NULL
 #endif
 
 void ps_check_xxh3(ps_check *c) {
@@ -32,5 +22,5 @@ void ps_check_xxh3(ps_check *c) {
     check_library(c, &params, 8, xxhash);
 #endif
     for (uint32_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
-        check_bench_bytes(c, &params, lengths[i], "libxxhash", xxhash_batch);
+        check_bench_bytes(c, &params, lengths[i]);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "bench/kernels.h"
 #include "bench/pipeline.h"
 #include "host/base/log.h"
 #include "host/cli/commands.h"
@@ -37,21 +38,39 @@ static const ps_option options[] = {
      .max = 30},
     {.name = NULL}};
 
-static int check_names(const ps_args *args) {
+/* Whether `names`, separated by blanks, holds the word. */
+static bool has_word(const char *names, const char *word) {
+    const size_t length = strlen(word);
+    for (const char *at = names; at; at = strchr(at, ' ')) {
+        at += *at == ' ';
+        if (strncmp(at, word, length) == 0 && (at[length] == ' ' || at[length] == 0)) return true;
+    }
+    return false;
+}
+
+static int check_names(const ps_args *args, const char *names) {
     for (uint32_t i = 1; i < args->count; i++) {
-        const size_t length = strlen(args->operand[i]);
-        const char *at = ps_bench_pipeline_names();
-        while (at && !(strncmp(at, args->operand[i], length) == 0 &&
-                       (at[length] == ' ' || at[length] == 0))) {
-            at = strchr(at, ' ');
-            if (at) at++;
-        }
-        if (at) continue;
-        ps_log(PS_LOG_ERROR, "bench", "no case '%s': one of %s", args->operand[i],
-               ps_bench_pipeline_names());
+        if (has_word(names, args->operand[i])) continue;
+        ps_log(PS_LOG_ERROR, "bench", "no case '%s': one of %s", args->operand[i], names);
         return PS_EXIT_USAGE;
     }
     return PS_EXIT_GO_ON;
+}
+
+static ps_status bench_pipeline(const ps_args *args, const bench_options *chosen, ps_error *error) {
+    const ps_bench_config config = {.names = args->operand + 1,
+                                    .name_count = args->count - 1,
+                                    .json = chosen->json,
+                                    .brokers = chosen->brokers,
+                                    .rows = (uint64_t)chosen->rows,
+                                    .rounds = (uint32_t)chosen->rounds};
+    return ps_bench_pipeline(&config, error);
+}
+
+static ps_status bench_kernels(const ps_args *args, const bench_options *chosen, ps_error *error) {
+    const ps_kernels_config config = {
+        .names = args->operand + 1, .name_count = args->count - 1, .json = chosen->json};
+    return ps_bench_kernels(&config, error);
 }
 
 static int bench(int argc, char **argv) {
@@ -59,20 +78,18 @@ static int bench(int argc, char **argv) {
     ps_args args;
     ps_error error = {0};
     int code = ps_args_init(&args, &ps_command_bench, argc, argv, &chosen);
-    if (code == PS_EXIT_GO_ON && strcmp(args.operand[0], "pipeline") != 0) {
-        ps_log(PS_LOG_ERROR, "bench", "no bench '%s': try `penstock bench pipeline`",
+    const bool kernels = code == PS_EXIT_GO_ON && strcmp(args.operand[0], "kernels") == 0;
+    if (code == PS_EXIT_GO_ON && !kernels && strcmp(args.operand[0], "pipeline") != 0) {
+        ps_log(PS_LOG_ERROR, "bench",
+               "no bench '%s': try `penstock bench kernels` or `penstock bench pipeline`",
                args.operand[0]);
         code = PS_EXIT_USAGE;
     }
-    if (code == PS_EXIT_GO_ON) code = check_names(&args);
+    if (code == PS_EXIT_GO_ON)
+        code = check_names(&args, kernels ? ps_bench_kernels_names() : ps_bench_pipeline_names());
     if (code == PS_EXIT_GO_ON) {
-        const ps_bench_config config = {.names = args.operand + 1,
-                                        .name_count = args.count - 1,
-                                        .json = chosen.json,
-                                        .brokers = chosen.brokers,
-                                        .rows = (uint64_t)chosen.rows,
-                                        .rounds = (uint32_t)chosen.rounds};
-        const ps_status status = ps_bench_pipeline(&config, &error);
+        const ps_status status = kernels ? bench_kernels(&args, &chosen, &error)
+                                         : bench_pipeline(&args, &chosen, &error);
         if (status != PS_OK) ps_log(PS_LOG_ERROR, "bench", "%s", error.message);
         code = status == PS_OK ? PS_EXIT_OK : PS_EXIT_FAILED;
     }
@@ -82,15 +99,20 @@ static int bench(int argc, char **argv) {
 
 const ps_command ps_command_bench = {
     .name = "bench",
-    .operands = "pipeline [NAME…]",
-    .summary = "Measures whole pipelines, beside a bare librdkafka loop that does the same.",
-    .details = "NAME is a case: synthetic (events per second and core without Kafka) and, with "
-               "--brokers, headers, json,\n"
-               "at_least_once, plain (bare loop only), latency (20,000 events/s, counted from when "
-               "each should have\n"
-               "left) and start. CPU is user and system time of all threads of the process, less "
-               "that of a run with\n"
-               "nothing to do.",
+    .operands = "kernels|pipeline [NAME…]",
+    .summary = "Measures kernels beside the best libraries, or pipelines beside a bare loop.",
+    .details =
+        "kernels: NAME is a kernel; a record of 64 to 4096 bytes, a mix of these, or keys of "
+        "8 to 36 bytes, in\n"
+        "one thread, every implementation this machine can run beside the libraries that are "
+        "installed.\n"
+        "pipeline: NAME is a case: synthetic (events per second and core without Kafka) and, with "
+        "--brokers, headers, json,\n"
+        "at_least_once, plain (bare loop only), latency (20,000 events/s, counted from when "
+        "each should have\n"
+        "left) and start. CPU is user and system time of all threads of the process, less "
+        "that of a run with\n"
+        "nothing to do.",
     .options = options,
     .operands_min = 1,
     .operands_max = 16,

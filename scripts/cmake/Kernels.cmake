@@ -35,7 +35,7 @@ endfunction()
 # and the compile checks of every kernel in the other dialects. Libraries to compare with are linked where they are.
 function(ps_check_kernels)
   add_executable(check_kernels ${ARGN})
-  target_link_libraries(check_kernels PRIVATE penstock_core m)
+  target_link_libraries(check_kernels PRIVATE penstock_kernel_bench m)
   foreach(LIBRARY XXHASH:libxxhash OPENSSL:libcrypto ISAL:libisal)
     string(REPLACE ":" ";" PAIR ${LIBRARY})
     list(GET PAIR 0 NAME)

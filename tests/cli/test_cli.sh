@@ -203,6 +203,34 @@ for line in open("out"): assert isinstance(json.loads(line)["cpu"], float)' || f
     silent err
 }
 
+measures_kernels() {
+    local slow
+    "$penstock" help bench >/dev/null 2>&1 || return 0 # a build without the bench
+    run 2 bench kernels sha1
+    err_has "no case 'sha1'"
+    run 0 bench kernels crc32c fnv1a --json kernels.json
+    out_has "crc32c   keys"
+    python3 - <<'PY' || fail "bench kernels --json: $(head -c 300 kernels.json)"
+import json
+result = json.load(open("kernels.json"))
+assert result["machine"]["cpu"] and result["machine"]["compiler"]
+rows = result["rows"]
+for kernel in "crc32c", "fnv1a":
+    for case in "64", "256", "1024", "4096", "mix", "keys":
+        here = [r for r in rows if (r["kernel"], r["case"]) == (kernel, case)]
+        assert here[0]["impl"] == "scalar" and here[0]["kind"] == "own", here
+        assert sum(r["chosen"] for r in here) == 1, here
+        for r in here:
+            assert r["ns_per_record"] > 0 and r["gb_per_s"] > 0 and r["spread"] >= 0, r
+            assert r["kind"] in ("own", "library"), r
+PY
+    "$root/scripts/bench-compare" kernels.json kernels.json >out || fail "bench-compare: the same is slower: $(cat out)"
+    slow=$(sed -nE '/"case":"1024","impl":"scalar"/ s/.*"ns_per_record":([0-9]+)\..*/\1/p' kernels.json | head -n 1)
+    sed "0,/\"ns_per_record\":$slow\./s//\"ns_per_record\":${slow}0./" kernels.json >slower.json
+    "$root/scripts/bench-compare" kernels.json slower.json >out && fail "bench-compare: ten times as slow is not seen"
+    [ "$(grep -c '^slower' out)" -eq 1 ] || fail "bench-compare: $(cat out)"
+}
+
 get() { # get PATH: the answer, headers included
     exec 8<>"/dev/tcp/127.0.0.1/$port" || return 1
     printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&8
@@ -261,7 +289,7 @@ terminal() {
     grep -q $'\033' screen && fail "colour in spite of NO_COLOR"
 }
 
-for part in version_and_help usage_faults checks runs reads_files explains generates serves_and_drains documents terminal; do
+for part in version_and_help usage_faults checks runs reads_files explains generates measures_kernels serves_and_drains documents terminal; do
     $part
 done
 [ $failures -eq 0 ] || {

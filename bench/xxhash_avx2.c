@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define ENTRY ps_xxhash_avx2
+#include "bench/xxhash_rows.inc"
