@@ -6,6 +6,7 @@
 #include "kernels/ewma.h"
 #include "kernels/fnv1a.h"
 #include "kernels/merkle.h"
+#include "kernels/moments.h"
 #include "kernels/murmur2.h"
 #include "kernels/segment.h"
 #include "kernels/sha256.h"

@@ -4,6 +4,7 @@
 #include "host/base/limits.h"
 #include "kernels/ewma.h"
 #include "kernels/merkle.h"
+#include "kernels/moments.h"
 #include "kernels/sha256.h"
 #include "kernels/vote.h"
 #include "kernels/where.h"
@@ -186,6 +187,33 @@ static bool self_test_where(const asked *a) {
     uint8_t keep[3] = {1, 1, 1};
     const ps_known operands[] = {OBJECT(value), OBJECT(program), OBJECT(reject), OBJECT(keep)};
     return ask(a, operands, &params, 3) && keep[0] == 1 && keep[1] == 0 && keep[2] == 0;
+}
+
+/* Twenty rows, so that a group of sums and a remainder run: 1 to 20 with row 3 null, row 5 NaN and
+ * row 7 infinite. */
+static int self_test_moments(ps_kernel_fn *fn) {
+    static const double expected[PS_MOMENTS_WIDTH] = {17.0,         1.0, 1.0, 192.0,
+                                                      192.0 / 17.0, 0.0, 1.0, 20.0};
+    const ps_moments_params params = {20, PS_VALUE_F64};
+    const uint8_t validity[3] = {0xf7, 0xff, 0x0f};
+    double value[20], record[PS_MOMENTS_WIDTH];
+    for (uint32_t i = 0; i < 20; i++) value[i] = (double)(i + 1);
+    value[5] = (double)ps_nan();
+    value[7] = ps_f64_from_bits(0x7ff0000000000000u);
+    fn((void *const[]){value, (void *)validity, record}, &params, 0, 1);
+    const double squares = record[PS_MOMENTS_SQUARES];
+    record[PS_MOMENTS_SQUARES] = 0.0;
+    return memcmp(record, expected, sizeof expected) == 0 && squares > 585.52 && squares < 585.54;
+}
+
+static int self_test_moments_fold(ps_kernel_fn *fn) {
+    static const double record[2][PS_MOMENTS_WIDTH] = {{2.0, 1.0, 0.0, 4.0, 2.0, 2.0, 1.0, 3.0},
+                                                       {2.0, 0.0, 3.0, 12.0, 6.0, 2.0, 5.0, 7.0}};
+    static const double expected[PS_MOMENTS_WIDTH] = {4.0, 1.0, 3.0, 16.0, 4.0, 20.0, 1.0, 7.0};
+    const ps_moments_fold_params params = {2, 0};
+    double total[PS_MOMENTS_WIDTH];
+    fn((void *const[]){(void *)record, total}, &params, 0, 1);
+    return memcmp(total, expected, sizeof expected) == 0;
 }
 
 #define PS_KERNEL_ROW(name, NAME, buffers, ulp) [PS_KERNEL_##NAME] = self_test_##name,
