@@ -10,6 +10,7 @@
 #include "kernels/murmur2.h"
 #include "kernels/segment.h"
 #include "kernels/sha256.h"
+#include "kernels/summary.h"
 #include "kernels/vote.h"
 #include "kernels/where.h"
 #include "kernels/xxh3.h"

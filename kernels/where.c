@@ -52,7 +52,7 @@ PS_FN void ps_where_load(ps_where_machine *m, ps_u32 row, PS_GLOBAL const ps_u8 
     switch (program[at] & 255u) {
     case PS_WHERE_LOAD_F64:
         ps_where_push_f64(m, ps_f64_from_bits(ps_load64(values, row)),
-                          !ps_bit(block + second, row));
+                          second != 0 && !ps_bit(block + second, row));
         break;
     case PS_WHERE_LOAD_I64:
         ps_where_push(m, ps_load64(values, row), !ps_bit(block + second, row));

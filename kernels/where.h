@@ -20,7 +20,7 @@
 
 /* Loads push a value: the operation, then three words. `values`, `lengths`, `validity` and `arena`
  * are byte offsets in the block; words without a name are 0. */
-#define PS_WHERE_LOAD_F64   0x10u /* values, validity; NaN is null */
+#define PS_WHERE_LOAD_F64   0x10u /* values, validity (0: has none); NaN is null */
 #define PS_WHERE_LOAD_I64   0x11u /* values, validity */
 #define PS_WHERE_LOAD_FULL  0x12u /* values: an I64 that is never null */
 #define PS_WHERE_LOAD_STAMP 0x13u /* values: an I64 whose null is -1 */

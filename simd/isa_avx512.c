@@ -6,5 +6,6 @@
  */
 #define PS_SUFFIX avx512
 #include "kernels/ewma.c"
+#include "kernels/summary.c"
 #include "kernels/vote.c"
 #include "kernels/zscore.c"

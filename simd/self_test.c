@@ -6,6 +6,7 @@
 #include "kernels/merkle.h"
 #include "kernels/moments.h"
 #include "kernels/sha256.h"
+#include "kernels/summary.h"
 #include "kernels/vote.h"
 #include "kernels/where.h"
 #include "kernels/xxh3.h"
@@ -189,31 +190,50 @@ static bool self_test_where(const asked *a) {
     return ask(a, operands, &params, 3) && keep[0] == 1 && keep[1] == 0 && keep[2] == 0;
 }
 
+/* One series of four rows, of which one is null and one NaN: its mean and its variance. */
+static bool self_test_summary(const asked *a) {
+    const double value[4] = {1.0, 9.0, (double)ps_nan(), 4.0};
+    const uint32_t column[4] = {PS_SUMMARY_MEAN, 0, PS_SUMMARY_VARIANCE, 32};
+    const uint8_t validity = 0xd, fresh = 1;
+    const uint32_t order[4] = {0, 1, 2, 3}, first[2] = {0, 4}, series = 0;
+    const ps_summary_params params = {.capacity = 1, .type = PS_VALUE_F64, .outputs = 2};
+    const double expected[PS_SUMMARY_PLANES] = {2.0, 1.0, 5.0, 2.5, 4.5, 1.0, 4.0};
+    double block[8] = {0}, state[PS_SUMMARY_PLANES] = {0}, image[PS_SUMMARY_PLANES] = {0};
+    const ps_known operands[] = {OBJECT(block), OBJECT(column), OBJECT(value),  OBJECT(validity),
+                                 OBJECT(order), OBJECT(first),  OBJECT(series), OBJECT(fresh),
+                                 OBJECT(state), OBJECT(image)};
+    return ask(a, operands, &params, 1) && memcmp(state, expected, sizeof state) == 0 &&
+           memcmp(image, expected, sizeof image) == 0 && block[0] == 1.0 && block[3] == 2.5 &&
+           block[4] != block[4] && block[6] != block[6] && block[7] == 4.5;
+}
+
 /* Twenty rows, so that a group of sums and a remainder run: 1 to 20 with row 3 null, row 5 NaN and
  * row 7 infinite. */
-static int self_test_moments(ps_kernel_fn *fn) {
+static bool self_test_moments(const asked *a) {
     static const double expected[PS_MOMENTS_WIDTH] = {17.0,         1.0, 1.0, 192.0,
                                                       192.0 / 17.0, 0.0, 1.0, 20.0};
     const ps_moments_params params = {20, PS_VALUE_F64};
     const uint8_t validity[3] = {0xf7, 0xff, 0x0f};
-    double value[20], record[PS_MOMENTS_WIDTH];
+    double value[20], record[PS_MOMENTS_WIDTH] = {0};
+    const ps_known operands[] = {OBJECT(value), OBJECT(validity), OBJECT(record)};
     for (uint32_t i = 0; i < 20; i++) value[i] = (double)(i + 1);
     value[5] = (double)ps_nan();
     value[7] = ps_f64_from_bits(0x7ff0000000000000u);
-    fn((void *const[]){value, (void *)validity, record}, &params, 0, 1);
+    const bool ran = ask(a, operands, &params, 1);
     const double squares = record[PS_MOMENTS_SQUARES];
     record[PS_MOMENTS_SQUARES] = 0.0;
-    return memcmp(record, expected, sizeof expected) == 0 && squares > 585.52 && squares < 585.54;
+    return ran && memcmp(record, expected, sizeof expected) == 0 && squares > 585.52 &&
+           squares < 585.54;
 }
 
-static int self_test_moments_fold(ps_kernel_fn *fn) {
+static bool self_test_moments_fold(const asked *a) {
     static const double record[2][PS_MOMENTS_WIDTH] = {{2.0, 1.0, 0.0, 4.0, 2.0, 2.0, 1.0, 3.0},
                                                        {2.0, 0.0, 3.0, 12.0, 6.0, 2.0, 5.0, 7.0}};
     static const double expected[PS_MOMENTS_WIDTH] = {4.0, 1.0, 3.0, 16.0, 4.0, 20.0, 1.0, 7.0};
     const ps_moments_fold_params params = {2, 0};
-    double total[PS_MOMENTS_WIDTH];
-    fn((void *const[]){(void *)record, total}, &params, 0, 1);
-    return memcmp(total, expected, sizeof expected) == 0;
+    double total[PS_MOMENTS_WIDTH] = {0};
+    const ps_known operands[] = {OBJECT(record), OBJECT(total)};
+    return ask(a, operands, &params, 1) && memcmp(total, expected, sizeof expected) == 0;
 }
 
 #define PS_KERNEL_ROW(name, NAME, buffers, ulp) [PS_KERNEL_##NAME] = self_test_##name,

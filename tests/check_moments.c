@@ -171,7 +171,9 @@ void ps_check_moments(ps_check *c) {
 void ps_check_moments_fold(ps_check *c) {
     for (uint32_t records = 0; records < 40; records++) {
         double *record = check_take(c, records * WIDTH * sizeof *record);
-        double once[WIDTH], twice[WIDTH], reference[WIDTH];
+        double *once = check_take(c, WIDTH * sizeof *once);
+        double *twice = check_take(c, WIDTH * sizeof *twice);
+        double *reference = check_take(c, WIDTH * sizeof *reference);
         const uint32_t cut = (uint32_t)(check_random(c) % (records + 1));
         for (uint32_t i = 0; i < records; i++) {
             double *const m = record + (size_t)i * WIDTH;
@@ -190,9 +192,9 @@ void ps_check_moments_fold(ps_check *c) {
         c->fn((void *const[]){record, once}, &all, 0, 1);
         c->fn((void *const[]){record, twice}, &some, 0, 1);
         c->fn((void *const[]){record + (size_t)cut * WIDTH, twice}, &rest, 0, 1);
-        check_that(c, !memcmp(once, reference, sizeof once), "%u records differ", records);
-        check_that(c, !memcmp(once, twice, sizeof once), "%u records, cut at %u, differ", records,
-                   cut);
+        check_that(c, !memcmp(once, reference, WIDTH * sizeof *once), "%u records differ", records);
+        check_that(c, !memcmp(once, twice, WIDTH * sizeof *once), "%u records, cut at %u, differ",
+                   records, cut);
         check_release(c);
     }
 }

@@ -19,6 +19,7 @@ uint32_t ps_type_width(ps_type type) {
     case PS_TYPE_F64:
     case PS_TYPE_I64:
     case PS_TYPE_U64:
+    case PS_TYPE_NUMBER:
         return 8;
     case PS_TYPE_BOOL:
     case PS_TYPE_U8:

@@ -24,6 +24,7 @@ typedef enum ps_type {
     PS_TYPE_I64,    /* likewise: integers, and timestamps in nanoseconds since 1970 */
     PS_TYPE_BOOL,   /* 1 byte and a validity bit */
     PS_TYPE_F32,    /* 4 bytes; null is the canonical NaN */
+    PS_TYPE_NUMBER, /* 8 bytes, a double; null is the canonical NaN */
     PS_TYPE_U8,     /* 1 byte, never null */
     PS_TYPE_U32,    /* 4 bytes, never null */
     PS_TYPE_U64,    /* 8 bytes, never null */

@@ -9,7 +9,7 @@
 #include "simd/dispatch.h"
 
 const char *ps_explain_type(ps_type type) {
-    static const char *const names[] = {"text", "f64", "i64", "bool",   "f32",
+    static const char *const names[] = {"text", "f64", "i64", "bool",   "f32",    "number",
                                         "u8",   "u32", "u64", "digest", "scratch"};
     return names[type];
 }

@@ -9,6 +9,7 @@
 #include "ingest/codec.h"
 #include "ingest/parts.h"
 #include "ml/stage_detect.h"
+#include "ml/stage_statistics.h"
 
 /* Defined by the part's own file. */
 extern const ps_source ps_source_kafka;
@@ -32,6 +33,7 @@ static const ps_about *const codecs[] = {
 static const ps_about *const stages[] = {
     &ps_stage_hash.about,
     &ps_stage_detect.about,
+    &ps_stage_statistics.about,
     &ps_stage_filter.about,
     NULL,
 };

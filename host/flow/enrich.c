@@ -82,6 +82,11 @@ static bool is_left_out(const member *m, const uint8_t *block, uint32_t row) {
         memcpy(&score, block + m->gate + 4 * (size_t)row, sizeof score);
         if (score != score) return true;
     }
+    if (m->kind == PS_OUTPUT_NUMBER) {
+        double number;
+        memcpy(&number, block + m->values + 8 * (size_t)row, sizeof number);
+        return number != number;
+    }
     return m->kind == PS_OUTPUT_LABEL && block[m->values + row] >= m->label_count;
 }
 
@@ -106,6 +111,12 @@ static char *put_score(const uint8_t *at, char *to) {
     return to + ps_shortest_f32(score, to);
 }
 
+static char *put_number(const uint8_t *at, char *to) {
+    double number;
+    memcpy(&number, at, sizeof number);
+    return to + ps_shortest_f64(number, to);
+}
+
 static char *put_header(const member *m, const uint8_t *block, uint32_t row, char *to) {
     const uint8_t *at = block + m->values + (size_t)m->width * row;
     switch (m->kind) {
@@ -113,6 +124,8 @@ static char *put_header(const member *m, const uint8_t *block, uint32_t row, cha
         return put_hex(m, at, to);
     case PS_OUTPUT_SCORE:
         return put_score(at, to);
+    case PS_OUTPUT_NUMBER:
+        return put_number(at, to);
     case PS_OUTPUT_FLAG:
         *to = (char)('0' + (*at != 0));
         return to + 1;
@@ -132,6 +145,8 @@ static char *put_member(const member *m, const uint8_t *block, uint32_t row, cha
         return to + 1;
     case PS_OUTPUT_SCORE:
         return put_score(at, to);
+    case PS_OUTPUT_NUMBER:
+        return put_number(at, to);
     case PS_OUTPUT_FLAG:
         memcpy(to, *at != 0 ? "true\0" : "false", 5);
         return to + 5 - (*at != 0);

@@ -149,6 +149,12 @@ static void prefill(const ps_lane *lane, const ps_batch *batch) {
     const ps_schema *schema = &lane->plan->schema;
     for (uint32_t i = 0; i < lane->plan->nan_count; i++) {
         const ps_column *column = &schema->column[lane->plan->nan_column[i]];
+        if (column->type == PS_TYPE_NUMBER) {
+            uint64_t *const numbers = ps_batch_values(batch, column);
+            for (uint32_t row = 0; row < batch->rows; row++)
+                numbers[row] = UINT64_C(0x7ff8000000000000);
+            continue;
+        }
         /* Planes of a scratch column lie rows_max apart: all of them, up to the rows in use. */
         const uint32_t planes = column->width / 4;
         uint32_t *values = ps_batch_values(batch, column);

@@ -117,14 +117,14 @@ ps_status ps_plan_constant(ps_plan *plan, const void *bytes, size_t count, ps_op
 }
 
 ps_status ps_plan_relocate(ps_plan *plan, const ps_operand *constant, size_t at,
-                           const ps_operand *target, ps_error *error) {
+                           const ps_operand *target, bool written, ps_error *error) {
     if (plan->relocation_count == PS_RELOCATIONS_MAX)
         return ps_fail(error, PS_BAD_CONFIG, "the filters name columns more than %d times",
                        PS_RELOCATIONS_MAX);
     PS_CHECK(constant->home == PS_HOME_CONSTANT && target->home == PS_HOME_BATCH);
     PS_CHECK_OP(constant->offset + at + sizeof(uint32_t), <=, plan->constant_bytes);
     plan->relocation[plan->relocation_count++] =
-        (ps_relocation){constant->offset + at, target->column, target->part};
+        (ps_relocation){constant->offset + at, target->column, target->part, written};
     return PS_OK;
 }
 
@@ -176,8 +176,9 @@ ps_status ps_plan_output(ps_plan *plan, const ps_output *output, ps_error *error
 }
 
 ps_status ps_plan_nan(ps_plan *plan, uint32_t column, ps_error *error) {
-    if (plan->nan_count == PS_STAGES_MAX)
-        return ps_fail(error, PS_BAD_CONFIG, "more than %d score columns", PS_STAGES_MAX);
+    if (plan->nan_count == PS_OUTPUTS_MAX)
+        return ps_fail(error, PS_BAD_CONFIG, "more than %d columns of scores and statistics",
+                       PS_OUTPUTS_MAX);
     plan->nan_column[plan->nan_count++] = column;
     return PS_OK;
 }

@@ -39,10 +39,11 @@ typedef struct ps_state_plan {
 } ps_state_plan;
 
 typedef enum ps_output_kind {
-    PS_OUTPUT_HEX,   /* digests and integers, lower case, most significant digit first */
-    PS_OUTPUT_SCORE, /* F32, shortest decimal that round-trips; left out where NaN */
-    PS_OUTPUT_FLAG,  /* U8: header 0 or 1, member true or false */
-    PS_OUTPUT_LABEL  /* U8: index into `labels`; left out where 255 */
+    PS_OUTPUT_HEX,    /* digests and integers, lower case, most significant digit first */
+    PS_OUTPUT_SCORE,  /* F32, shortest decimal that round-trips; left out where NaN */
+    PS_OUTPUT_NUMBER, /* NUMBER, likewise */
+    PS_OUTPUT_FLAG,   /* U8: header 0 or 1, member true or false */
+    PS_OUTPUT_LABEL   /* U8: index into `labels`; left out where 255 */
 } ps_output_kind;
 
 /* One member that the plan appends to an event: header `ps-<name>`, or `<name>` inside "penstock".
@@ -62,6 +63,7 @@ typedef struct ps_relocation {
     size_t at; /* in the constants */
     uint32_t column;
     ps_column_part part;
+    bool written; /* by the kernel that looks there; else it reads */
 } ps_relocation;
 
 typedef struct ps_plan {
@@ -73,11 +75,12 @@ typedef struct ps_plan {
     ps_state_plan state[PS_STAGES_MAX];
     ps_output output[PS_OUTPUTS_MAX];
     ps_relocation relocation[PS_RELOCATIONS_MAX];
-    uint32_t nan_column[PS_STAGES_MAX]; /* F32 columns that every batch begins with as NaN */
-    size_t state_bytes;                 /* the state block of a lane */
-    uint32_t anomaly_column;            /* U8 that the metrics count, or PS_NOWHERE */
-    bool filters;                       /* KEEP says which rows go out; else all do */
-    bool groups;                        /* some call works per segment: series are resolved */
+    uint32_t
+        nan_column[PS_OUTPUTS_MAX]; /* F32 and NUMBER columns that every batch begins with as NaN */
+    size_t state_bytes;             /* the state block of a lane */
+    uint32_t anomaly_column;        /* U8 that the metrics count, or PS_NOWHERE */
+    bool filters;                   /* KEEP says which rows go out; else all do */
+    bool groups;                    /* some call works per segment: series are resolved */
     char series_field[PS_NAME_MAX]; /* the field that names the series; empty: the record's key */
     uint8_t *constants;             /* PS_HOME_CONSTANT, owned */
     size_t constant_bytes;
@@ -104,14 +107,15 @@ ps_status ps_plan_state(ps_plan *plan, const char *name, uint32_t planes, ps_ope
 ps_status ps_plan_constant(ps_plan *plan, const void *bytes, size_t count, ps_operand *operand,
                            ps_error *error) PS_MUST_USE;
 /* The u32 that lies `at` bytes into `constant` becomes, when the plan is closed, the byte offset in
- * the block of what `target` names: for kernels that find their columns by themselves. */
+ * the block of what `target` names: for kernels that find their columns by themselves, to read or,
+ * where `written`, to write them. */
 ps_status ps_plan_relocate(ps_plan *plan, const ps_operand *constant, size_t at,
-                           const ps_operand *target, ps_error *error) PS_MUST_USE;
+                           const ps_operand *target, bool written, ps_error *error) PS_MUST_USE;
 ps_status ps_plan_call(ps_plan *plan, ps_kernel_id kernel, ps_extent extent,
                        const ps_operand *operands, const void *params, size_t params_bytes,
                        ps_error *error) PS_MUST_USE;
 ps_status ps_plan_output(ps_plan *plan, const ps_output *output, ps_error *error) PS_MUST_USE;
-/* An F32 column (of `width` planes) begins every batch as NaN. */
+/* An F32 (of `width` planes) or NUMBER column begins every batch as NaN. */
 ps_status ps_plan_nan(ps_plan *plan, uint32_t column, ps_error *error) PS_MUST_USE;
 /* Makes sure that rows are grouped by series: the first stage that asks adds the `segment` call. */
 ps_status ps_plan_group(ps_plan *plan, ps_error *error) PS_MUST_USE;

@@ -8,3 +8,7 @@
 extern "C" uint32_t ps_shortest_f32_any(float value, char *text) {
     return static_cast<uint32_t>(std::to_chars(text, text + PS_SHORTEST_MAX, value).ptr - text);
 }
+
+extern "C" uint32_t ps_shortest_f64(double value, char *text) {
+    return static_cast<uint32_t>(std::to_chars(text, text + PS_SHORTEST_F64_MAX, value).ptr - text);
+}

@@ -11,8 +11,9 @@ extern "C" {
 #endif
 
 enum {
-    PS_SHORTEST_MAX = 16, /* "-1.2345678e-38" is the longest */
-    PS_DECIMAL_MAX = 20   /* of an int64 */
+    PS_SHORTEST_MAX = 16,     /* "-1.2345678e-38" is the longest */
+    PS_SHORTEST_F64_MAX = 24, /* "-2.2250738585072014e-308" */
+    PS_DECIMAL_MAX = 20       /* of an int64 */
 };
 
 /* The shortest decimal that reads back as the same float, of several the nearest; `value` is
@@ -22,6 +23,9 @@ uint32_t ps_shortest_f32(float value, char *text);
 
 /* The same by std::to_chars itself: what the fast one falls back to and is tested against. */
 uint32_t ps_shortest_f32_any(float value, char *text);
+
+/* The same for a double. */
+uint32_t ps_shortest_f64(double value, char *text);
 
 /* An integer in decimal. Returns its length. */
 uint32_t ps_decimal_i64(int64_t value, char *text);

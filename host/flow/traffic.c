@@ -24,15 +24,21 @@ static void find_uses(const ps_plan *plan, ps_traffic *traffic, uses *found) {
             const ps_operand *operand = &call->operand[o];
             if (operand->home != PS_HOME_BATCH) continue;
             if (operand->column == PS_NOWHERE) {
-                PS_CHECK(((writes >> o) & 1) == 0); /* arena and block are the host's */
+                const bool written = (writes >> o) & 1;
+                PS_CHECK(!written ||
+                         operand->part != PS_PART_LENGTHS); /* the arena is the host's */
                 if (operand->part == PS_PART_LENGTHS)
                     traffic->arena = true;
-                else
+                else if (!written) /* what it writes, its relocations say */
                     traffic->whole = true;
                 continue;
             }
             found->of[operand->column][operand->part] |= (writes >> o) & 1 ? WRITTEN : READ;
         }
+    }
+    for (uint32_t i = 0; i < plan->relocation_count; i++) {
+        const ps_relocation *relocation = &plan->relocation[i];
+        if (relocation->written) found->of[relocation->column][relocation->part] |= WRITTEN;
     }
 }
 

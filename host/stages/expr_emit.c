@@ -137,7 +137,10 @@ static ps_status emit_column(emitter *e, const ps_node *node) {
         put(e, 0);
         break;
     default:
-        put_place(e, ps_operand_validity(node->column));
+        if (e->plan->schema.column[node->column].type == PS_TYPE_NUMBER)
+            put(e, 0);
+        else
+            put_place(e, ps_operand_validity(node->column));
     }
     put(e, 0);
     return PS_OK;
@@ -268,7 +271,7 @@ static ps_status add_program(emitter *e, ps_plan *plan, ps_operand *program) {
     free(bytes);
     for (uint32_t i = 0; i < e->place_count && status == PS_OK; i++)
         status = ps_plan_relocate(plan, program, e->place[i].word * sizeof *e->code,
-                                  &e->place[i].target, e->error);
+                                  &e->place[i].target, false, e->error);
     return status;
 }
 

@@ -35,6 +35,7 @@ static uint32_t load_of(const ps_plan *plan, uint32_t index, ps_value_type *type
         *type = PS_VALUE_TEXT;
         return index == PS_COLUMN_HEADERS ? 0 : PS_WHERE_LOAD_TEXT;
     case PS_TYPE_F64:
+    case PS_TYPE_NUMBER:
         *type = PS_VALUE_FLOAT;
         return PS_WHERE_LOAD_F64;
     case PS_TYPE_F32:
