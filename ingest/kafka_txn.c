@@ -155,6 +155,9 @@ static outcome commit(ps_kafka_sink *sink) {
     do {
         result = judge(sink, "commit", rd_kafka_commit_transaction(sink->producer, CALL_MS));
     } while (result == RETRY && !is_stopping(sink) && ps_clock_ns() < deadline_ns);
+    if (result == RETRY)
+        ps_log(PS_LOG_INFO, "sink kafka",
+               "a commit was not answered in time; going back to what is committed");
     if (result != COMMITTED) return GIVE_UP;
     (void)rd_kafka_poll(sink->producer, 0); /* what happened to connections meanwhile */
     return COMMITTED;

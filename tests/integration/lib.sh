@@ -61,6 +61,13 @@ admin() { "$build/accept_admin" "$brokers" "$@"; }
 produce() { "$build/accept_producer" --brokers "$brokers" "$@" 2>>"$work/producer.log" ||
     fail "the test's own producer failed: $(tail -n 1 "$work/producer.log")"; }
 
+# stream ARGUMENT…: the producer in the background, to be ended by its pid, $stream_pid.
+stream() {
+    "$build/accept_producer" --brokers "$brokers" "$@" 2>>"$work/producer.log" &
+    stream_pid=$!
+    pids+=("$stream_pid")
+}
+
 # topics SUFFIX… : creates them with 4 partitions under this run's own prefix.
 topics() {
     local each
@@ -104,6 +111,36 @@ stages:
 sink:
   kafka: {topic: $prefix.out, commit_interval: 100ms}
 END
+}
+
+# ---------------------------------------------------------------- the proxy between worker and broker
+
+# start_proxy: in front of the broker; $proxied is its address, orders go to file descriptor 7.
+start_proxy() {
+    local behind=${PS_KAFKA_FAULT##*:} deadline=$((SECONDS + 5))
+    proxied=127.0.0.1:$((behind + 10000))
+    rm -f "$work/orders"
+    mkfifo "$work/orders"
+    exec 7<>"$work/orders"
+    "$build/accept_proxy" "${proxied#*:}" "$behind" <"$work/orders" >"$work/proxy.out" 2>&1 7>&- &
+    proxy_pid=$!
+    pids+=("$proxy_pid")
+    until grep -q ready "$work/proxy.out" 2>/dev/null; do
+        [ $SECONDS -lt "$deadline" ] || fail "the proxy did not start: $(cat "$work/proxy.out")"
+        sleep 0.05
+    done
+}
+
+# fault SECONDS TIMES API WHEN [MS]: gives the proxy an order and waits until it is obeyed so often.
+fault() {
+    local deadline=$((SECONDS + $1)) times=$2 before i
+    shift 2
+    before=$(grep -cx "$1 $2" "$work/proxy.out" || true)
+    for i in $(seq "$times"); do echo "$*" >&7; done
+    until [ "$(grep -cx "$1 $2" "$work/proxy.out" || true)" -ge $((before + times)) ]; do
+        [ $SECONDS -lt "$deadline" ] || fail "no request $1 came by to be broken ($2)"
+        sleep 0.05
+    done
 }
 
 # ---------------------------------------------------------------- workers
@@ -160,6 +197,15 @@ wait_committed() {
     end=$(admin end "$prefix.in")
     until [ "$(admin committed "${group:-$prefix}" "$prefix.in")" -ge "$end" ]; do
         [ $SECONDS -lt "$deadline" ] || fail "the group did not reach the end within $1 s"
+        sleep 0.2
+    done
+}
+
+# wait_moving SECONDS: until the group has committed something.
+wait_moving() {
+    local deadline=$((SECONDS + $1))
+    until [ "$(admin committed "${group:-$prefix}" "$prefix.in")" -gt 0 ]; do
+        [ $SECONDS -lt "$deadline" ] || fail "the group committed nothing within $1 s"
         sleep 0.2
     done
 }
