@@ -61,6 +61,8 @@ void ps_kafka_state_close(ps_kafka_sink *sink) {
     }
     (void)pthread_mutex_destroy(&state->mutex);
     (void)pthread_cond_destroy(&state->changed);
+    for (uint32_t p = 0; state->stand != NULL && p < sink->env->partitions->count; p++)
+        ps_state_sets_deinit(&state->stand[p].sets);
     free(state->stand);
     free(state->memory);
     free(state->chunk);
@@ -147,9 +149,10 @@ static ps_status apply_chunk(ps_kafka_state *state, const ps_kafka_chunk *chunk,
                        "fields or their parameters differ): go back to that one, or start with "
                        "empty state by `penstock reset FILE --state`",
                        name, within);
-    ps_state_apply_chunk(data, &header, chunk->partition, apply, context);
-    /* At least once may leave a set of chunks half written: its place then does not count. */
-    if (header.chunk + 1 == header.chunks) stand->watermark = header.watermark;
+    bool whole;
+    if (ps_state_sets_take(&stand->sets, &header, chunk->message->offset, &whole))
+        ps_state_apply_chunk(data, &header, chunk->partition, apply, context);
+    if (whole) stand->watermark = header.watermark;
     return PS_OK;
 }
 
@@ -200,6 +203,7 @@ ps_status ps_kafka_state_restore(ps_kafka_sink *sink, uint32_t partition, ps_sta
     if (stand->reading == PS_KAFKA_IDLE) {
         stand->reading = PS_KAFKA_ASKING;
         stand->watermark = PS_OFFSET_NONE;
+        ps_state_sets_begin(&stand->sets);
         stand->round = INT64_MIN;
         pthread_mutex_lock(&state->mutex);
         stand->wanted = ++stand->asking;
@@ -212,6 +216,9 @@ ps_status ps_kafka_state_restore(ps_kafka_sink *sink, uint32_t partition, ps_sta
     PS_TRY(take_chunks(state, apply, context, error));
     if (stand->reading != PS_KAFKA_READ) return PS_AGAIN;
     stand->reading = PS_KAFKA_IDLE;
+    const ps_status counts = ps_state_sets_end(&stand->sets);
+    if (counts == PS_NO_MEMORY) return ps_fail(error, counts, "no memory for state records");
+    if (counts != PS_OK) return PS_ABORTED;
     *next = stand->watermark;
     ps_state_writer_watermark(state->writer, partition, stand->watermark);
     return PS_OK;

@@ -6,6 +6,7 @@
 #ifndef PS_INGEST_KAFKA_STATE_PARTS_H
 #define PS_INGEST_KAFKA_STATE_PARTS_H
 
+#include "host/state/sets.h"
 #include "ingest/kafka_sink_calls.h"
 
 enum {
@@ -27,8 +28,9 @@ typedef enum ps_kafka_reading { PS_KAFKA_IDLE, PS_KAFKA_ASKING, PS_KAFKA_READ } 
 typedef struct ps_kafka_stand {
     ps_kafka_reading reading;
     uint32_t asking;   /* number of the newest request */
-    int64_t watermark; /* of the newest whole set of chunks */
-    int64_t round;     /* sweep round of the newest record that was written */
+    int64_t watermark; /* of the newest whole record */
+    ps_state_sets sets;
+    int64_t round; /* sweep round of the newest record that was written */
     /* mutex: */
     uint32_t wanted; /* request that the reader shall serve, 0: none */
     bool turned;     /* a sweep round began */

@@ -14,7 +14,7 @@
 
 #include "host/base/siphash.h"
 #include "host/batch/series.h"
-#include "host/state/record.h"
+#include "host/state/sets.h"
 #include "tests/batches.h"
 
 enum { ROWS_MAX = 128, SERIES_MAX = 60, PARTITIONS = 2, KEYS = 90, PLANES = 2 };
@@ -81,13 +81,11 @@ static void fill(ps_batch *batch, uint64_t *random, int64_t *next) {
         char name[16];
         const uint32_t p = below(random, PARTITIONS);
         (void)snprintf(name, sizeof name, "k%u", below(random, below(random, 3) == 0 ? KEYS : 20));
-        const ps_record record = {
-            .partition = p,
-            .offset = next[p],
-            .key = {(const uint8_t *)name, (uint32_t)strlen(name)},
-            .value = {NULL,                  PS_NULL_LENGTH        },
-            .headers = {NULL,                  PS_NULL_LENGTH        }
-        };
+        const ps_record record = {.partition = p,
+                                  .offset = next[p],
+                                  .key = {(const uint8_t *)name, (uint32_t)strlen(name)},
+                                  .value = {NULL, PS_NULL_LENGTH},
+                                  .headers = {NULL, PS_NULL_LENGTH}};
         assert_int_equal(ps_batch_append(batch, &record), PS_OK);
         ps_batch_position(batch, p, ++next[p]);
     }
@@ -214,10 +212,78 @@ static void test_broken_records(void **unused) {
     free(partitions);
 }
 
+/* Reads `count` chunks like a restore does, until a reading counts; bit i of the result: chunk i
+ * was applied in it. */
+static uint32_t read_sets(ps_state_sets *sets, const ps_state_header *chunk, uint32_t count,
+                          int64_t *watermark, int *readings) {
+    for (*readings = 1;; ++*readings) {
+        uint32_t applied = 0;
+        *watermark = PS_OFFSET_NONE;
+        ps_state_sets_begin(sets);
+        for (uint32_t i = 0; i < count; i++) {
+            bool whole;
+            if (ps_state_sets_take(sets, &chunk[i], 100 + i, &whole)) applied |= 1u << i;
+            if (whole) *watermark = chunk[i].watermark;
+        }
+        const ps_status status = ps_state_sets_end(sets);
+        if (status == PS_OK) return applied;
+        assert_int_equal(status, PS_AGAIN);
+        assert_in_range(*readings, 1, 3);
+    }
+}
+
+static void test_only_whole_records_count(void **unused) {
+    (void)unused;
+#define CHUNK(n, of, mark) \
+    { .chunk = (n), .chunks = (of), .watermark = (mark) }
+    static const struct {
+        ps_state_header chunk[8];
+        uint32_t count, applied;
+        int64_t watermark;
+        int readings;
+    } cases[] = {
+        {{CHUNK(0, 1, 5), CHUNK(0, 2, 9), CHUNK(1, 2, 9)}, 3, 7, 9, 1},
+        /* The writer died after the first of two chunks: at the end, before another, twice. */
+        {{CHUNK(0, 1, 5), CHUNK(0, 2, 9)}, 2, 1, 5, 2},
+        {{CHUNK(0, 1, 5), CHUNK(0, 3, 9), CHUNK(1, 3, 9), CHUNK(0, 1, 7)}, 4, 9, 7, 2},
+        {{CHUNK(0, 2, 5), CHUNK(0, 2, 5), CHUNK(0, 2, 5), CHUNK(1, 2, 5)}, 4, 12, 5, 2},
+        /* What was deleted up to the middle of a record. */
+        {{CHUNK(1, 3, 5), CHUNK(2, 3, 5), CHUNK(0, 1, 7)}, 3, 4, 7, 1},
+        /* Two writers at once. */
+        {{CHUNK(0, 2, 5), CHUNK(0, 2, 6), CHUNK(1, 2, 5), CHUNK(1, 2, 6), CHUNK(0, 1, 8)},
+         5,
+         16,
+         8,
+         2},
+        {{CHUNK(0, 3, 5), CHUNK(2, 3, 5)}, 2, 0, PS_OFFSET_NONE, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ps_state_sets sets = {.torn = NULL};
+        int64_t watermark;
+        int readings;
+        assert_int_equal(read_sets(&sets, cases[i].chunk, cases[i].count, &watermark, &readings),
+                         cases[i].applied);
+        assert_true(watermark == cases[i].watermark);
+        assert_int_equal(readings, cases[i].readings);
+        ps_state_sets_deinit(&sets);
+    }
+    /* Read too early, whole later. */
+    const ps_state_header late[] = {CHUNK(0, 1, 5), CHUNK(0, 2, 9), CHUNK(1, 2, 9)};
+    ps_state_sets sets = {.torn = NULL};
+    int64_t watermark;
+    int readings;
+    assert_int_equal(read_sets(&sets, late, 2, &watermark, &readings), 1);
+    assert_int_equal(read_sets(&sets, late, 3, &watermark, &readings), 7);
+    assert_int_equal(watermark, 9);
+    ps_state_sets_deinit(&sets);
+#undef CHUNK
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_restore_equals_the_live_table),
         cmocka_unit_test(test_broken_records),
+        cmocka_unit_test(test_only_whole_records_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

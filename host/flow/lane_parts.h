@@ -20,9 +20,11 @@ typedef enum ps_ownership {
 
 typedef struct ps_owned {
     ps_ownership ownership;
-    int64_t restored; /* where the sink's state stands */
-    int64_t next;     /* where to start */
-    int64_t since_ns; /* when restoring began: a state that lags is waited for, not for ever */
+    int64_t restored;  /* where the sink's state stands */
+    int64_t next;      /* where to start */
+    int64_t committed; /* as it was known before the state was read the last time */
+    int64_t due_ns;    /* when to read the state again */
+    uint32_t readings; /* of the state, since the partition came or everything went back */
 } ps_owned;
 
 struct ps_lane {

@@ -8,9 +8,9 @@
 #include "host/base/clock.h"
 #include "host/flow/lane_parts.h"
 
-/* A transaction's markers reach the state topic a moment after the commit is answered; longer than
- * this is no lag. */
-#define STATE_LAG_NS_MAX (30 * PS_NS_PER_S)
+/* Readings of one partition's state, together some 20 s: whoever still writes to it has by then
+ * heard that it is not his any more. */
+enum { READINGS_MAX = 12, PAUSE_MS = 50, PAUSE_DOUBLINGS_MAX = 6 };
 
 static void own(ps_lane *lane, uint32_t partition, ps_ownership ownership) {
     ps_owned *owned = &lane->owned[partition];
@@ -20,11 +20,30 @@ static void own(ps_lane *lane, uint32_t partition, ps_ownership ownership) {
     owned->ownership = ownership;
 }
 
-static void begin_restore(ps_lane *lane, uint32_t partition) {
+static void read_state(ps_lane *lane, uint32_t partition) {
     if (lane->series != NULL) ps_series_drop(lane->series, partition);
     own(lane, partition, PS_OWN_RESTORING);
-    lane->owned[partition].since_ns = ps_clock_ns();
+    lane->owned[partition].readings++;
     ps_count(&lane->metrics->restores, 1);
+}
+
+static void begin_restore(ps_lane *lane, uint32_t partition) {
+    lane->owned[partition] = (ps_owned){.ownership = lane->owned[partition].ownership,
+                                        .restored = PS_OFFSET_NONE,
+                                        .next = PS_OFFSET_NONE,
+                                        .committed = PS_OFFSET_NONE};
+    read_state(lane, partition);
+}
+
+/* The second reading comes at once, since it decides; those after it leave others time. */
+static void read_again(ps_lane *lane, uint32_t partition) {
+    ps_owned *owned = &lane->owned[partition];
+    uint32_t doublings = owned->readings;
+    if (doublings > PAUSE_DOUBLINGS_MAX) doublings = PAUSE_DOUBLINGS_MAX;
+    if (owned->readings > 1)
+        owned->due_ns = ps_clock_ns() + ((int64_t)PAUSE_MS << doublings) * PS_NS_PER_MS;
+    if (lane->config.sink->forget != NULL) lane->config.sink->forget(lane->sink, partition);
+    read_state(lane, partition);
 }
 
 /* One restored entry: into the table, and its planes into the state block. */
@@ -66,15 +85,31 @@ static ps_status disagree(const ps_lane *lane, uint32_t partition, int64_t commi
     if (restored == PS_OFFSET_NONE)
         return ps_fail(error, PS_IO,
                        "%s/%" PRIu32 ": the group has committed offset %" PRId64
-                       ", but there is no state for it; %s",
+                       ", but the state topic was read to its end and holds no state for it; %s",
                        topic, within, committed, advice);
+    if (restored < committed)
+        return ps_fail(error, PS_IO,
+                       "%s/%" PRIu32 ": the group has committed offset %" PRId64
+                       ", but the state topic was read to its end and stands at %" PRId64
+                       ": were the offsets moved by hand, or state records deleted? %s",
+                       topic, within, committed, restored, advice);
     return ps_fail(error, PS_IO,
                    "%s/%" PRIu32 ": state stands at offset %" PRId64
                    ", but the group has committed %" PRId64 ": were the offsets moved by hand? %s",
                    topic, within, restored, committed, advice);
 }
 
-/* Where both are kept they must agree; a state that lags is read again for a while. */
+/* A reading goes to the end that the state had when it began, and past every transaction that was
+ * open then. So what was committed before a reading began is in it, or will never be; only what was
+ * committed after that may still be on its way, from somebody who has not heard that the partition
+ * is ours. */
+static bool is_final(const ps_lane *lane, const ps_owned *owned, int64_t committed) {
+    if (lane->config.exactly_once && owned->restored > committed) return true;
+    return (owned->readings > 1 && owned->restored < owned->committed) ||
+           owned->readings >= READINGS_MAX;
+}
+
+/* Where both are kept they must agree. */
 static ps_status decide(ps_lane *lane, uint32_t partition, int64_t committed, ps_error *error) {
     ps_owned *owned = &lane->owned[partition];
     const bool stateful = lane->plan->state_count > 0 && lane->config.sink->restore != NULL;
@@ -85,16 +120,11 @@ static ps_status decide(ps_lane *lane, uint32_t partition, int64_t committed, ps
     if (lane->config.sink->keeps_positions || !asked || !stateful || owned->restored == committed)
         return PS_OK;
     /* At least once writes state before offsets, so state ahead of them is where to go on. */
-    const bool ahead = owned->restored > committed;
-    if (ahead && !lane->config.exactly_once) return PS_OK;
-    if (!ahead && ps_clock_ns() - owned->since_ns < STATE_LAG_NS_MAX) {
-        const int64_t since_ns = owned->since_ns;
-        if (lane->config.sink->forget != NULL) lane->config.sink->forget(lane->sink, partition);
-        begin_restore(lane, partition);
-        owned->since_ns = since_ns;
-        return PS_OK;
-    }
-    return disagree(lane, partition, committed, error);
+    if (owned->restored > committed && !lane->config.exactly_once) return PS_OK;
+    if (is_final(lane, owned, committed)) return disagree(lane, partition, committed, error);
+    owned->committed = committed;
+    read_again(lane, partition);
+    return PS_OK;
 }
 
 static ps_status restore_one(ps_lane *lane, uint32_t partition, bool *moved, ps_error *error) {
@@ -102,9 +132,14 @@ static ps_status restore_one(ps_lane *lane, uint32_t partition, bool *moved, ps_
     if (owned->ownership == PS_OWN_RESTORING) {
         owned->restored = PS_OFFSET_NONE;
         if (lane->config.sink->restore != NULL) {
+            if (owned->due_ns > ps_clock_ns()) return PS_OK;
             const ps_status status = lane->config.sink->restore(lane->sink, partition, apply, lane,
                                                                 &owned->restored, error);
             if (status == PS_AGAIN) return PS_OK;
+            if (status == PS_ABORTED) { /* a torn record among what was applied */
+                read_again(lane, partition);
+                return PS_OK;
+            }
             PS_TRY(status);
         }
         own(lane, partition, PS_OWN_ASKING);

@@ -110,8 +110,9 @@ struct ps_sink {
     bool keeps_positions;
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
     /* Loads what this sink keeps of a partition: its state goes to `apply`, `*next` is where its
-     * rows end (PS_OFFSET_NONE: it keeps nothing). AGAIN until it is all read. NULL: this sink
-     * keeps nothing. */
+     * rows end (PS_OFFSET_NONE: it keeps nothing). AGAIN until it is all read. ABORTED:
+     * what was applied does not count, call anew for an empty table. NULL: this sink keeps nothing.
+     */
     ps_status (*restore)(void *self, uint32_t partition, ps_state_apply *apply, void *context,
                          int64_t *next, ps_error *);
     /* The partition is no longer this lane's (after the revoke was committed, or lost). NULL:

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a Kafka lane goes back to, on librdkafka's mock cluster: state records of which one is torn,
+ * and answers that come too late. If this fails, a worker goes on with state or offsets that are
+ * not those of its output.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include "host/base/clock.h"
+#include "ingest/kafka_source_parts.h"
+#include "ingest/kafka_state_parts.h"
+#include "tests/batches.h"
+
+enum { ROWS_MAX = 64, CHUNK_BYTES = 700, SECONDS_MAX = 30 };
+
+typedef struct world {
+    rd_kafka_t *client;
+    rd_kafka_mock_cluster_t *cluster;
+    const char *brokers;
+    ps_partitions partitions;
+    ps_wake wake;
+    ps_lane_metrics metrics;
+    ps_lane_env env;
+} world;
+
+static void quiet(const rd_kafka_t *client, int level, const char *facility, const char *text) {
+    (void)client, (void)level, (void)facility, (void)text;
+}
+
+static world *open_world(void) {
+    char reason[256];
+    ps_error error;
+    world *w = calloc(1, sizeof *w);
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, quiet);
+    w->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    w->cluster = rd_kafka_mock_cluster_new(w->client, 1);
+    w->brokers = rd_kafka_mock_cluster_bootstraps(w->cluster);
+    static const char *const topics[] = {"in", "out", "p.state"};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rd_kafka_mock_topic_create(w->cluster, topics[i], 1, 1), 0);
+    w->partitions.topic_count = w->partitions.count = w->partitions.topic[0].count = 1;
+    (void)snprintf(w->partitions.topic[0].name, sizeof w->partitions.topic[0].name, "in");
+    assert_int_equal(ps_wake_init(&w->wake, &error), PS_OK);
+    w->env = (ps_lane_env){.pipeline = "p",
+                           .instance = "i",
+                           .lanes = 1,
+                           .linger_ns = PS_NS_PER_MS,
+                           .memory_bytes = 8 << 20,
+                           .partitions = &w->partitions,
+                           .wake = &w->wake,
+                           .metrics = &w->metrics};
+    return w;
+}
+
+static void close_world(world *w) {
+    ps_wake_deinit(&w->wake);
+    rd_kafka_mock_cluster_destroy(w->cluster);
+    rd_kafka_destroy(w->client);
+    free(w);
+}
+
+static rd_kafka_t *open_producer(const world *w) {
+    char reason[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    return rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+}
+
+/* ---- a torn state record */
+
+/* A batch of `ROWS_MAX` series, whose plane holds `value`, up to source offset `next`. */
+static void fill(ps_batch *batch, const ps_plan *plan, int64_t next, double value) {
+    ps_batch_reset(batch);
+    double *image = ps_batch_values(batch, &plan->schema.column[plan->state[0].image]);
+    for (uint32_t s = 0; s < ROWS_MAX; s++) {
+        batch->segments[s] = (ps_segment){.partition = 0, .key = {s, 1}, .last = next - 1};
+        image[s] = value;
+    }
+    batch->segment_count = ROWS_MAX;
+    ps_batch_position(batch, 0, next);
+}
+
+/* Writes the batch's state record, `missing` of its chunks left out at the end. */
+static void write_record(ps_state_writer *writer, const ps_batch *batch, rd_kafka_t *producer,
+                         uint32_t missing) {
+    uint8_t chunk[16][CHUNK_BYTES];
+    size_t bytes[16];
+    uint32_t count = 0, partition;
+    ps_state_writer_begin(writer, batch);
+    while (ps_state_writer_next(writer, chunk[count], &bytes[count], &partition)) count++;
+    assert_in_range(count, 3, 15);
+    for (uint32_t i = 0; i + missing < count; i++)
+        assert_int_equal(
+            rd_kafka_producev(producer, RD_KAFKA_V_TOPIC("p.state"), RD_KAFKA_V_PARTITION(0),
+                              RD_KAFKA_V_VALUE(chunk[i], bytes[i]),
+                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+            0);
+}
+
+static void note(void *context, uint32_t partition, const ps_state_entry *entry) {
+    double *values = context;
+    (void)partition;
+    if (entry->planes != NULL) values[entry->key[0]] = entry->planes[0];
+}
+
+static int64_t restore(const world *w, double *values) {
+    const ps_kafka_sink_config config = {.brokers = w->brokers,
+                                         .topic = "out",
+                                         .delivery = PS_KAFKA_AT_LEAST_ONCE,
+                                         .commit_interval_ns = PS_NS_PER_S};
+    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
+    void *sink;
+    ps_error error = {""};
+    int64_t next = 0;
+    assert_int_equal(ps_sink_kafka.open(&config, &w->env, &sink, &error), PS_OK);
+    ps_status status = PS_AGAIN;
+    while (status != PS_OK && ps_clock_ns() < deadline_ns) {
+        status = ps_sink_kafka.restore(sink, 0, note, values, &next, &error);
+        if (status == PS_ABORTED)
+            for (int i = 0; i < ROWS_MAX; i++) values[i] = 0;
+        else if (status == PS_AGAIN)
+            ps_wake_wait(&w->wake, ps_clock_ns() + 10 * PS_NS_PER_MS);
+        else if (status != PS_OK)
+            fail_msg("%s", error.message);
+    }
+    assert_int_equal(status, PS_OK);
+    ps_sink_kafka.close(sink);
+    return next;
+}
+
+static void test_torn_record(void **state) {
+    (void)state;
+    world *w = open_world();
+    ps_plan *plan = calloc(1, sizeof *plan);
+    ps_operand of, image;
+    ps_error error;
+    assert_int_equal(ps_plan_init(plan, ROWS_MAX, 1 << 16, 1000, NULL, &error), PS_OK);
+    assert_int_equal(ps_plan_state(plan, "test", 1, &of, &image, &error), PS_OK);
+    plan->groups = true;
+    assert_int_equal(ps_plan_close(plan, &error), PS_OK);
+    w->env.plan = plan;
+    ps_batch batch;
+    test_batch_memory(&batch, &plan->schema);
+    void *memory = malloc(ps_state_writer_bytes(plan));
+    ps_state_writer *writer = ps_state_writer_open(memory, plan, &w->partitions, CHUNK_BYTES);
+    rd_kafka_t *producer = open_producer(w);
+    fill(&batch, plan, 100, 1.0);
+    write_record(writer, &batch, producer, 0);
+    fill(&batch, plan, 200, 2.0);
+    write_record(writer, &batch, producer, 1); /* and here the writer died */
+    assert_int_equal(rd_kafka_flush(producer, 10000), 0);
+    double values[ROWS_MAX] = {0};
+    assert_int_equal(restore(w, values), 100);
+    for (int i = 0; i < ROWS_MAX; i++) assert_true(values[i] == 1.0);
+    fill(&batch, plan, 150, 3.0);
+    write_record(writer, &batch, producer, 0);
+    assert_int_equal(rd_kafka_flush(producer, 10000), 0);
+    memset(values, 0, sizeof values);
+    assert_int_equal(restore(w, values), 150);
+    for (int i = 0; i < ROWS_MAX; i++) assert_true(values[i] == 3.0);
+    rd_kafka_destroy(producer);
+    free(memory);
+    test_batch_free(&batch);
+    ps_plan_deinit(plan);
+    free(plan);
+    close_world(w);
+}
+
+/* ---- an answer from before the partition left */
+
+static rd_kafka_t *open_other(const world *w) {
+    char reason[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    rd_kafka_conf_set(conf, "group.id", "p", reason, sizeof reason);
+    return rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
+}
+
+static void commit(rd_kafka_t *client, int64_t offset, bool wait) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, "in", 0)->offset = offset;
+    assert_int_equal(rd_kafka_commit(client, list, !wait), 0);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static int64_t committed(ps_kafka_source *source) {
+    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
+    int64_t next = -1;
+    ps_error error = {""};
+    while (ps_clock_ns() < deadline_ns) {
+        const ps_status status = ps_kafka_watch_committed(source, 0, &next, &error);
+        if (status == PS_OK) return next;
+        if (status != PS_AGAIN) fail_msg("%s", error.message);
+        (void)usleep(1000);
+    }
+    fail_msg("%s", "no answer");
+    return -1;
+}
+
+static bool is_asking(ps_kafka_source *source) {
+    pthread_mutex_lock(&source->watch.mutex);
+    const bool asking = source->watch.asked[0] == PS_KAFKA_ASKED_NOW;
+    pthread_mutex_unlock(&source->watch.mutex);
+    return asking;
+}
+
+/* The thread is still within its call to the broker: it holds the client. */
+static bool is_waiting(ps_kafka_source *source) {
+    const bool waiting = pthread_mutex_trylock(&source->watch.client) != 0;
+    if (!waiting) pthread_mutex_unlock(&source->watch.client);
+    return waiting;
+}
+
+static void test_stale_answer(void **state) {
+    (void)state;
+    world *w = open_world();
+    ps_kafka_source *source = calloc(1, sizeof *source);
+    const ps_kafka_source_config config = {.brokers = w->brokers};
+    const ps_kafka_recipe recipe = {
+        .role = PS_KAFKA_READER, .brokers = w->brokers, .group = "p", .memory_bytes = 1 << 20};
+    ps_error error;
+    int64_t next;
+    rd_kafka_t *other = open_other(w);
+    source->config = &config;
+    source->env = &w->env;
+    source->group = "p";
+    source->place = calloc(2, sizeof *source->place);
+    commit(other, 5, true);
+    assert_int_equal(ps_kafka_client_open(&recipe, &source->client, &error), PS_OK);
+    assert_int_equal(ps_kafka_watch_open(source, &error), PS_OK);
+    assert_int_equal(committed(source), 5);
+    /* Asked, and while the answer is on its way the partition goes to another and comes back. */
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(w->cluster, 1, 600), 0);
+    assert_int_equal(ps_kafka_watch_committed(source, 0, &next, &error), PS_AGAIN);
+    while (!is_asking(source)) (void)usleep(1000);
+    (void)usleep(100000);
+    ps_kafka_watch_forget(source, 0);
+    commit(other, 9, false);
+    (void)usleep(100000);
+    assert_true(is_waiting(source)); /* or nothing is stale here */
+    assert_int_equal(ps_kafka_watch_committed(source, 0, &next, &error), PS_AGAIN);
+    assert_int_equal(committed(source), 9);
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(w->cluster, 1, 0), 0);
+    /* One that is there already, too. */
+    assert_int_equal(ps_kafka_watch_committed(source, 0, &next, &error), PS_AGAIN);
+    (void)usleep(300000);
+    ps_kafka_watch_forget(source, 0);
+    commit(other, 12, true);
+    assert_int_equal(committed(source), 12);
+    ps_kafka_watch_close(source);
+    ps_kafka_client_close(source->client);
+    rd_kafka_destroy(other);
+    free(source->place);
+    free(source);
+    close_world(w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_torn_record),
+        cmocka_unit_test(test_stale_answer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
