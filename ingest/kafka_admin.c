@@ -7,18 +7,23 @@
 typedef struct request {
     rd_kafka_queue_t *queue;
     rd_kafka_AdminOptions_t *options;
+    int timeout_ms;
 } request;
 
-static request request_begin(rd_kafka_t *client, rd_kafka_admin_op_t operation) {
+static request request_within(rd_kafka_t *client, rd_kafka_admin_op_t operation, int timeout_ms) {
     char text[256];
-    request r = {rd_kafka_queue_new(client), rd_kafka_AdminOptions_new(client, operation)};
-    (void)rd_kafka_AdminOptions_set_request_timeout(r.options, PS_KAFKA_ADMIN_MS, text,
-                                                    sizeof text);
+    request r = {rd_kafka_queue_new(client), rd_kafka_AdminOptions_new(client, operation),
+                 timeout_ms};
+    (void)rd_kafka_AdminOptions_set_request_timeout(r.options, timeout_ms, text, sizeof text);
     return r;
 }
 
+static request request_begin(rd_kafka_t *client, rd_kafka_admin_op_t operation) {
+    return request_within(client, operation, PS_KAFKA_ADMIN_MS);
+}
+
 static rd_kafka_event_t *request_wait(const request *r) {
-    return rd_kafka_queue_poll(r->queue, PS_KAFKA_ADMIN_MS + 1000);
+    return rd_kafka_queue_poll(r->queue, r->timeout_ms + 1000);
 }
 
 static void request_end(request *r, rd_kafka_event_t *event) {
@@ -153,12 +158,14 @@ ps_status ps_kafka_watermarks(rd_kafka_t *client, const char *topic, int32_t par
 }
 
 static ps_status deleted(rd_kafka_event_t *event, ps_error *error) {
-    PS_TRY(answered(event, "cannot delete records", error));
+    const ps_status status = answered(event, "cannot delete records", error);
+    if (event == NULL || ps_kafka_is_away(rd_kafka_event_error(event))) return PS_AGAIN;
+    PS_TRY(status);
     const rd_kafka_topic_partition_list_t *list =
         rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event));
     for (int i = 0; i < list->cnt; i++)
         if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return ps_fail(error, PS_IO,
+            return ps_fail(error, ps_kafka_is_away(list->elems[i].err) ? PS_AGAIN : PS_IO,
                            "cannot delete records of %s/%d: %s; is this user allowed to delete?",
                            list->elems[i].topic, list->elems[i].partition,
                            rd_kafka_err2str(list->elems[i].err));
@@ -166,10 +173,10 @@ static ps_status deleted(rd_kafka_event_t *event, ps_error *error) {
 }
 
 ps_status ps_kafka_delete_records(rd_kafka_t *client, const ps_kafka_offset *before, uint32_t count,
-                                  ps_error *error) {
+                                  int timeout_ms, ps_error *error) {
     rd_kafka_topic_partition_list_t *list = list_of(before, count);
     rd_kafka_DeleteRecords_t *wanted = rd_kafka_DeleteRecords_new(list);
-    request r = request_begin(client, RD_KAFKA_ADMIN_OP_DELETERECORDS);
+    request r = request_within(client, RD_KAFKA_ADMIN_OP_DELETERECORDS, timeout_ms);
     rd_kafka_DeleteRecords(client, &wanted, 1, r.options, r.queue);
     rd_kafka_event_t *event = request_wait(&r);
     const ps_status status = deleted(event, error);

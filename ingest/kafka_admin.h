@@ -31,8 +31,9 @@ ps_status ps_kafka_group_offsets(rd_kafka_t *client, const char *group, ps_kafka
 ps_status ps_kafka_watermarks(rd_kafka_t *client, const char *topic, int32_t partition,
                               int64_t *low, int64_t *high, ps_error *error) PS_MUST_USE;
 
-/* Deletes all records of each partition below its offset. */
+/* Deletes all records of each partition below its offset. AGAIN: no answer within `timeout_ms`, or
+ * one that asking later may mend. */
 ps_status ps_kafka_delete_records(rd_kafka_t *client, const ps_kafka_offset *before, uint32_t count,
-                                  ps_error *error) PS_MUST_USE;
+                                  int timeout_ms, ps_error *error) PS_MUST_USE;
 
 #endif

@@ -18,14 +18,20 @@ ps_status ps_kafka_source_commit(void *self, const ps_position *positions, uint3
         if (*safe == 0) source->safe_count++;
         if (positions[i].next > *safe) *safe = positions[i].next;
     }
-    ps_kafka_source_commit_due(source, false);
+    ps_kafka_source_commit_due(source, PS_KAFKA_COMMIT_GATHERED);
     return PS_OK;
 }
 
-void ps_kafka_source_commit_due(ps_kafka_source *source, bool now) {
+void ps_kafka_source_commit_forget(ps_kafka_source *source, uint32_t partition) {
+    if (source->safe[partition] == 0) return;
+    source->safe[partition] = 0;
+    source->safe_count--;
+}
+
+void ps_kafka_source_commit_due(ps_kafka_source *source, ps_kafka_commit_how how) {
     if (source->safe_count == 0 || source->fatal) return;
     const int64_t now_ns = ps_clock_ns();
-    if (!now && now_ns - source->safe_ns < COMMIT_EVERY_NS) return;
+    if (how == PS_KAFKA_COMMIT_GATHERED && now_ns - source->safe_ns < COMMIT_EVERY_NS) return;
     const ps_partitions *all = source->env->partitions;
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)source->safe_count);
@@ -39,7 +45,8 @@ void ps_kafka_source_commit_due(ps_kafka_source *source, bool now) {
     }
     source->safe_count = 0;
     source->safe_ns = now_ns;
-    const rd_kafka_resp_err_t err = rd_kafka_commit(source->client, list, now ? 0 : 1);
+    const rd_kafka_resp_err_t err =
+        rd_kafka_commit(source->client, list, how != PS_KAFKA_COMMIT_ANSWERED);
     /* Rows are read again after a restart, none is lost: the sink's own guarantee is not touched.
      */
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR)

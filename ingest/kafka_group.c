@@ -194,7 +194,8 @@ ps_status ps_kafka_group_answer(void *self, ps_error *error) {
     ps_kafka_source *source = self;
     PS_CHECK_OP(source->event_count, >, 0u);
     ps_kafka_event *event = &source->event[source->event_first];
-    if (event->kind != PS_EVENT_ASSIGNED) ps_kafka_source_commit_due(source, true);
+    if (event->kind != PS_EVENT_ASSIGNED)
+        ps_kafka_source_commit_due(source, PS_KAFKA_COMMIT_ANSWERED);
     for (uint32_t i = 0; i < event->count; i++) {
         ps_kafka_place *place = &source->place[event->partitions[i]];
         if (event->kind == PS_EVENT_ASSIGNED) {
@@ -204,6 +205,7 @@ ps_status ps_kafka_group_answer(void *self, ps_error *error) {
         }
         *place = (ps_kafka_place){PS_KAFKA_NOT_OURS, PS_OFFSET_NONE, PS_OFFSET_NONE};
         ps_kafka_watch_forget(source, event->partitions[i]);
+        ps_kafka_source_commit_forget(source, event->partitions[i]);
         ps_kafka_source_drop(source, event->partitions[i]);
     }
     const bool anew = source->fatal && event->kind == PS_EVENT_LOST;

@@ -12,6 +12,15 @@
 
 #define ANSWER_NS_MAX (10 * PS_NS_PER_S)
 
+/* What is written next passes dead letters in a file: they must be on disk before. */
+static bool keep_dead(ps_kafka_sink *sink) {
+    ps_error error;
+    if (sink->dead_file == NULL || ps_dead_file_sync(sink->dead_file, &error) == PS_OK) return true;
+    ps_log(PS_LOG_WARNING, "sink kafka", "%s; offsets are not committed past them", error.message);
+    ps_kafka_sink_fail(sink, PS_IO, "%s", error.message);
+    return false;
+}
+
 /* Carries the oldest batch on; false: it waits for something. */
 static bool carry(ps_kafka_sink *sink, ps_error *error, ps_status *status) {
     const uint64_t ticket = sink->acknowledged + 1;
@@ -19,6 +28,7 @@ static bool carry(ps_kafka_sink *sink, ps_error *error, ps_status *status) {
     if (slot->batch == NULL || slot->ticket != ticket || !slot->emitted) return false;
     if (slot->unacknowledged > 0) return false;
     if (sink->keeps_state && !slot->stated) {
+        if (!keep_dead(sink)) return false;
         *status = ps_kafka_state_emit(sink, slot->batch, ticket, error);
         slot->stated = *status == PS_OK;
         return slot->stated && slot->unacknowledged == 0;
@@ -62,9 +72,13 @@ void ps_kafka_least_answer(void *opaque, rd_kafka_resp_err_t err,
 }
 
 static void commit(ps_kafka_sink *sink, bool wait) {
-    rd_kafka_topic_partition_list_t *list = ps_kafka_positions_list(sink);
     rd_kafka_t *consumer = ps_kafka_link_consumer(sink->env);
-    if (list == NULL || consumer == NULL) return;
+    rd_kafka_topic_partition_list_t *list = consumer == NULL ? NULL : ps_kafka_positions_list(sink);
+    if (list == NULL) return;
+    if (!keep_dead(sink)) {
+        rd_kafka_topic_partition_list_destroy(list);
+        return;
+    }
     sink->commit_ns = sink->offsets_ns = ps_clock_ns();
     const rd_kafka_resp_err_t err = rd_kafka_commit(consumer, list, !wait);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR && wait) strike_out(sink, list);

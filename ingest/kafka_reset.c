@@ -94,7 +94,8 @@ static ps_status forget_state(const job *j, ps_error *error) {
         before[p].partition = (int32_t)p;
         before[p].offset = high;
     }
-    if (status == PS_OK) status = ps_kafka_delete_records(j->reader, before, count, error);
+    if (status == PS_OK)
+        status = ps_kafka_delete_records(j->reader, before, count, PS_KAFKA_ADMIN_MS, error);
     free(before);
     return status;
 }

@@ -142,7 +142,7 @@ static bool take(ps_kafka_state *state, rd_kafka_message_t *message, uint32_t *l
     return goes;
 }
 
-static bool is_stopping(ps_kafka_state *state) {
+bool ps_kafka_state_stopping(ps_kafka_state *state) {
     pthread_mutex_lock(&state->mutex);
     const bool stop = state->stop || state->status != PS_OK;
     pthread_mutex_unlock(&state->mutex);
@@ -152,7 +152,7 @@ static bool is_stopping(ps_kafka_state *state) {
 static void read_chosen(ps_kafka_state *state, uint32_t left) {
     rd_kafka_message_t *messages[TAKE_MAX];
     ps_kafka_patience patience = {0, 0};
-    while (left > 0 && !is_stopping(state)) {
+    while (left > 0 && !ps_kafka_state_stopping(state)) {
         const ssize_t count = rd_kafka_consume_batch_queue(state->queue, 100, messages, TAKE_MAX);
         bool goes = true;
         for (ssize_t i = 0; i < count; i++) {
@@ -184,7 +184,7 @@ static void serve(ps_kafka_state *state) {
     }
     for (uint32_t p = 0; p < count; p++) {
         if (state->stand[p].serving == 0) continue;
-        while (!is_stopping(state) && !begin(state, p, &left)) {
+        while (!ps_kafka_state_stopping(state) && !begin(state, p, &left)) {
             if (ps_kafka_patience_tell(&patience))
                 ps_log(PS_LOG_WARNING, "sink kafka", "no answer about %s, still trying",
                        state->sink->state_topic.name);

@@ -118,23 +118,37 @@ static ps_status find_state(ps_kafka_sink *sink, ps_error *error) {
                    topic->name, topic->partitions, state_partitions(sink));
 }
 
+/* The source's cluster, asked through a client of its own: the source's consumer belongs to the
+ * lane, which may be replacing it just now. */
+static ps_status source_cluster(const ps_kafka_sink *sink, char *id, size_t id_bytes,
+                                ps_error *error) {
+    const ps_kafka_recipe recipe = {.role = PS_KAFKA_ADMIN,
+                                    .brokers = sink->link.config->brokers,
+                                    .inherited = &sink->link.config->properties};
+    rd_kafka_t *client;
+    PS_TRY(ps_kafka_client_open(&recipe, &client, error));
+    char *there = rd_kafka_clusterid(client, ASK_MS);
+    if (there != NULL) (void)snprintf(id, id_bytes, "%s", there);
+    if (there != NULL) rd_kafka_mem_free(client, there);
+    ps_kafka_client_close(client);
+    return there == NULL ? PS_AGAIN : PS_OK;
+}
+
 /* A transaction cannot span two clusters: the offsets would be committed where nobody looks. */
 static ps_status same_cluster(const ps_kafka_sink *sink, ps_error *error) {
     const char *to = sink->config->brokers;
     if (!sink->exactly_once || sink->link.config == NULL || to == NULL) return PS_OK;
     if (strcmp(to, sink->link.config->brokers) == 0) return PS_OK;
+    char there[256];
     char *here = rd_kafka_clusterid(sink->helper, ASK_MS);
-    char *there = rd_kafka_clusterid(ps_kafka_link_consumer(sink->env), ASK_MS);
-    ps_status status = PS_OK;
-    if (here == NULL || there == NULL)
-        status = PS_AGAIN;
-    else if (strcmp(here, there) != 0)
+    if (here == NULL) return PS_AGAIN;
+    ps_status status = source_cluster(sink, there, sizeof there, error);
+    if (status == PS_OK && strcmp(here, there) != 0)
         status = ps_fail(error, PS_BAD_CONFIG,
                          "source and sink are two clusters (%s and %s), which no transaction "
                          "spans: use delivery: at_least_once, or write to the source's cluster",
                          there, here);
-    if (here != NULL) rd_kafka_mem_free(sink->helper, here);
-    if (there != NULL) rd_kafka_mem_free(sink->helper, there);
+    rd_kafka_mem_free(sink->helper, here);
     return status;
 }
 

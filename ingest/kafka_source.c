@@ -291,7 +291,7 @@ static ps_status fill(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_err
     if (source->status != PS_OK) return told(source, error);
     const int64_t now_ns = ps_clock_ns();
     note_lag(source, now_ns);
-    ps_kafka_source_commit_due(source, false);
+    ps_kafka_source_commit_due(source, PS_KAFKA_COMMIT_GATHERED);
     if (atomic_load_explicit(&source->watch.all_reached, memory_order_relaxed)) return PS_END;
     if (batch->filled_ns == 0) return PS_AGAIN;
     const int64_t due_ns = batch->filled_ns + source->env->linger_ns;
@@ -331,12 +331,10 @@ void ps_kafka_source_disconnect(ps_kafka_source *source) {
     source->client = NULL;
 }
 
+/* May outlive the lane, so it uses nothing but the source itself and its client. */
 static void *leave_main(void *self) {
     ps_kafka_source *source = self;
-    if (!source->fatal) {
-        if (source->safe != NULL) ps_kafka_source_commit_due(source, true);
-        ps_kafka_group_close(source);
-    }
+    if (!source->fatal) ps_kafka_group_close(source);
     ps_kafka_source_disconnect(source);
     return NULL;
 }
@@ -347,6 +345,8 @@ static void *leave_main(void *self) {
 static bool leave(ps_kafka_source *source) {
     pthread_t thread;
     forget_taken(source);
+    /* The close waits for what is under way. */
+    if (source->safe != NULL) ps_kafka_source_commit_due(source, PS_KAFKA_COMMIT_SENT);
     /* The wake is about to be closed, and its number may soon be another file's. */
     if (source->queue != NULL) rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
     if (pthread_create(&thread, NULL, leave_main, source) != 0) return false;

@@ -122,7 +122,14 @@ void ps_kafka_group_close(ps_kafka_source *source);
 ps_status ps_kafka_source_commit(void *self, const ps_position *positions, uint32_t count,
                                  ps_error *error);
 /* Commits what is due; `now`: all of it, and waits for the answer. */
-void ps_kafka_source_commit_due(ps_kafka_source *source, bool now);
+typedef enum ps_kafka_commit_how {
+    PS_KAFKA_COMMIT_GATHERED, /* when it is time */
+    PS_KAFKA_COMMIT_SENT,     /* now, without waiting for the answer */
+    PS_KAFKA_COMMIT_ANSWERED  /* now, and the answer is waited for */
+} ps_kafka_commit_how;
+void ps_kafka_source_commit_due(ps_kafka_source *source, ps_kafka_commit_how how);
+/* The partition is not ours any more: committed later, its position would move another's back. */
+void ps_kafka_source_commit_forget(ps_kafka_source *source, uint32_t partition);
 
 /* kafka_watch.c */
 ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) PS_MUST_USE;

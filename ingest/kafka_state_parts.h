@@ -70,6 +70,7 @@ struct ps_kafka_state {
 
 /* kafka_restore.c */
 void *ps_kafka_restore_main(void *state);
+bool ps_kafka_state_stopping(ps_kafka_state *state);
 /* Sleeps until something changes; with the mutex held. */
 void ps_kafka_state_rest(ps_kafka_state *state, int64_t ms);
 

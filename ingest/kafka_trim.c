@@ -14,6 +14,8 @@
 #include "ingest/kafka_admin.h"
 #include "ingest/kafka_state_parts.h"
 
+enum { ASK_MS = 1000 };
+
 static bool take_turn(ps_kafka_state *state, uint32_t partition) {
     pthread_mutex_lock(&state->mutex);
     const bool turned = state->stand[partition].turned;
@@ -22,43 +24,81 @@ static bool take_turn(ps_kafka_state *state, uint32_t partition) {
     return turned;
 }
 
-/* Notes where the round begins; true when there is something to delete. */
-static bool turn(ps_kafka_state *state, uint32_t partition, ps_kafka_offset *before) {
+/* Next time, then: a round that is asked about late is still not over. */
+static void give_turn_back(ps_kafka_state *state, uint32_t partition) {
+    pthread_mutex_lock(&state->mutex);
+    state->stand[partition].turned = state->work = true;
+    pthread_mutex_unlock(&state->mutex);
+}
+
+/* Notes where the round begins. False: no answer. */
+static bool turn(ps_kafka_state *state, uint32_t partition) {
     ps_kafka_stand *stand = &state->stand[partition];
     uint32_t within;
     int64_t low, high;
     (void)ps_partitions_topic(state->sink->env->partitions, partition, &within);
     if (rd_kafka_query_watermark_offsets(state->sink->helper, state->sink->state_name,
                                          (int32_t)within, &low, &high,
-                                         1000) != RD_KAFKA_RESP_ERR_NO_ERROR)
+                                         ASK_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return false;
     stand->point[2] = stand->point[1];
     stand->point[1] = stand->point[0];
     stand->point[0] = high;
-    before->partition = (int32_t)within;
-    before->offset = stand->point[2];
-    return stand->point[2] > low;
+    return true;
+}
+
+/* Up to where nobody needs a partition of the state topic. Source topics share its partitions, each
+ * with rounds of its own: the one that is furthest behind decides, and where one of them is not
+ * this lane's, nobody here knows. */
+static int64_t needless(const ps_kafka_state *state, uint32_t within) {
+    const ps_partitions *all = state->sink->env->partitions;
+    int64_t least = INT64_MAX;
+    for (uint32_t t = 0; t < all->topic_count; t++) {
+        if (within >= all->topic[t].count) continue;
+        const int64_t point = state->stand[all->topic[t].first + within].point[2];
+        if (point < least) least = point;
+    }
+    return least;
+}
+
+static bool is_listed(const ps_kafka_offset *before, uint32_t count, uint32_t within) {
+    uint32_t at = 0;
+    while (at < count && before[at].partition != (int32_t)within) at++;
+    return at < count;
+}
+
+/* Only a refusal is for good; a broker that is away is asked again. */
+static void delete_before(ps_kafka_state *state, const ps_kafka_offset *before, uint32_t count) {
+    ps_error error = {""};
+    const ps_status status =
+        ps_kafka_delete_records(state->sink->helper, before, count, ASK_MS, &error);
+    if (status == PS_OK) return;
+    ps_log(status == PS_AGAIN ? PS_LOG_DEBUG : PS_LOG_WARNING, "sink kafka",
+           "%s; old state records stay, and a restore reads them all", error.message);
+    state->trim_refused = status != PS_AGAIN;
 }
 
 void ps_kafka_trim(ps_kafka_state *state) {
     const uint32_t count = state->sink->env->partitions->count;
-    /* Source topics that share a partition of the state topic would delete each other's records. */
-    if (state->trim_refused || state->sink->env->partitions->topic_count > 1) return;
+    if (state->trim_refused) return;
     ps_kafka_offset *before = calloc(count + 1, sizeof *before);
     uint32_t wanted = 0;
-    for (uint32_t p = 0; before != NULL && p < count; p++) {
+    for (uint32_t p = 0; before != NULL && p < count && !ps_kafka_state_stopping(state); p++) {
         if (!take_turn(state, p)) continue;
-        if (!turn(state, p, &before[wanted])) continue;
+        if (!turn(state, p)) {
+            give_turn_back(state, p);
+            break;
+        }
+        uint32_t within;
+        (void)ps_partitions_topic(state->sink->env->partitions, p, &within);
+        const int64_t point = needless(state, within);
+        if (point <= 0 || is_listed(before, wanted, within)) continue;
+        before[wanted].partition = (int32_t)within;
+        before[wanted].offset = point;
         (void)snprintf(before[wanted].topic, sizeof before[wanted].topic, "%s",
                        state->sink->state_name);
         wanted++;
     }
-    ps_error error;
-    if (wanted > 0 &&
-        ps_kafka_delete_records(state->sink->helper, before, wanted, &error) != PS_OK) {
-        ps_log(PS_LOG_WARNING, "sink kafka",
-               "%s; old state records stay, and a restore reads them all", error.message);
-        state->trim_refused = true;
-    }
+    if (wanted > 0 && !ps_kafka_state_stopping(state)) delete_before(state, before, wanted);
     free(before);
 }

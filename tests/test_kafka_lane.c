@@ -5,6 +5,7 @@
  * there more than once: here it is checked that nothing is missing. Exactly once is checked on a
  * real broker (tests/integration).
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -337,10 +338,8 @@ static void test_fenced(void **state) {
     fail_msg("%s", "librdkafka aborted five times");
 }
 
-/* What the topic never takes becomes a dead letter at once, in the same transaction. */
-static void test_too_large(void **state) {
-    (void)state;
-    world *w = open_world();
+/* One record that the output topic will not take, at the end of partition 0; its offset. */
+static int64_t produce_large(const world *w) {
     char large[1500];
     memset(large, 'x', sizeof large);
     char reason[256];
@@ -355,6 +354,14 @@ static void test_too_large(void **state) {
     assert_null(rd_kafka_produceva(producer, parts, 3));
     assert_int_equal(rd_kafka_flush(producer, 10000), 0);
     rd_kafka_destroy(producer);
+    return (RECORDS + PARTITIONS - 1) / PARTITIONS;
+}
+
+/* What the topic never takes becomes a dead letter at once, in the same transaction. */
+static void test_too_large(void **state) {
+    (void)state;
+    world *w = open_world();
+    (void)produce_large(w);
     const ps_string_pair pair = {"message.max.bytes", "1520"};
     w->sink.properties = (ps_string_map){&pair, 1};
     run(w, RECORDS + 1);
@@ -362,6 +369,57 @@ static void test_too_large(void **state) {
     assert_int_equal(w->status, PS_IO);
     assert_non_null(strstr(w->error.message, "max.message.bytes"));
     close_world(w);
+}
+
+/* Stands in for the system's while `sync_fails`: what is not on disk must not be passed. */
+static bool sync_fails;
+
+int fdatasync(int fd) {
+    if (!sync_fails) return fsync(fd);
+    errno = EIO;
+    return -1;
+}
+
+static int64_t committed_of(const world *w, int32_t partition) {
+    char reason[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    rd_kafka_conf_set(conf, "group.id", "p", reason, sizeof reason);
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, "in", partition);
+    assert_int_equal(rd_kafka_committed(client, list, 10000), 0);
+    const int64_t offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(client);
+    return offset;
+}
+
+/* A dead letter that a crash would lose, while its offset is committed, is lost for good. */
+static void test_dead_letters_first(void **state) {
+    (void)state;
+    char path[] = "/tmp/penstock-dead-XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    for (uint32_t fails = 0; fails < 2; fails++) {
+        world *w = open_world();
+        const int64_t large_at = produce_large(w);
+        const ps_string_pair pair = {"message.max.bytes", "1520"};
+        w->sink.properties = (ps_string_map){&pair, 1};
+        w->sink.delivery = PS_KAFKA_AT_LEAST_ONCE;
+        w->dead = (ps_dead_config){.file = path};
+        sync_fails = fails == 1;
+        if (fails == 1) assert_int_equal(truncate(path, 0), 0);
+        run(w, RECORDS + 1);
+        sync_fails = false;
+        /* A lane that had just ended hears of it no more; its offsets stay all the same. */
+        if (fails == 0) assert_int_equal(w->status, PS_END);
+        if (fails == 1) assert_true(committed_of(w, 0) <= large_at);
+        if (fails == 0) assert_true(committed_of(w, 0) > large_at);
+        close_world(w);
+    }
+    (void)unlink(path);
 }
 
 static ps_status open_with(const char *name, const char *value, ps_kafka_role role,
@@ -424,7 +482,7 @@ int main(int count, char **arguments) {
         cmocka_unit_test(test_fenced), /* first: it forks, and nothing may run beside that */
         cmocka_unit_test(test_properties),    cmocka_unit_test(test_payloads),
         cmocka_unit_test(test_errors),        cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_missing_topic),
+        cmocka_unit_test(test_missing_topic), cmocka_unit_test(test_dead_letters_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

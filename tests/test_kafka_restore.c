@@ -266,8 +266,48 @@ static void test_stale_answer(void **state) {
     close_world(w);
 }
 
+/* ---- the source's cluster is not the sink's */
+
+/* The consumer belongs to the lane, which may be replacing it: here it is gone. */
+static void test_two_clusters(void **state) {
+    (void)state;
+    world *w = open_world(), *far = open_world();
+    ps_plan *plan = calloc(1, sizeof *plan);
+    ps_kafka_source *source = calloc(1, sizeof *source);
+    const ps_kafka_source_config from = {.brokers = far->brokers};
+    const ps_kafka_sink_config to = {
+        .brokers = w->brokers, .topic = "out", .commit_interval_ns = PS_NS_PER_S};
+    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
+    ps_error error = {""};
+    void *sink;
+    assert_int_equal(ps_plan_init(plan, ROWS_MAX, 1 << 16, 1000, NULL, &error), PS_OK);
+    assert_int_equal(ps_plan_close(plan, &error), PS_OK);
+    source->config = &from;
+    source->group = "p";
+    w->env.plan = plan;
+    w->env.source = &ps_source_kafka;
+    w->env.source_self = source;
+    assert_int_equal(ps_sink_kafka.open(&to, &w->env, &sink, &error), PS_OK);
+    ps_status status = PS_OK;
+    while (status == PS_OK && ps_clock_ns() < deadline_ns) {
+        uint64_t ticket = 0;
+        int64_t again_ns = ps_clock_ns() + PS_NS_PER_S;
+        status = ps_sink_kafka.flushed(sink, &ticket, &again_ns, &error);
+        (void)usleep(1000);
+    }
+    assert_int_equal(status, PS_BAD_CONFIG);
+    assert_non_null(strstr(error.message, "two clusters"));
+    ps_sink_kafka.close(sink);
+    free(source);
+    ps_plan_deinit(plan);
+    free(plan);
+    close_world(far);
+    close_world(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_two_clusters),
         cmocka_unit_test(test_torn_record),
         cmocka_unit_test(test_stale_answer),
     };

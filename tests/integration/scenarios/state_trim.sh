@@ -1,0 +1,23 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+breaks="the state topic grows for ever where a pipeline reads several topics, or restores nothing after a trim"
+
+scenario() {
+    local pid deadline
+    topics in in2 out
+    write_main main.yaml
+    sed -i "s/topics: \[.*\]/topics: [$prefix.in, $prefix.in2]/" main.yaml
+    stream --topic "$prefix.in" --rows 10000000 --rate 4000
+    stream --topic "$prefix.in2" --rows 10000000 --rate 4000 --seed 2
+    worker first main.yaml
+    pid=$worker_pid
+    deadline=$((SECONDS + 60))
+    until [ "$(admin begin "$prefix.state" 2>/dev/null || echo 0)" -gt 0 ]; do
+        [ $SECONDS -lt $deadline ] || fail "no state record was deleted within 60 s: $(last_words first)"
+        kill -0 "$pid" 2>/dev/null || fail "the worker died by itself: $(last_words first)"
+        sleep 0.5
+    done
+    kill_hard "$pid"
+    for pid in "${pids[@]}"; do kill_hard "$pid"; done
+    run_to_end again 60 main.yaml
+    accounts again
+}
