@@ -53,7 +53,8 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, ps_ceiling 
         term(ceiling, "decoder", lanes,
              config->codec->memory(config->codec_config, &config->plan->schema));
     if (config->source->memory != NULL)
-        term(ceiling, "source queues", lanes, config->source->memory(config->source_config, &env));
+        term(ceiling, "source queues (compressed records as on the wire)", lanes,
+             config->source->memory(config->source_config, &env));
     if (config->sink->memory != NULL)
         term(ceiling, "sink queues", lanes, config->sink->memory(config->sink_config, &env));
 }
