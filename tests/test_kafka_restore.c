@@ -100,12 +100,15 @@ static void write_record(ps_state_writer *writer, const ps_batch *batch, rd_kafk
     ps_state_writer_begin(writer, batch);
     while (ps_state_writer_next(writer, chunk[count], &bytes[count], &partition)) count++;
     assert_in_range(count, 3, 15);
-    for (uint32_t i = 0; i + missing < count; i++)
-        assert_int_equal(
-            rd_kafka_producev(producer, RD_KAFKA_V_TOPIC("p.state"), RD_KAFKA_V_PARTITION(0),
-                              RD_KAFKA_V_VALUE(chunk[i], bytes[i]),
-                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
-            0);
+    for (uint32_t i = 0; i + missing < count; i++) {
+        const rd_kafka_vu_t parts[] = {
+            {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = "p.state"},
+            {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
+            {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {chunk[i], bytes[i]}},
+            {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        };
+        assert_null(rd_kafka_produceva(producer, parts, sizeof parts / sizeof parts[0]));
+    }
 }
 
 static void note(void *context, uint32_t partition, const ps_state_entry *entry) {

@@ -5,6 +5,7 @@ scenario() {
     local pid deadline
     topics in in2 out
     write_main main.yaml
+    echo "runtime: {lanes: 1}" >>main.yaml # one lane has all that shares a partition of the state topic
     sed -i "s/topics: \[.*\]/topics: [$prefix.in, $prefix.in2]/" main.yaml
     stream --topic "$prefix.in" --rows 10000000 --rate 4000
     stream --topic "$prefix.in2" --rows 10000000 --rate 4000 --seed 2
