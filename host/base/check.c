@@ -13,3 +13,9 @@ void ps_check_failed(const char *condition, const char *file, int line, int64_t 
                   file, line, condition, left, right);
     abort();
 }
+
+void ps_no_memory_for(const char *what) {
+    (void)fprintf(stderr, "penstock: no memory for %s; free some, or raise the process's limit\n",
+                  what);
+    exit(EXIT_FAILURE);
+}

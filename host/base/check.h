@@ -16,6 +16,10 @@ extern "C" {
 __attribute__((noreturn, cold)) void ps_check_failed(const char *condition, const char *file,
                                                      int line, int64_t left, int64_t right);
 
+/* For start-up code that has nobody to tell: says what there is no memory for, and ends with exit
+ * code 1. */
+__attribute__((noreturn, cold)) void ps_no_memory_for(const char *what);
+
 #define PS_CHECK(condition)                                        \
     do {                                                           \
         if (__builtin_expect(!(condition), 0))                     \

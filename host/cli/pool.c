@@ -23,7 +23,7 @@ enum { CHUNK_BYTES = 16384 };
 
 ps_pool *ps_pool_open(void) {
     ps_pool *pool = calloc(1, sizeof *pool);
-    PS_CHECK(pool != NULL);
+    if (pool == NULL) ps_no_memory_for("the pipeline file");
     return pool;
 }
 
@@ -33,7 +33,7 @@ void *ps_pool_take(ps_pool *pool, size_t bytes) {
     if (at == NULL || at->bytes - at->used < bytes) {
         const size_t room = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
         at = calloc(1, sizeof *at + room);
-        PS_CHECK(at != NULL);
+        if (at == NULL) ps_no_memory_for("the pipeline file");
         at->bytes = room;
         at->next = pool->first;
         pool->first = at;

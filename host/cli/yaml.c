@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/check.h"
 #include "host/cli/yaml_mask.h"
 #include "ingest/scan.h"
 
@@ -225,11 +226,12 @@ ps_node *ps_yaml_parse(const char *text, size_t length, const char *origin, ps_f
     text = ps_yaml_mask(faults->pool, text, &length);
     const struct fy_diag_cfg diag_config = {.level = FYET_ERROR, .module_mask = ~0u};
     struct fy_diag *diag = fy_diag_create(&diag_config);
-    if (diag == NULL) abort();
+    if (diag == NULL) ps_no_memory_for("the YAML reader");
     fy_diag_set_collect_errors(diag, true);
     const struct fy_parse_cfg config = {.flags = FYPCF_DEFAULT_PARSE, .diag = diag};
     reader in = {.parser = fy_parser_create(&config), .origin = origin, .faults = faults};
-    if (in.parser == NULL || fy_parser_set_string(in.parser, text, length) != 0) abort();
+    if (in.parser == NULL || fy_parser_set_string(in.parser, text, length) != 0)
+        ps_no_memory_for("the YAML reader");
     ps_node *root = read_stream(&in);
     report_syntax(&in, diag);
     fy_parser_destroy(in.parser);
