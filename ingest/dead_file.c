@@ -139,7 +139,7 @@ static ps_status open_new(const char *path, const ps_partitions *partitions, ps_
     dead->path = strdup(path);
     (void)pthread_mutex_init(&dead->mutex, NULL);
     for (uint32_t i = 0; i < partitions->count; i++) dead->newest[i] = INT64_MIN;
-    dead->fd = dead->path == NULL ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    dead->fd = dead->path == NULL ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     ps_status status = PS_OK;
     if (dead->path == NULL)
         status = ps_fail(error, PS_NO_MEMORY, "no memory for dead letters");

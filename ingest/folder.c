@@ -37,7 +37,7 @@ ps_status ps_folder_open(const char *path, int *fd, ps_file_lock **lock, ps_erro
     PS_TRY(make(path, error));
     *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*fd < 0) return failed(path, error);
-    const int lock_fd = openat(*fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    const int lock_fd = openat(*fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lock_fd < 0) return failed(path, error);
     const ps_status status = ps_file_lock_open(lock_fd, lock, error);
     if (status == PS_OK) {

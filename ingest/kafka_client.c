@@ -8,6 +8,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
+#include "host/base/secret.h"
 
 /* librdkafka's own cost of a record in its queues: operation, message and header structures. */
 enum { CONSUMED_RECORD_BYTES = 400, PRODUCED_RECORD_BYTES = 512 };
@@ -24,23 +25,30 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
     ps_log(to, client == NULL ? "kafka" : rd_kafka_name(client), "%s: %s", facility, text);
 }
 
-static bool is_secret(const char *name) {
-    static const char *const words[] = {"password", "secret", "key", "pem", "jaas", "token"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strstr(name, words[i]) != NULL) return true;
-    return false;
+/* A broker is who its certificate says, unless the pipeline file says otherwise: that is heard. */
+static void warn_of(const ps_string_pair *pair) {
+    const bool unchecked = strcmp(pair->name, "enable.ssl.certificate.verification") == 0 &&
+                           strcmp(pair->value, "true") != 0;
+    const bool anybody = strcmp(pair->name, "ssl.endpoint.identification.algorithm") == 0 &&
+                         strcmp(pair->value, "https") != 0;
+    if (unchecked || anybody)
+        ps_log(PS_LOG_WARNING, "kafka", "%s: %s: whoever answers is taken for the broker",
+               pair->name, pair->value);
 }
 
 static ps_status set_user(rd_kafka_conf_t *conf, const ps_string_pair *pair, ps_error *error) {
     char reason[256];
     const rd_kafka_conf_res_t result =
         rd_kafka_conf_set(conf, pair->name, pair->value, reason, sizeof reason);
+    warn_of(pair);
+    if (ps_secret_is_in(pair->name)) ps_secret_protect();
     if (result == RD_KAFKA_CONF_OK) return PS_OK;
     if (result == RD_KAFKA_CONF_UNKNOWN)
         return ps_fail(error, PS_BAD_CONFIG, "properties: librdkafka %s knows no '%s'",
                        rd_kafka_version_str(), pair->name);
     return ps_fail(error, PS_BAD_CONFIG, "properties: '%s' is refused%s%s", pair->name,
-                   is_secret(pair->name) ? "" : ": ", is_secret(pair->name) ? "" : reason);
+                   ps_secret_is_in(pair->name) ? "" : ": ",
+                   ps_secret_is_in(pair->name) ? "" : reason);
 }
 
 /* Our own settings are right or a bug, except that an older library may lack one. */

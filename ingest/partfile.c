@@ -33,7 +33,7 @@ struct ps_partfile {
     const ps_partfile_dir *dir;
     uint32_t partition;
     char *source;
-    int fd; /* of the open part; -1: none */
+    int fd;                                 /* of the open part; -1: none */
     int64_t first, length, plain, begun_ns; /* plain: bytes before they were compressed */
     int64_t *full; /* first offsets of parts that are durable and wait for the commit */
     uint32_t full_count, full_room;
@@ -159,7 +159,7 @@ static ps_status write_manifest(const ps_partfile *file, ps_error *error) {
         file->next, file->fd < 0 ? PS_OFFSET_NONE : file->first, file->length, file->generation,
         file->state_length, file->plain, file->dir->suffix, file->source);
     PS_CHECK_OP(length, <, (int)sizeof text);
-    const int fd = openat(file->dir->fd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int fd = openat(file->dir->fd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) return ps_partfile_failed(file->dir, "open", aside, error);
     ps_status status = write_all(file, fd, text, (size_t)length, aside, error);
     if (status == PS_OK && fsync(fd) != 0)
@@ -340,7 +340,7 @@ ps_status ps_partfile_write(ps_partfile *file, int64_t offset, const void *lines
     if (file->fd < 0) {
         part_name(file, offset, true, name);
         file->fd =
-            openat(file->dir->fd, name, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+            openat(file->dir->fd, name, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
         if (file->fd < 0) return ps_partfile_failed(file->dir, "open", name, error);
         file->first = offset;
         file->length = file->plain = 0;
@@ -357,7 +357,7 @@ ps_status ps_partfile_write(ps_partfile *file, int64_t offset, const void *lines
 static ps_status create_state(ps_partfile *file, uint32_t generation, int *fd, ps_error *error) {
     char name[NAME_BYTES];
     state_name(file, generation, name);
-    *fd = openat(file->dir->fd, name, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    *fd = openat(file->dir->fd, name, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     return *fd < 0 ? ps_partfile_failed(file->dir, "open", name, error) : PS_OK;
 }
 

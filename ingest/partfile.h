@@ -6,6 +6,8 @@
  *   .state-00003-7                            state records, u32 length before each; 7th generation
  *   .manifest-00003                           what of all this counts
  *
+ * Parts are for everybody to read (0644), the rest is the owner's alone (0600).
+ *
  * A commit makes the data durable, then replaces the manifest (written aside, synced, renamed),
  * then renames the parts that are full. When the partition is opened again, what lies beyond the
  * manifest is cut off, and a rename that a crash prevented is made up for. Where a part ends

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/base/check.h"
 #include "host/base/log.h"
+#include "host/base/secret.h"
 #include "host/base/text.h"
 #include "host/cli/commands.h"
 #include "host/cli/term.h"
@@ -90,6 +92,8 @@ int main(int argc, char **argv) {
      */
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    argv = ps_secret_arguments(argc, argv);
+    if (argv == NULL) ps_no_memory_for("the command line");
     const int code = dispatch(argc, argv);
     /* A result that did not reach its reader is a failure, unless the reader wanted no more. */
     if (fflush(stdout) != 0 && code == PS_EXIT_OK) return PS_EXIT_FAILED;

@@ -8,6 +8,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
+#include "host/cli/notify.h"
 #include "host/cli/term.h"
 #include "host/cli/totals.h"
 
@@ -22,7 +23,7 @@ typedef struct watch {
 
 struct ps_monitor {
     const ps_pipeline *pipeline;
-    bool live;
+    bool live, told; /* the service manager knows that it is ready */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t stop;
@@ -58,6 +59,10 @@ static void tick(ps_monitor *monitor) {
     const int64_t now_ns = ps_clock_ns();
     for (uint32_t i = 0; i < ps_pipeline_lanes(monitor->pipeline); i++)
         watch_lane(monitor, i, now_ns);
+    if (!monitor->told && ps_pipeline_ready_ns(monitor->pipeline) != 0) {
+        ps_notify("READY=1");
+        monitor->told = true;
+    }
     if (!monitor->live) return;
     ps_totals *now = &monitor->history[monitor->ticks % HISTORY];
     const uint64_t first = monitor->ticks < HISTORY ? 0 : monitor->ticks - HISTORY + 1;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/secret.h"
 #include "host/cli/yaml.h"
 
 enum { NAME_BYTES = 128, REFERENCES_MAX = 256 };
@@ -104,8 +105,12 @@ static ps_item *step(ps_node *node, const char *key, ps_spot place, ps_faults *f
 }
 
 void ps_node_set(ps_node *root, const char *assignment, ps_is_map_fn *is_map, ps_faults *faults) {
-    const ps_spot place = {0, 0, ps_pool_format(faults->pool, "--set %s", assignment)};
     const char *equals = strchr(assignment, '=');
+    const bool hidden = equals != NULL && ps_secret_is_in(assignment);
+    const ps_spot place = {
+        0, 0,
+        ps_pool_format(faults->pool, "--set %.*s",
+                       hidden ? (int)(equals - assignment) : (int)strlen(assignment), assignment)};
     if (equals == NULL || equals == assignment) {
         ps_fault_add(faults, place, "wants a path and a value: --set runtime.lanes=2");
         return;

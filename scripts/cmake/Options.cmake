@@ -26,7 +26,18 @@ target_compile_options(ps_flags INTERFACE -ffp-contract=off -fno-omit-frame-poin
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Werror
   $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes>
   $<$<NOT:$<CONFIG:Debug>>:-fstack-protector-strong>)
-target_link_options(ps_flags INTERFACE -Wl,-z,relro,-z,now)
+# Hardening; tests/cli/test_hardening.sh reads the program for it. What a compiler or processor lacks is left out.
+include(CheckPIESupported)
+check_pie_supported()
+include(CheckCCompilerFlag)
+foreach(FLAG -fstack-clash-protection -fcf-protection=full -mbranch-protection=standard)
+  string(MAKE_C_IDENTIFIER "PS_HAS${FLAG}" HAS)
+  check_c_compiler_flag("${FLAG} -Werror" ${HAS})
+  if(${HAS})
+    target_compile_options(ps_flags INTERFACE ${FLAG})
+  endif()
+endforeach()
+target_link_options(ps_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 if(PS_SANITIZE)
   target_compile_options(ps_flags INTERFACE -fsanitize=${PS_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(ps_flags INTERFACE -fsanitize=${PS_SANITIZE})

@@ -262,6 +262,24 @@ serves_and_drains() {
     tail -n 1 out | grep -q '^{"rows_in":' || fail "SIGTERM: no summary"
 }
 
+# The service manager (systemd, Type=notify) is told when rows flow, not before.
+tells_that_it_is_ready() {
+    python3 - "$penstock" <<'PY' || fail "the service manager is not told that the worker is ready"
+import os, socket, subprocess, sys
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+    manager.bind("notify")
+    manager.settimeout(20)
+    for name in os.path.abspath("notify"), "relative", "/no/such/socket":
+        environment = dict(os.environ, NOTIFY_SOCKET=name)
+        worker = subprocess.Popen([sys.argv[1], "run", "endless.yaml"], env=environment, stderr=subprocess.DEVNULL)
+        if name.endswith("/notify") and manager.recv(100) != b"READY=1":
+            sys.exit(1)
+        worker.terminate()
+        if worker.wait(20) != 0 and name.endswith("/notify"):
+            sys.exit(1)
+PY
+}
+
 documents() {
     # The manual of a build without Kafka is shorter: only the whole one is compared.
     if "$penstock" help | grep -q "^  quickstart "; then
@@ -289,7 +307,7 @@ terminal() {
     grep -q $'\033' screen && fail "colour in spite of NO_COLOR"
 }
 
-for part in version_and_help usage_faults checks runs reads_files explains generates measures_kernels serves_and_drains documents terminal; do
+for part in version_and_help usage_faults checks runs reads_files explains generates measures_kernels serves_and_drains tells_that_it_is_ready documents terminal; do
     $part
 done
 [ $failures -eq 0 ] || {

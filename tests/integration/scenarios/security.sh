@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-breaks="a secured cluster cannot be used, or a refused worker hangs instead of saying why"
+breaks="a secured cluster cannot be used, an impostor is given the password, or a refused worker hangs instead of saying why"
 own_broker=yes broker_options=--authorizer
 
 # secured USER MECHANISM: the main job over SASL_SSL, the password in a file.
@@ -18,6 +18,22 @@ scenario() {
     run_to_end alice 60 main.yaml
     # shellcheck disable=SC2046
     judge $(detector_arguments) --series host
+
+    # A broker whose certificate nobody vouches for is not talked to: nothing has to be set for that.
+    printf 'alice-secret' >password
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.pem -days 2 -subj /CN=other 2>/dev/null ||
+        fail "no certificate of another authority"
+    sed "s#ssl.ca.location: $PS_KAFKA_CA#ssl.ca.location: other.pem#g" main.yaml >other_ca.yaml
+    grep -q other.pem other_ca.yaml || fail "other_ca.yaml is not what it should be"
+    worker other_ca other_ca.yaml --until-end
+    expect other_ca "$worker_pid" 1 40
+    says other_ca 'certificate'
+    # Vouched for, but not under this name of 127.0.0.1.
+    sed "s#brokers: \"localhost:#brokers: \"127.1:#" main.yaml >other_name.yaml
+    grep -q 127.1: other_name.yaml || fail "other_name.yaml is not what it should be"
+    worker other_name other_name.yaml --until-end
+    expect other_name "$worker_pid" 1 40
+    says other_name 'certificate'
 
     printf 'wrong' >password
     worker wrong main.yaml --until-end
