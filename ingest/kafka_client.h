@@ -12,7 +12,7 @@
 
 typedef enum ps_kafka_start { PS_KAFKA_EARLIEST, PS_KAFKA_LATEST } ps_kafka_start;
 typedef enum ps_kafka_delivery { PS_KAFKA_EXACTLY_ONCE, PS_KAFKA_AT_LEAST_ONCE } ps_kafka_delivery;
-typedef enum ps_kafka_form { PS_KAFKA_HEADERS, PS_KAFKA_JSON } ps_kafka_form;
+typedef enum ps_kafka_form { PS_KAFKA_HEADERS, PS_KAFKA_JSON, PS_KAFKA_PACKED } ps_kafka_form;
 
 typedef struct ps_kafka_source_config {
     const char *brokers;
@@ -28,6 +28,8 @@ typedef struct ps_kafka_sink_config {
     uint32_t delivery; /* ps_kafka_delivery */
     int64_t commit_interval_ns;
     uint32_t form; /* ps_kafka_form */
+    int64_t pack_rows;
+    uint32_t pack_codec; /* ps_frame_codec */
     ps_string_map properties;
 } ps_kafka_sink_config;
 

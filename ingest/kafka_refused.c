@@ -5,7 +5,7 @@
  * then the next producer makes batches half as large, until whoever is refused must have been
  * alone, so that nobody innocent is condemned. At most PS_KAFKA_REFUSED_MAX positions are
  * remembered between two commits; with more the lane stops, since then it is not the records that
- * are wrong.
+ * are wrong. A record of many rows (form packed) is made of fewer and fewer for the same reason.
  */
 #include <inttypes.h>
 
@@ -81,6 +81,11 @@ static void refuse(ps_kafka_sink *sink, const rd_kafka_message_t *message, uint6
                        topic, PS_KAFKA_REFUSED_MAX, reason);
 }
 
+/* Whether `row` stands for several, of which any may be the reason. */
+static bool is_pack(uint32_t row) {
+    return (row & PS_KAFKA_ROW_DEAD) == 0 && (row & PS_KAFKA_ROW_PACK) != 0;
+}
+
 /* Alone in its batch, since it would not have fitted with another. */
 static bool was_alone(const ps_kafka_sink *sink, const rd_kafka_message_t *message) {
     return message->len + message->key_len >= sink->batch_bytes;
@@ -101,14 +106,19 @@ void ps_kafka_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, v
         return;
     case TOO_LARGE:
         sink->broken = true;
-        if (was_alone(sink, message))
+        if (was_alone(sink, message) && is_pack(row))
+            ps_kafka_pack_smaller(sink->pack);
+        else if (was_alone(sink, message))
             refuse(sink, message, ticket, row);
         else
             sink->batch_bytes_wanted = sink->batch_bytes / 2;
         return;
     case REFUSED:
         sink->broken = true;
-        refuse(sink, message, ticket, row);
+        if (is_pack(row))
+            ps_kafka_pack_smaller(sink->pack);
+        else
+            refuse(sink, message, ticket, row);
         return;
     case FINAL:
         ps_kafka_sink_fail(sink, PS_IO, "cannot write to topic %s: %s",
@@ -142,4 +152,5 @@ void ps_kafka_refused_trim(ps_kafka_sink *sink) {
         if (sink->next[sink->refused[i].partition] <= sink->refused[i].next)
             sink->refused[kept++] = sink->refused[i];
     sink->refused_count = kept;
+    if (sink->pack != NULL) ps_kafka_pack_committed(sink->pack);
 }

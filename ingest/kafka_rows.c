@@ -71,7 +71,10 @@ static int32_t partition_of(const ps_kafka_sink *sink, const ps_kafka_topic *top
     uint32_t within;
     const ps_partitions *all = sink->env->partitions;
     const uint32_t source = ps_partitions_topic(all, partition, &within);
-    return all->topic[source].count == topic->partitions ? (int32_t)within : RD_KAFKA_PARTITION_UA;
+    if (all->topic[source].count == topic->partitions) return (int32_t)within;
+    /* A record of its own between packs, which have no key, must not overtake them. */
+    const bool packed = sink->pack != NULL && topic == &sink->out;
+    return packed ? (int32_t)(within % topic->partitions) : RD_KAFKA_PARTITION_UA;
 }
 
 ps_status ps_kafka_send(ps_kafka_sink *sink, const rd_kafka_vu_t *parts, size_t count,
@@ -199,7 +202,7 @@ static ps_status send_dead(ps_kafka_sink *sink, const ps_batch *batch, record *o
 }
 
 static ps_status row_out(ps_kafka_sink *sink, const ps_batch *batch, record *of, ps_error *error) {
-    const ps_status status = sink->config->form == PS_KAFKA_JSON
+    const ps_status status = sink->config->form != PS_KAFKA_HEADERS
                                  ? send_json(sink, batch, of, error)
                                  : send_headers(sink, batch, of, error);
     if (status != PS_UNSUPPORTED) return status;
@@ -208,8 +211,8 @@ static ps_status row_out(ps_kafka_sink *sink, const ps_batch *batch, record *of,
     return PS_OK;
 }
 
-static ps_status one_row(ps_kafka_sink *sink, const ps_batch *batch, uint32_t row,
-                         uint32_t partition, ps_error *error) {
+ps_status ps_kafka_row(ps_kafka_sink *sink, const ps_batch *batch, uint32_t row, uint32_t partition,
+                       ps_error *error) {
     const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
     const uint8_t *keep = ps_batch_system(batch, PS_COLUMN_KEEP);
     if (reject[row] == PS_REJECT_NONE) {
@@ -233,7 +236,7 @@ ps_status ps_kafka_rows(ps_kafka_sink *sink, const ps_batch *batch, ps_error *er
         const ps_run *run = &batch->runs[cursor->run];
         if (cursor->row < run->first_row) cursor->row = run->first_row;
         for (; cursor->row < run->first_row + run->rows; cursor->row++)
-            PS_TRY(one_row(sink, batch, cursor->row, run->partition, error));
+            PS_TRY(ps_kafka_row(sink, batch, cursor->row, run->partition, error));
     }
     return PS_OK;
 }

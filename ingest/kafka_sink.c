@@ -10,6 +10,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
+#include "ingest/frames.h"
 #include "ingest/kafka_sink_calls.h"
 
 /* A call that does not return for this long never will (librdkafka #5511, #5456, #4420). */
@@ -44,6 +45,7 @@ void ps_kafka_sink_undo(ps_kafka_sink *sink) {
     memset(&sink->cursor, 0, sizeof sink->cursor);
     ps_kafka_positions_clear(sink);
     ps_kafka_state_undo(sink);
+    if (sink->pack != NULL) ps_kafka_pack_undo(sink->pack);
     sink->dirty = sink->full = sink->flush_wanted = false;
     sink->fresh = true;
 }
@@ -76,7 +78,8 @@ static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_err
     if (seen.phase != PS_KAFKA_READY || seen.aborted || sink->broken) return PS_AGAIN;
     if (!sink->cursor.begun) begin_batch(sink, batch, ticket);
     PS_CHECK_OP(sink->cursor.ticket, ==, ticket);
-    PS_TRY(ps_kafka_rows(sink, batch, error));
+    PS_TRY(sink->pack == NULL ? ps_kafka_rows(sink, batch, error)
+                              : ps_kafka_packed(sink, batch, error));
     if (sink->exactly_once && sink->keeps_state)
         PS_TRY(ps_kafka_state_emit(sink, batch, ticket, error));
     end_batch(sink, batch, ticket);
@@ -182,6 +185,7 @@ static void close_sink(void *self) {
     ps_kafka_committer_close(sink);
     ps_kafka_drop_producer(sink);
     ps_kafka_state_close(sink);
+    ps_kafka_pack_close(sink->pack);
     ps_kafka_client_close(sink->helper);
     ps_dead_file_close(sink->dead_file);
     ps_enricher_close(sink->enricher);
@@ -250,6 +254,7 @@ static ps_status open_parts(ps_kafka_sink *sink, ps_error *error) {
     PS_TRY(take_names(sink, error));
     PS_TRY(ps_enricher_open(env->plan, env->partitions, &sink->enricher, error));
     PS_TRY(take_memory(sink, error));
+    if (sink->config->form == PS_KAFKA_PACKED) PS_TRY(ps_kafka_pack_open(sink, error));
     PS_TRY(open_helper(sink, error));
     if (env->dead != NULL && env->dead->file != NULL)
         PS_TRY(ps_dead_file_open(env->dead->file, env->partitions, &sink->dead_file, error));
@@ -287,6 +292,7 @@ static size_t memory(const void *configuration, const ps_lane_env *env) {
      * the state's buffers and what a restore reads ahead. */
     size_t bytes = ps_kafka_producer_bytes(env->memory_bytes);
     bytes += PS_KAFKA_JSON_BATCHES * json_bytes(config, env->plan);
+    if (config->form == PS_KAFKA_PACKED) bytes += ps_kafka_pack_bytes(config, env->plan);
     if (env->plan->state_count > 0) bytes += ps_kafka_state_bytes(env->plan);
     return bytes + (size_t)env->memory_bytes / 4;
 }
@@ -315,8 +321,15 @@ static const ps_option options[] = {
     {"commit_interval", "100ms", "How long a transaction lasts; also how often offsets are kept.",
      PS_OPTION_DURATION, 0, offsetof(ps_kafka_sink_config, commit_interval_ns), 1e6, 1e10, NULL},
     {"form", "headers",
-     "`headers` passes the value through and adds headers; `json` adds a member to the object.",
-     PS_OPTION_CHOICE, 0, offsetof(ps_kafka_sink_config, form), 0, 0, "headers|json"},
+     "`headers` passes the value through and adds headers; `json` adds a member to the object; "
+     "`packed` makes one record of many rows in json form, one a line, compressed.",
+     PS_OPTION_CHOICE, 0, offsetof(ps_kafka_sink_config, form), 0, 0, "headers|json|packed"},
+    {"pack.rows", "512",
+     "Of form packed: rows of one partition in a record, fewer where a batch ends or the topic's "
+     "limit is near.",
+     PS_OPTION_INTEGER, 0, offsetof(ps_kafka_sink_config, pack_rows), 1, 1e6, NULL},
+    {"pack.codec", "zstd", "Of form packed: how a record's lines are compressed, a standard frame.",
+     PS_OPTION_CHOICE, 0, offsetof(ps_kafka_sink_config, pack_codec), 0, 0, PS_FRAME_CHOICES},
     {"properties", NULL,
      "Any librdkafka property, e.g. compression.type; secrets may be `file:/path`.", PS_OPTION_MAP,
      0, offsetof(ps_kafka_sink_config, properties), 0, 0, NULL},

@@ -24,9 +24,23 @@ void ps_kafka_drop_producer(ps_kafka_sink *sink);
 
 /* kafka_rows.c. Produces what is left of the cursor's batch; AGAIN: the queue is full. */
 ps_status ps_kafka_rows(ps_kafka_sink *sink, const ps_batch *batch, ps_error *error) PS_MUST_USE;
+/* One row of it: its record, or its dead letter. */
+ps_status ps_kafka_row(ps_kafka_sink *sink, const ps_batch *batch, uint32_t row, uint32_t partition,
+                       ps_error *error) PS_MUST_USE;
 /* One record; AGAIN: the queue is full. UNSUPPORTED: larger than the topic takes. */
 ps_status ps_kafka_send(ps_kafka_sink *sink, const rd_kafka_vu_t *parts, size_t count,
                         uint64_t ticket, rd_kafka_headers_t *headers, ps_error *error) PS_MUST_USE;
+
+/* kafka_packed.c, for form packed: what ps_kafka_rows is for the others. */
+ps_status ps_kafka_pack_open(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
+void ps_kafka_pack_close(ps_kafka_pack *pack);
+size_t ps_kafka_pack_bytes(const ps_kafka_sink_config *config, const ps_plan *plan);
+ps_status ps_kafka_packed(ps_kafka_sink *sink, const ps_batch *batch, ps_error *error) PS_MUST_USE;
+/* What was collected will not go out: it comes again. */
+void ps_kafka_pack_undo(ps_kafka_pack *pack);
+/* A record of several rows was refused: half as many from now on, until the next commit. */
+void ps_kafka_pack_smaller(ps_kafka_pack *pack);
+void ps_kafka_pack_committed(ps_kafka_pack *pack);
 
 /* kafka_refused.c */
 void ps_kafka_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The inside of a Kafka sink, shared by kafka_sink.c (what the lane calls), kafka_rows.c (a batch
  * becomes records), kafka_txn.c (the committer thread), kafka_least.c (at least once),
- * kafka_refused.c (records that the broker will not take) and kafka_state.c, kafka_restore.c,
- * kafka_trim.c (the state topic). Nobody else includes this.
+ * kafka_packed.c (many rows a record), kafka_refused.c (records that the broker will not take) and
+ * kafka_state.c, kafka_restore.c, kafka_trim.c (the state topic). Nobody else includes this.
  *
  * Threads: the producer and everything that is not marked belong to the lane while `phase` is
  * READY, and to the committer otherwise; the mutex hands them over.
@@ -52,6 +52,7 @@ typedef struct ps_kafka_cursor {
 } ps_kafka_cursor;
 
 typedef struct ps_kafka_state ps_kafka_state;
+typedef struct ps_kafka_pack ps_kafka_pack;
 
 typedef struct ps_kafka_sink {
     const ps_kafka_sink_config *config;
@@ -107,11 +108,13 @@ typedef struct ps_kafka_sink {
     bool offsets_under_way; /* a commit was sent and is not yet answered */
 
     ps_kafka_state *state; /* NULL: none is kept */
+    ps_kafka_pack *pack;   /* NULL: another form */
 } ps_kafka_sink;
 
 /* Opaque of a produced record: whose it is. */
 #define PS_KAFKA_ROW_STATE UINT32_C(0xffffffff)
 #define PS_KAFKA_ROW_DEAD  UINT32_C(0x80000000)
+#define PS_KAFKA_ROW_PACK  UINT32_C(0x40000000) /* the first of several rows */
 static inline void *ps_kafka_tag(uint64_t ticket, uint32_t row) {
     return (void *)(uintptr_t)(ticket << 32 | row);
 }

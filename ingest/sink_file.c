@@ -239,8 +239,7 @@ static size_t put_line(const file_sink *sink, const ps_batch *batch, uint32_t ro
         memcpy(to + length, tail, sizeof tail - 1);
         length += sizeof tail - 1;
     } else {
-        length = ps_enrich_json(sink->enricher, batch, row, partition, to);
-        if (length == 0) return 0;
+        return ps_enrich_line(sink->enricher, batch, row, partition, to);
     }
     to[length] = '\n';
     return length + 1;

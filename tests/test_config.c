@@ -95,6 +95,34 @@ static char *replace(const char *from, const char *to) {
     return text;
 }
 
+/* Options below one key of a part. */
+static void test_groups(void **state) {
+    (void)state;
+#define HEAD "pipeline: p\nsource: {kafka: {brokers: b, topics: [t]}}\ndecode: {json: {}}\n"
+    static const char packed[] =
+        HEAD "sink: {kafka: {topic: o, form: packed, pack: {rows: 7, codec: lz4}}}\n";
+    ps_config config;
+    assert_true(read_text(&config, packed, NULL));
+    char text[PS_OPTION_TEXT_MAX];
+    const ps_option *options = config.sink.about->options;
+    assert_string_equal(
+        ps_option_value(ps_option_find(options, "pack.rows"), config.sink.config, text), "7");
+    assert_string_equal(
+        ps_option_value(ps_option_find(options, "pack.codec"), config.sink.config, text), "lz4");
+    ps_config_deinit(&config);
+    assert_true(read_text(&config, packed, "sink.kafka.pack.rows=9"));
+    assert_string_equal(
+        ps_option_value(ps_option_find(options, "pack.rows"), config.sink.config, text), "9");
+    ps_config_deinit(&config);
+#define PACK(text) HEAD "sink: {kafka: {topic: o, form: packed, " text "}}\n"
+    expect_fault(PACK("pack: {rows: 0}"), NULL, 4, 53, "pack.rows: '0' is out of range");
+    expect_fault(PACK("pack: {row: 1}"), NULL, 4, 47,
+                 "unknown key 'row' in pack of sink kafka; did you mean 'rows'?");
+    expect_fault(PACK("pack: 1"), NULL, 4, 40, "pack: wants a map of options");
+    expect_fault(PACK("pakc: 1"), NULL, 4, 40, "unknown key 'pakc' in sink kafka");
+#undef PACK
+}
+
 static void test_faults(void **state) {
     (void)state;
     expect_fault(replace("rows: 10", "rwos: 10"), NULL, 2, 22,
@@ -249,6 +277,7 @@ static void test_listen(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_set),
         cmocka_unit_test(test_environment), cmocka_unit_test(test_mask),
         cmocka_unit_test(test_listen),      cmocka_unit_test(test_hostile)};

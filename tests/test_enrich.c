@@ -246,6 +246,22 @@ static void numbers_read_back(void **state) {
     }
 }
 
+/* Objects that were written over several lines become one; what is in strings stays. */
+static void line_has_no_break(void **state) {
+    (void)state;
+    world *w = open_world("t", false);
+    append(w, "k", "\r\n{\"a\":\"x\\ny\",\r\n \"b\":1\n}\n", 1.0f, 0, 255);
+    char *text = malloc(1024 + ps_enricher_json_max(w->enricher));
+    const size_t length = ps_enrich_line(w->enricher, &w->batch, 0, 4, text);
+    static const char begin[] = "  {\"a\":\"x\\ny\",   \"b\":1 ,\"penstock\":{\"source\":";
+    assert_memory_equal(text, begin, sizeof begin - 1);
+    assert_memory_equal(text + length - 4, "}} \n", 4);
+    assert_ptr_equal(memchr(text, '\n', length), text + length - 1);
+    assert_null(memchr(text, '\r', length));
+    free(text);
+    close_world(w);
+}
+
 static uint64_t spend_headers(world *w, uint32_t row, char *text) {
     ps_enriched out[PS_OUTPUTS_MAX + 1];
     return ps_enrich_headers(w->enricher, &w->batch, row, 4, text, out);
@@ -300,7 +316,7 @@ static void cost_of_a_row(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_are_exact), cmocka_unit_test(json_is_exact),
-        cmocka_unit_test(longest_fits), cmocka_unit_test(numbers_read_back),
-        cmocka_unit_test(cost_of_a_row)};
+        cmocka_unit_test(line_has_no_break), cmocka_unit_test(longest_fits),
+        cmocka_unit_test(numbers_read_back), cmocka_unit_test(cost_of_a_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,29 +25,7 @@
 #include "host/device/backend.h"
 #include "host/flow/lane.h"
 #include "ingest/kafka_link.h"
-
-enum { RECORDS = 2000, PARTITIONS = 3, ROWS_MAX = 256, ARENA_BYTES = 1 << 20, API_END_TXN = 26 };
-enum { API_PRODUCE = 0, API_TXN_OFFSET_COMMIT = 28, SECONDS_MAX = 60 };
-
-typedef struct world {
-    rd_kafka_t *client;
-    rd_kafka_mock_cluster_t *cluster;
-    const char *brokers;
-    ps_plan plan;
-    ps_partitions partitions;
-    ps_wake wake;
-    ps_lane_metrics metrics;
-    ps_kafka_source_config source;
-    ps_kafka_sink_config sink;
-    ps_dead_config dead;
-    const char *topic;
-    ps_status status; /* of the lane's end, and why */
-    ps_error error;
-} world;
-
-static void quiet(const rd_kafka_t *client, int level, const char *facility, const char *text) {
-    (void)client, (void)level, (void)facility, (void)text;
-}
+#include "tests/kafka_world.h"
 
 /* Value of record `i`: every shape that must pass unharmed. NULL: a tombstone. */
 static const char *value_of(int i, size_t *length) {
@@ -96,77 +74,7 @@ static void produce(world *w) {
 }
 
 static world *open_world(void) {
-    char reason[256];
-    ps_error error;
-    world *w = calloc(1, sizeof *w);
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, quiet);
-    w->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
-    w->cluster = rd_kafka_mock_cluster_new(w->client, 1);
-    rd_kafka_mock_group_initial_rebalance_delay_ms(w->cluster, 0);
-    w->brokers = rd_kafka_mock_cluster_bootstraps(w->cluster);
-    static const char *const topics[] = {"in", "out", "dead"};
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(rd_kafka_mock_topic_create(w->cluster, topics[i], PARTITIONS, 1), 0);
-    produce(w);
-    assert_int_equal(ps_plan_init(&w->plan, ROWS_MAX, ARENA_BYTES, 100, NULL, &error), PS_OK);
-    assert_int_equal(ps_plan_close(&w->plan, &error), PS_OK);
-    assert_int_equal(ps_wake_init(&w->wake, &error), PS_OK);
-    w->topic = "in";
-    w->source = (ps_kafka_source_config){.brokers = w->brokers, .topics = {&w->topic, 1}};
-    w->sink = (ps_kafka_sink_config){.topic = "out", .commit_interval_ns = 20 * PS_NS_PER_MS};
-    w->dead.topic = "dead";
-    assert_int_equal(ps_source_kafka.discover(&w->source, &w->partitions, &error), PS_OK);
-    assert_int_equal(w->partitions.count, PARTITIONS);
-    return w;
-}
-
-static void close_world(world *w) {
-    ps_wake_deinit(&w->wake);
-    ps_plan_deinit(&w->plan);
-    rd_kafka_mock_cluster_destroy(w->cluster);
-    rd_kafka_destroy(w->client);
-    free(w);
-}
-
-/* Runs the lane until `rows` are safely out, then drains it. */
-static void run(world *w, uint64_t rows) {
-    const ps_lane_config config = {.env = {.pipeline = "p",
-                                           .instance = "i",
-                                           .lanes = 1,
-                                           .linger_ns = PS_NS_PER_MS,
-                                           .memory_bytes = 8 << 20,
-                                           .plan = &w->plan,
-                                           .partitions = &w->partitions,
-                                           .wake = &w->wake,
-                                           .metrics = &w->metrics,
-                                           .dead = &w->dead},
-                                   .backend = &ps_backend_cpu,
-                                   .source = &ps_source_kafka,
-                                   .source_config = &w->source,
-                                   .sink = &ps_sink_kafka,
-                                   .sink_config = &w->sink,
-                                   .depth = 4,
-                                   .os_node = -1,
-                                   .exactly_once = w->sink.delivery == PS_KAFKA_EXACTLY_ONCE};
-    ps_lane *lane = NULL;
-    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
-    bool draining = false;
-    w->status = ps_lane_open(&config, &lane, &w->error);
-    while (w->status == PS_OK && ps_clock_ns() < deadline_ns) {
-        bool moved;
-        int64_t again_ns;
-        w->status = ps_lane_step(lane, &moved, &again_ns, &w->error);
-        if (!draining && ps_read(&w->metrics.rows_in) >= rows) {
-            draining = true;
-            ps_lane_drain(lane);
-            continue;
-        }
-        if (moved || w->status != PS_OK) continue;
-        const int64_t soon_ns = ps_clock_ns() + PS_NS_PER_S;
-        ps_wake_wait(&w->wake, again_ns < soon_ns ? again_ns : soon_ns);
-    }
-    ps_lane_close(lane);
+    return world_open(produce);
 }
 
 typedef struct read_back {

@@ -178,6 +178,48 @@ static void unknown_key(const ps_table *table, const ps_item *item, ps_faults *f
         ps_fault_add(faults, item->place, "unknown key '%s' in %s", item->key, table->what);
 }
 
+/* "pack" of an option that is called "pack.rows": its part behind the dot, NULL: another one. */
+static const char *behind(const ps_option *option, const char *group) {
+    const size_t length = strlen(group);
+    const bool inside = strncmp(option->name, group, length) == 0 && option->name[length] == '.';
+    return inside ? option->name + length + 1 : NULL;
+}
+
+static bool is_group(const ps_option *options, const char *key) {
+    for (; options->name != NULL; options++)
+        if (behind(options, key) != NULL) return true;
+    return false;
+}
+
+/* `pack: {rows: 100}`: the options that are written below one key. */
+static void read_group(const ps_table *table, const ps_item *group, void *out, ps_faults *faults) {
+    if (group->value->kind != PS_NODE_MAP) {
+        ps_fault_add(faults, group->place, "%s: wants a map of options, this is %s", group->key,
+                     ps_node_kind_text(group->value));
+        return;
+    }
+    ps_read_duplicates(group->value, faults);
+    for (const ps_item *item = group->value->first; item != NULL; item = item->next) {
+        const ps_option *option = table->options;
+        ps_nearest nearest = ps_nearest_to(item->key);
+        for (; option->name != NULL; option++) {
+            const char *name = behind(option, group->key);
+            if (name == NULL) continue;
+            if (strcmp(name, item->key) == 0) break;
+            ps_nearest_offer(&nearest, name);
+        }
+        const char *meant = option->name != NULL ? NULL : ps_nearest_take(&nearest);
+        if (option->name == NULL)
+            ps_fault_add(faults, item->place, "unknown key '%s' in %s of %s%s%s%s", item->key,
+                         group->key, table->what, meant == NULL ? "" : "; did you mean '",
+                         meant == NULL ? "" : meant, meant == NULL ? "" : "'?");
+        else if (item->value->kind == PS_NODE_NULL)
+            ps_fault_add(faults, item->place, "%s: has no value", option->name);
+        else
+            read_option(option, item->value, out, faults);
+    }
+}
+
 /* Presets of lists and maps are YAML like what the user writes. */
 static void preset_compounds(const ps_option *options, void *out, ps_faults *faults) {
     for (; options->name != NULL; options++) {
@@ -231,6 +273,8 @@ void ps_read_options(const ps_table *table, const ps_node *node, ps_spot place, 
             ps_fault_add(faults, item->place, "%s: has no value", item->key);
         else if (option != NULL && item->value->kind != PS_NODE_NULL)
             read_option(option, item->value, out, faults);
+        else if (option == NULL && is_group(table->options, item->key))
+            read_group(table, item, out, faults);
         else if (option == NULL && (table->also == NULL || !table->also(item->key)))
             unknown_key(table, item, faults);
     }

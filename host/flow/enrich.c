@@ -216,6 +216,17 @@ size_t ps_enrich_json(const ps_enricher *enricher, const ps_batch *batch, uint32
     return (size_t)(at - to) + value.length - brace;
 }
 
+size_t ps_enrich_line(const ps_enricher *enricher, const ps_batch *batch, uint32_t row,
+                      uint32_t partition, char *to) {
+    const size_t length = ps_enrich_json(enricher, batch, row, partition, to);
+    if (length == 0) return 0;
+    /* Inside strings JSON has no line break as such. */
+    for (char *at = to; (at = memchr(at, '\n', length - (size_t)(at - to))) != NULL;) *at++ = ' ';
+    for (char *at = to; (at = memchr(at, '\r', length - (size_t)(at - to))) != NULL;) *at++ = ' ';
+    to[length] = '\n';
+    return length + 1;
+}
+
 uint32_t ps_enrich_source(const ps_partitions *partitions, uint32_t partition, int64_t offset,
                           char *text) {
     uint32_t within;

@@ -39,6 +39,10 @@ size_t ps_enricher_text_max(const ps_enricher *enricher);
  * if the value is not an object. */
 size_t ps_enrich_json(const ps_enricher *enricher, const ps_batch *batch, uint32_t row,
                       uint32_t partition, char *to);
+/* The same as a line of NDJSON: line breaks between the object's tokens become blanks, and one ends
+ * it. One byte more at most. */
+size_t ps_enrich_line(const ps_enricher *enricher, const ps_batch *batch, uint32_t row,
+                      uint32_t partition, char *to);
 size_t ps_enricher_json_max(const ps_enricher *enricher);
 
 /* "topic/partition/offset" into `text` of PS_OUTPUT_TEXT_MAX bytes; returns its length. */

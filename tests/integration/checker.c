@@ -4,16 +4,19 @@
  * JSON on stdout; exit code 0 clean, 1 faults, 2 it could not tell.
  */
 #include <getopt.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/integration/ledger.h"
+#include "tests/integration/packs.h"
 
 typedef struct arguments {
     const char *brokers, *source, *output, *dead;
     bool uncommitted, empty;
+    packs packs;
     ledger_config config;
 } arguments;
 
@@ -40,10 +43,22 @@ static const struct option options[] = {
 };
 
 static const char usage[] =
-    "checker --brokers B --source TOPIC --output TOPIC [--dead TOPIC] [--form headers|json]\n"
+    "checker --brokers B --source TOPIC --output TOPIC [--dead TOPIC] [--form "
+    "headers|json|packed]\n"
+    "        [--codec zstd|lz4|snappy|none] [--pack-rows N]\n"
     "        [--no-hash] [--field PATH --span N --warmup N --threshold X [--series PATH]]\n"
     "        [--expect HEADER] [--keep PATH=JSON] [--keep-score-above X] [--at-least-once]\n"
     "        [--other-partitions] [--read-uncommitted] [--empty]";
+
+static void take_form(arguments *a, char *form) {
+    char *codec = strchr(form, ':'), *rows = codec ? strchr(codec + 1, ':') : NULL;
+    if (codec) *codec++ = 0;
+    if (rows) *rows++ = 0;
+    a->config.packed = strcmp(form, "packed") == 0;
+    a->config.json = a->config.packed || strcmp(form, "json") == 0;
+    if (a->config.packed && !rows) client_die("--form wants packed:CODEC:ROWS");
+    if (a->config.packed) a->packs = (packs){.codec = codec, .rows_max = strtoull(rows, NULL, 10)};
+}
 
 static void take(arguments *a, int option) {
     switch (option) {
@@ -60,7 +75,7 @@ static void take(arguments *a, int option) {
         a->dead = optarg;
         break;
     case 'f':
-        a->config.json = strcmp(optarg, "json") == 0;
+        take_form(a, optarg);
         break;
     case 'n':
         a->config.sha256 = false;
@@ -117,6 +132,9 @@ static void on_source(void *context, const record *r) {
 static void on_output(void *context, const record *r) {
     ledger_output(context, r);
 }
+static void on_pack(void *context, const record *r) {
+    packs_take(context, r);
+}
 static void on_dead(void *context, const record *r) {
     ledger_dead(context, r);
 }
@@ -126,12 +144,10 @@ static void on_any(void *context, const record *r) {
 }
 
 int main(int argc, char **argv) {
-    arguments a = {
-        .config = {.sha256 = true,
-                   .same_partitions = true,
-                   .keep_score_above = NAN,
-                   .detector = {2.0 / 289.0, 30, 6.0f}}
-    };
+    arguments a = {.config = {.sha256 = true,
+                              .same_partitions = true,
+                              .keep_score_above = NAN,
+                              .detector = {2.0 / 289.0, 30, 6.0f}}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) take(&a, option);
     if (!a.brokers || !a.source || !a.output || optind != argc) client_die("%s", usage);
@@ -141,14 +157,22 @@ int main(int argc, char **argv) {
     ledger *l = ledger_open(&a.config);
     const uint64_t sources = client_read(a.brokers, a.source, true, on_source, l);
     if (sources == 0 && !a.empty) client_die("the source %s is empty: nothing to check", a.source);
-    const uint64_t outputs = client_read(a.brokers, a.output, true, on_output, l);
+    a.packs.visit = on_output;
+    a.packs.context = l;
+    const uint64_t outputs = a.config.packed
+                                 ? client_read(a.brokers, a.output, true, on_pack, &a.packs)
+                                 : client_read(a.brokers, a.output, true, on_output, l);
     if (a.dead) (void)client_read(a.brokers, a.dead, true, on_dead, l);
     ledger_finish(l);
     int64_t aborted = -1;
     if (a.uncommitted)
         aborted = (int64_t)(client_read(a.brokers, a.output, false, on_any, NULL) - outputs);
-    const bool clean = ledger_report(l, aborted, stdout);
+    const bool clean = ledger_report(l, aborted, stdout) && a.packs.faults == 0;
     ledger_close(l);
+    if (a.config.packed)
+        (void)fprintf(stderr,
+                      "checker: %" PRIu64 " packs, %" PRIu64 " rows, %" PRIu64 " in the largest\n",
+                      a.packs.records, a.packs.rows, a.packs.largest);
     (void)fprintf(stderr, "checker: %s after %.1f s\n", clean ? "clean" : "FAULTS",
                   client_seconds() - begin);
     return clean ? 0 : 1;

@@ -48,6 +48,7 @@ typedef struct ledger_config {
     const char *keep_value;  /* … is this JSON text; NULL: no such filter */
     double keep_score_above; /* the filter keeps records that score above; NaN: no such filter */
     bool json;               /* form json */
+    bool packed;             /* and no key, timestamp and headers beside it */
     bool sha256;             /* a hash stage */
     bool duplicates;         /* at least once: repeats are allowed, gaps and losses are not */
     bool same_partitions;    /* output and source have as many partitions */
