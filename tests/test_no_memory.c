@@ -108,6 +108,9 @@ static void starve(const ps_command *command, char **words, char *fresh) {
         if (through && status != 0) fail_msg("fails without any refusal: %s", said);
         if (!WIFEXITED(status) || WEXITSTATUS(status) > PS_EXIT_USAGE)
             fail_msg("%s, allocation %d refused: status %x, said: %s", words[1], n, status, said);
+        /* AddressSanitizer's own exit code is 1 too. */
+        if (strstr(said, "Sanitizer") != NULL)
+            fail_msg("%s, allocation %d refused: %s", words[1], n, said);
         if (WEXITSTATUS(status) == 0) continue; /* it can do without */
         refused++;
         if (!names_the_lack(said))
