@@ -5,7 +5,11 @@
 #include "bench/kernels.h"
 #include "host/base/check.h"
 #include "host/base/limits.h"
+#include "host/device/merkle.h"
+#include "kernels/moments.h"
+#include "kernels/score.h"
 #include "kernels/sha256.h"
+#include "simd/dispatch.h"
 
 enum { RECORDS_BYTES = 512 * 1024, RECORDS_MAX = 4096 }; /* in the second-level cache */
 
@@ -45,6 +49,59 @@ static void open_records(const ps_kernel_case *row, ps_contest *out) {
     out->buf[3] = take(out->out_bytes);
 }
 
+/* RFC 6962's root over records: leaf hashes and all levels, as chosen for this machine. */
+static void run_tree(void *const *buf, const void *params, uint32_t begin, uint32_t end) {
+    static ps_frontier frontier;
+    (void)params;
+    frontier.size = begin;
+    ps_merkle_records(buf[0], buf[1], buf[2], end, buf[4], &frontier);
+    ps_frontier_root(&frontier, buf[3]);
+}
+
+static void open_tree(const ps_kernel_case *row, ps_contest *out) {
+    enum { LEAVES = 1 << 20 };
+    uint64_t random = 20261121;
+    uint8_t *const bytes = take((size_t)LEAVES * row->max + PS_ARENA_PADDING);
+    uint32_t *const begin = take(LEAVES * sizeof *begin);
+    uint32_t *const length = take(LEAVES * sizeof *length);
+    for (size_t i = 0; i < (size_t)LEAVES * row->max; i++) bytes[i] = (uint8_t)next_random(&random);
+    for (uint32_t i = 0; i < LEAVES; i++) begin[i] = i * row->max, length[i] = row->max;
+    out->n = LEAVES;
+    out->records = LEAVES;
+    out->bytes = (uint64_t)LEAVES * row->max;
+    out->out = 3;
+    out->out_bytes = row->out_bytes;
+    out->buf[0] = bytes;
+    out->buf[1] = begin;
+    out->buf[2] = length;
+    out->buf[3] = take(PS_NODE_BYTES);
+    out->buf[4] = take(PS_MERKLE_SCRATCH_BYTES);
+    out->buf[5] = take((size_t)LEAVES * PS_NODE_BYTES); /* for those who keep all hashes */
+    out->contestant[out->count++] = (ps_contestant){
+        .name = ps_dispatch_chosen(PS_KERNEL_MERKLE), .fn = run_tree, .own = true, .chosen = true};
+}
+
+/* A column of doubles without nulls. */
+static void open_column(const ps_kernel_case *row, ps_contest *out) {
+    static ps_moments_params params;
+    const uint32_t rows = row->max;
+    uint64_t random = 20261121;
+    double *const value = take(rows * sizeof *value);
+    uint8_t *const validity = take(rows / 8);
+    for (uint32_t i = 0; i < rows; i++) value[i] = 1e6 + next_random(&random) % 1000;
+    memset(validity, 0xff, rows / 8);
+    params = (ps_moments_params){rows, PS_VALUE_F64};
+    out->params = &params;
+    out->n = rows / PS_MOMENTS_ROWS;
+    out->records = rows;
+    out->bytes = (uint64_t)rows * sizeof *value;
+    out->out = 2;
+    out->out_bytes = out->n * PS_MOMENTS_WIDTH * sizeof(double);
+    out->buf[0] = value;
+    out->buf[1] = validity;
+    out->buf[2] = take(out->out_bytes);
+}
+
 #define RECORDS(kernel, KERNEL, out)                                         \
     {kernel, "64", PS_KERNEL_##KERNEL, open_records, 64, 64, out},           \
         {kernel, "256", PS_KERNEL_##KERNEL, open_records, 256, 256, out},    \
@@ -55,8 +112,15 @@ static void open_records(const ps_kernel_case *row, ps_contest *out) {
     }
 
 static const ps_kernel_case cases[] = {
-    RECORDS("sha256", SHA256, 32), RECORDS("blake3", BLAKE3, 32),  RECORDS("xxh3", XXH3, 8),
-    RECORDS("crc32c", CRC32C, 4),  RECORDS("murmur2", MURMUR2, 4), RECORDS("fnv1a", FNV1A, 8),
+    RECORDS("sha256", SHA256, 32),
+    RECORDS("blake3", BLAKE3, 32),
+    RECORDS("xxh3", XXH3, 8),
+    RECORDS("crc32c", CRC32C, 4),
+    RECORDS("murmur2", MURMUR2, 4),
+    RECORDS("fnv1a", FNV1A, 8),
+    {"merkle", "1048576", PS_KERNEL_MERKLE, open_tree, 32, 32, PS_NODE_BYTES},
+    {"moments", "65536", PS_KERNEL_MOMENTS, open_column, 65536, 65536, 0},
+    {"moments", "16777216", PS_KERNEL_MOMENTS, open_column, 16777216, 16777216, 0},
 };
 
 const ps_kernel_case *ps_kernel_case_at(uint32_t index) {

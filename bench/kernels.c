@@ -60,6 +60,7 @@ static ps_status compare(const ps_contest *c, ps_error *error) {
     memcpy(expected, c->buf[c->out], c->out_bytes);
     ps_status status = PS_OK;
     for (uint32_t i = 1; i < c->count && status == PS_OK; i++) {
+        if (c->contestant[i].bound) continue;
         memset(c->buf[c->out], 0xa5, c->out_bytes);
         call(c, i);
         if (memcmp(expected, c->buf[c->out], c->out_bytes) != 0)

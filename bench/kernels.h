@@ -37,6 +37,7 @@ typedef struct ps_contestant {
     const char *name;
     ps_kernel_fn *fn;
     bool own, chosen;
+    bool bound;    /* does less than the kernel, and says how fast that can be: not compared */
     ps_samples ns; /* of one record, a sample a round */
 } ps_contestant;
 

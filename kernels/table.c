@@ -3,6 +3,7 @@
 
 #include "kernels/blake3.h"
 #include "kernels/crc32c.h"
+#include "kernels/entropy.h"
 #include "kernels/ewma.h"
 #include "kernels/fnv1a.h"
 #include "kernels/merkle.h"
@@ -10,6 +11,7 @@
 #include "kernels/murmur2.h"
 #include "kernels/segment.h"
 #include "kernels/sha256.h"
+#include "kernels/sketch.h"
 #include "kernels/summary.h"
 #include "kernels/vote.h"
 #include "kernels/where.h"

@@ -5,6 +5,7 @@
  * Agrees: to the bit, since contraction is off and every operation is IEEE 754's.
  */
 #define PS_SUFFIX avx512
+#include "kernels/entropy.c"
 #include "kernels/ewma.c"
 #include "kernels/summary.c"
 #include "kernels/vote.c"

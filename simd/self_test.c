@@ -2,10 +2,12 @@
 #include <string.h>
 
 #include "host/base/limits.h"
+#include "kernels/entropy.h"
 #include "kernels/ewma.h"
 #include "kernels/merkle.h"
 #include "kernels/moments.h"
 #include "kernels/sha256.h"
+#include "kernels/sketch.h"
 #include "kernels/summary.h"
 #include "kernels/vote.h"
 #include "kernels/where.h"
@@ -234,6 +236,41 @@ static bool self_test_moments_fold(const asked *a) {
     double total[PS_MOMENTS_WIDTH] = {0};
     const ps_known operands[] = {OBJECT(record), OBJECT(total)};
     return ask(a, operands, &params, 1) && memcmp(total, expected, sizeof expected) == 0;
+}
+
+/* Five values of which one is null; all other counts are 0. */
+static bool self_test_sketch(const asked *a) {
+    static uint32_t counts[PS_SKETCH_BUCKETS];
+    const ps_sketch_params params = {.rows = 5, .type = PS_VALUE_F64, .lanes = 1};
+    const double value[5] = {1.0, -1.0, 1.01, 7.0, 0.0};
+    const uint8_t validity = 0x17;
+    const ps_known operands[] = {OBJECT(value), OBJECT(validity), OBJECT(counts)};
+    memset(counts, 0xff, sizeof counts);
+    if (!ask(a, operands, &params, 1)) return false;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < PS_SKETCH_BUCKETS; i++) sum += counts[i];
+    return sum == 4 && counts[PS_SKETCH_ZERO + 1 + 64 * 32] == 2 && counts[PS_SKETCH_ZERO] == 1 &&
+           counts[PS_SKETCH_ZERO - 1 - 64 * 32] == 1;
+}
+
+static bool self_test_sketch_fold(const asked *a) {
+    const ps_sketch_fold_params params = {.lanes = 1, .merge = 1};
+    const uint32_t counts[3] = {1, 2, UINT32_MAX};
+    uint64_t total[3] = {0, 5, 1};
+    const ps_known operands[] = {OBJECT(counts), OBJECT(total)};
+    return ask(a, operands, &params, 3) && total[0] == 1 && total[1] == 7 &&
+           total[2] == UINT64_C(1) << 32;
+}
+
+/* "abc" has log2 3 bits a byte. */
+static bool self_test_entropy(const asked *a) {
+    const ps_entropy_params params = {0};
+    uint32_t entropy[ROWS] = {0};
+    const ps_known operands[] = {OBJECT(text), OBJECT(begin), OBJECT(length), OBJECT(entropy)};
+    bool right = ask(a, operands, &params, ROWS);
+    for (uint32_t i = 0; i < ROWS; i++)
+        right &= entropy[i] == (i == NULL_ROW ? 0x7fc00000u : 0x3fcae00du);
+    return right;
 }
 
 #define PS_KERNEL_ROW(name, NAME, buffers, ulp) [PS_KERNEL_##NAME] = self_test_##name,

@@ -6,6 +6,9 @@
 #ifndef PS_SIMD_SHA256_BATCH_H
 #define PS_SIMD_SHA256_BATCH_H
 
+#if defined(__AVX512BW__)
+#include <immintrin.h>
+#endif
 #include <stdint.h>
 #include <string.h>
 
@@ -19,7 +22,9 @@ typedef struct ps_message {
     const uint8_t *part[PS_MESSAGE_PARTS];
     uint32_t blocks[PS_MESSAGE_PARTS];
     uint8_t *digest;
-    uint8_t head[64], tail[192]; /* the last copy writes 128 bytes from wherever the record ends */
+    uint8_t head[64];
+    /* The last copy writes 128 bytes from wherever the record ends. */
+    uint8_t tail[192] __attribute__((aligned(64)));
 } ps_message;
 
 typedef struct ps_batch_sha256 {
@@ -41,6 +46,26 @@ static inline const uint8_t *ps_message_block(const ps_message *m, const uint8_t
     return at == 0 && shift ? m->head : record + 64 * at - shift;
 }
 
+#if defined(__AVX512BW__)
+/* A message of one block is made in a register: prefix, record, the 1 bit, zeros, length. Nothing
+ * outside the record is read. */
+static inline void ps_message_stage_short(ps_message *m, const uint8_t *record, uint32_t length,
+                                          uint32_t prefix) {
+    const uint32_t shift = prefix != PS_SHA256_PLAIN;
+    const __mmask64 inside = ((UINT64_C(1) << length) - 1) << shift;
+    const __mmask64 behind = UINT64_C(1) << (length + shift);
+    const uint64_t bits = __builtin_bswap64((uint64_t)(length + shift) * 8);
+    __m512i block = _mm512_maskz_loadu_epi8(inside, (const void *)((uintptr_t)record - shift));
+    block = _mm512_mask_mov_epi8(block, shift, _mm512_set1_epi8((char)prefix));
+    block = _mm512_mask_mov_epi8(block, behind, _mm512_set1_epi8((char)0x80));
+    block = _mm512_mask_mov_epi64(block, 0x80, _mm512_set1_epi64((long long)bits));
+    _mm512_store_si512(m->tail, block);
+    m->blocks[0] = m->blocks[1] = m->blocks[2] = 0;
+    m->blocks[3] = 1;
+    m->part[1] = m->part[3] = m->tail;
+}
+#endif
+
 /* Copies whole blocks and overwrites what is too much: reads up to 64 bytes behind the record,
  * which the arena has. */
 static inline void ps_message_stage(ps_message *m, const ps_batch_sha256 *batch, uint32_t row) {
@@ -49,6 +74,13 @@ static inline void ps_message_stage(ps_message *m, const ps_batch_sha256 *batch,
     const uint64_t total = (uint64_t)batch->length[row] + shift;
     const uint64_t full = total / 64, blocks = (total + 72) / 64;
     const uint32_t rest = (uint32_t)(total % 64);
+    m->digest = batch->digest + 32 * (uint64_t)row;
+#if defined(__AVX512BW__)
+    if (blocks == 1) {
+        ps_message_stage_short(m, record, batch->length[row], batch->prefix);
+        return;
+    }
+#endif
     if (shift) {
         uint8_t *first = full > 0 ? m->head : m->tail;
         first[0] = (uint8_t)batch->prefix;
@@ -68,7 +100,6 @@ static inline void ps_message_stage(ps_message *m, const ps_batch_sha256 *batch,
     m->part[1] = record + (shift ? 63 : 0);
     m->part[2] = blocks > 1 ? ps_message_block(m, record, full, shift, blocks - 2) : m->tail;
     m->part[3] = m->tail + 64 * (blocks - 1 - full);
-    m->digest = batch->digest + 32 * (uint64_t)row;
 }
 
 #endif

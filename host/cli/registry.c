@@ -32,6 +32,7 @@ static const ps_about *const codecs[] = {
 
 static const ps_about *const stages[] = {
     &ps_stage_hash.about,
+    &ps_stage_entropy.about,
     &ps_stage_detect.about,
     &ps_stage_statistics.about,
     &ps_stage_filter.about,

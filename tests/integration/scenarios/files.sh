@@ -14,6 +14,7 @@ stages:
   - hash: {algorithm: sha256, of: value}
   - detect: {field: cpu, detectors: [ewma], threshold: $threshold}
   - statistics: {field: cpu}
+  - entropy: {}
 sink:
   file: {path: $work/$2/, form: json, codec: ${3:-none}, roll: 8MiB}
 dead_letter: {file: $work/$2.dead.ndjson}
