@@ -7,6 +7,7 @@
 
 #include "host/base/check.h"
 #include "host/base/clock.h"
+#include "host/device/choice.h"
 #include "simd/dispatch.h"
 
 enum { ROUNDS = 31, SAMPLE_NS = 700000, TIME_MAX_S = 120, NAMES_MAX = 256 };
@@ -179,7 +180,8 @@ static ps_status run_cases(run *r, ps_error *error) {
 
 ps_status ps_bench_kernels(const ps_kernels_config *config, ps_error *error) {
     run r = {.config = config, .begin_ns = ps_clock_ns()};
-    PS_TRY(ps_dispatch_init(error));
+    PS_TRY(ps_choice_init(error));
+    ps_choice_measure();
     PS_TRY(ps_kernels_self_test(error));
     if (config->json) {
         r.json = fopen(config->json, "we");

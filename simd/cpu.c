@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "simd/cpu.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 
@@ -32,6 +35,19 @@ uint32_t ps_cpu_features(void) {
     return features;
 }
 
+void ps_cpu_model(char text[PS_CPU_MODEL_MAX]) {
+    uint32_t words[13] = {0};
+    uint32_t a = 0, b, c, d;
+    text[0] = 0;
+    if (!__get_cpuid(0x80000000u, &a, &b, &c, &d) || a < 0x80000004u) return;
+    for (uint32_t i = 0; i < 3; i++)
+        (void)__get_cpuid(0x80000002u + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2],
+                          &words[4 * i + 3]);
+    /* Family and model as well: hypervisors shorten the name. */
+    (void)__get_cpuid(1, &a, &b, &c, &d);
+    (void)snprintf(text, PS_CPU_MODEL_MAX, "%.48s %x", (const char *)words, a);
+}
+
 #elif defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -44,8 +60,19 @@ uint32_t ps_cpu_features(void) {
     return features;
 }
 
+void ps_cpu_model(char text[PS_CPU_MODEL_MAX]) {
+    uint64_t id = 0;
+    /* The kernel answers for this register where it says so. */
+    if (getauxval(AT_HWCAP) & HWCAP_CPUID) __asm__("mrs %0, midr_el1" : "=r"(id));
+    (void)snprintf(text, PS_CPU_MODEL_MAX, "midr %llx", (unsigned long long)id);
+}
+
 #else
 uint32_t ps_cpu_features(void) {
     return 0;
+}
+
+void ps_cpu_model(char text[PS_CPU_MODEL_MAX]) {
+    text[0] = 0;
 }
 #endif

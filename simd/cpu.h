@@ -19,4 +19,8 @@ enum {
 
 uint32_t ps_cpu_features(void);
 
+/* What the processor calls itself, to tell one model from another; empty where it does not say. */
+enum { PS_CPU_MODEL_MAX = 64 };
+void ps_cpu_model(char text[PS_CPU_MODEL_MAX]);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "simd/dispatch.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,12 +53,12 @@ static const implementation implementations[] = {
 };
 enum { IMPLEMENTATIONS = sizeof implementations / sizeof implementations[0] };
 
-/* Written once, by ps_dispatch_init(). All zeros: scalar, where the first rows are the references
- * in kernel order. */
+/* Written by ps_dispatch_init(); afterwards only the choice changes. All zeros: scalar, where the
+ * first rows are the references in kernel order. */
 static struct {
     level level;
     uint32_t features;
-    const implementation *chosen[PS_KERNEL_COUNT];
+    const implementation *_Atomic chosen[PS_KERNEL_COUNT];
 } dispatch;
 
 static bool usable(const implementation *row) {
@@ -103,7 +104,9 @@ ps_status ps_dispatch_init(ps_error *error) {
 
 static const implementation *chosen(ps_kernel_id id) {
     PS_CHECK((uint32_t)id < PS_KERNEL_COUNT);
-    return dispatch.chosen[id] ? dispatch.chosen[id] : &implementations[id];
+    const implementation *const one =
+        atomic_load_explicit(&dispatch.chosen[id], memory_order_relaxed);
+    return one ? one : &implementations[id];
 }
 
 ps_kernel_fn *ps_dispatch(ps_kernel_id id) {
@@ -132,4 +135,14 @@ ps_kernel_fn *ps_dispatch_at(ps_kernel_id id, uint32_t index, const char **name)
     }
     *name = NULL;
     return NULL;
+}
+
+bool ps_dispatch_choose(ps_kernel_id id, const char *name) {
+    for (uint32_t i = 0; i < IMPLEMENTATIONS; i++) {
+        if (implementations[i].kernel != id || !usable(&implementations[i])) continue;
+        if (strcmp(implementations[i].name, name) != 0) continue;
+        atomic_store_explicit(&dispatch.chosen[id], &implementations[i], memory_order_relaxed);
+        return true;
+    }
+    return false;
 }

@@ -8,6 +8,7 @@
 #include "host/cli/explain.h"
 #include "host/cli/term.h"
 #include "host/device/backend.h"
+#include "host/device/choice.h"
 #include "host/mem/topology.h"
 #include "simd/dispatch.h"
 
@@ -33,7 +34,8 @@ static void print_machine(const ps_topology *topology) {
 }
 
 static void print_kernels(void) {
-    (void)printf("isa      %s (PS_ISA forces another)\n\n", ps_dispatch_isa());
+    (void)printf("isa      %s (PS_ISA forces another)\nchoice   %s\n\n", ps_dispatch_isa(),
+                 ps_choice_by());
     (void)printf("%skernel    chosen            also possible here%s\n",
                  ps_term_on(STDOUT_FILENO, PS_STYLE_BOLD), ps_term_off(STDOUT_FILENO));
     for (int id = 0; id < PS_KERNEL_COUNT; id++) {
@@ -120,7 +122,8 @@ static void print_json(const ps_topology *topology, const char *verdict) {
     for (uint32_t i = 0; i < ps_topology_nodes(topology); i++)
         (void)printf("%s{\"node\":%u,\"cores\":%u,\"bytes\":%zu}", i == 0 ? "" : ",", i,
                      ps_topology_node_cores(topology, i), ps_topology_node_bytes(topology, i));
-    (void)printf("],\"isa\":\"%s\",\"self_test\":", ps_dispatch_isa());
+    (void)printf("],\"isa\":\"%s\",\"choice\":\"%s\",\"self_test\":", ps_dispatch_isa(),
+                 ps_choice_by());
     ps_json_print(verdict);
     (void)printf(",\"backends\":[");
     for (uint32_t i = 0; (backend = ps_backend_at(i)) != NULL; i++) {
@@ -138,10 +141,11 @@ static void print_json(const ps_topology *topology, const char *verdict) {
 static int show(bool json) {
     ps_error error;
     ps_topology *topology = NULL;
-    if (ps_dispatch_init(&error) != PS_OK) {
+    if (ps_choice_init(&error) != PS_OK) {
         ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
         return PS_EXIT_USAGE;
     }
+    ps_choice_measure();
     if (ps_topology_open(NULL, &topology, &error) != PS_OK) {
         ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
         return PS_EXIT_FAILED;

@@ -7,7 +7,7 @@
 #include "host/cli/args.h"
 #include "host/cli/tables.h"
 #include "host/device/backend.h"
-#include "simd/dispatch.h"
+#include "host/device/choice.h"
 
 int ps_launch_failed(const char *where, ps_status status, const ps_error *error) {
     ps_log(PS_LOG_ERROR, where, "%s", error->message);
@@ -62,7 +62,7 @@ int ps_launch_init(ps_launch *launch, const char *command, const char *file, con
         ps_faults_print(&launch->config.faults);
         return PS_EXIT_USAGE;
     }
-    ps_status status = ps_dispatch_init(&error);
+    ps_status status = ps_choice_init(&error);
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
     status = ps_config_plan(&launch->config, &launch->plan, &error);
     if (status != PS_OK) return ps_launch_failed(command, status, &error);

@@ -9,6 +9,7 @@
 #include "host/base/log.h"
 #include "host/cli/args.h"
 #include "host/cli/monitor.h"
+#include "host/device/choice.h"
 #include "simd/dispatch.h"
 
 /* What a signal stops: a handler gets no argument. */
@@ -50,7 +51,9 @@ ps_status ps_run_pipeline(const ps_pipeline_config *config, const ps_run_look *l
                    ps_pipeline_lanes(pipeline), ps_pipeline_lanes(pipeline) == 1 ? "" : "s",
                    config->backend->name, ps_dispatch_isa());
         atomic_store(&running, pipeline);
+        ps_choice_start();
         status = ps_pipeline_run(pipeline, error);
+        ps_choice_stop();
         atomic_store(&running, NULL);
     }
     ps_http_watch(look->http, NULL, NULL);

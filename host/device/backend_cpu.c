@@ -16,7 +16,7 @@ struct ps_device {
 
 struct ps_call {
     ps_call *next;
-    ps_kernel_fn *run;
+    ps_kernel_id kernel;
     void *buffer[PS_OPERANDS_MAX];
 };
 
@@ -86,7 +86,7 @@ static ps_status bind(ps_queue *queue, ps_kernel_id kernel, const ps_span *opera
                       ps_error *error) {
     ps_call *call = calloc(1, sizeof *call);
     if (call == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a kernel call");
-    call->run = ps_dispatch(kernel);
+    call->kernel = kernel;
     for (uint16_t i = 0; i < ps_kernels[kernel].buffers; i++)
         call->buffer[i] = operands[i].block->host + operands[i].offset;
     call->next = queue->calls;
@@ -98,7 +98,8 @@ static ps_status bind(ps_queue *queue, ps_kernel_id kernel, const ps_span *opera
 static ps_status launch(ps_queue *queue, ps_call *call, const void *params, uint32_t begin,
                         uint32_t end) {
     (void)queue;
-    call->run(call->buffer, params, begin, end);
+    /* Asked each time: the choice may change while a job runs. */
+    ps_dispatch(call->kernel)(call->buffer, params, begin, end);
     return PS_OK;
 }
 

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/device/choice.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/device/cache.h"
+#include "simd/calibrate.h"
+#include "simd/cpu.h"
+#include "simd/dispatch.h"
+
+/* What is chosen by: written by the main thread, or by the one it started. */
+static const char unknown[] = "not measured yet", measured[] = "measured", forced[] = "PS_ISA";
+static _Atomic(const char *) by = unknown;
+static atomic_bool stop;
+static pthread_t thread;
+static bool running;
+
+/* Another processor, another build or other implementations: another file. */
+static void cache_name(char name[PS_CACHE_NAME_MAX]) {
+    char model[PS_CPU_MODEL_MAX], there[PS_CALIBRATION_TEXT_MAX];
+    size_t used = 0;
+    ps_cpu_model(model);
+    for (uint32_t id = 0; id < PS_KERNEL_COUNT; id++)
+        for (uint32_t i = 0; i < ps_dispatch_count((ps_kernel_id)id); i++) {
+            const char *implementation;
+            (void)ps_dispatch_at((ps_kernel_id)id, i, &implementation);
+            const size_t length = strlen(implementation);
+            if (used + length + 2 > sizeof there) break;
+            memcpy(there + used, implementation, length);
+            there[used + length] = '\n';
+            used += length + 1;
+        }
+    there[used] = 0;
+    const char *const texts[] = {PS_VERSION, __VERSION__, model, there};
+    ps_cache_name("implementations", texts, sizeof texts / sizeof *texts, name);
+}
+
+ps_status ps_choice_init(ps_error *error) {
+    char name[PS_CACHE_NAME_MAX];
+    size_t bytes;
+    PS_TRY(ps_dispatch_init(error));
+    atomic_store(&by, unknown);
+    const char *const isa = getenv("PS_ISA");
+    if (isa && *isa) {
+        atomic_store(&by, forced);
+        return PS_OK;
+    }
+    cache_name(name);
+    uint8_t *const text = ps_cache_read(name, &bytes);
+    if (text && ps_calibration_apply((const char *)text, bytes)) atomic_store(&by, measured);
+    free(text);
+    return PS_OK;
+}
+
+static bool known(void) {
+    const char *const now = atomic_load(&by);
+    return now == measured || now == forced;
+}
+
+static void measure(void) {
+    char name[PS_CACHE_NAME_MAX], text[PS_CALIBRATION_TEXT_MAX];
+    if (!ps_calibrate(&stop)) return;
+    cache_name(name);
+    ps_cache_write(name, text, ps_calibration_text(text));
+    atomic_store(&by, measured);
+}
+
+void ps_choice_measure(void) {
+    if (!known() && !running) measure();
+}
+
+static void *in_thread(void *nothing) {
+    measure();
+    return nothing;
+}
+
+void ps_choice_start(void) {
+    if (known() || running) return;
+    atomic_store(&stop, false);
+    running = pthread_create(&thread, NULL, in_thread, NULL) == 0;
+}
+
+void ps_choice_stop(void) {
+    if (!running) return;
+    atomic_store(&stop, true);
+    (void)pthread_join(thread, NULL);
+    running = false;
+}
+
+const char *ps_choice_by(void) {
+    return atomic_load(&by);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The choice among a kernel's implementations from one start to the next: measured once per
+ * processor and build (simd/calibrate.h), kept in the cache, read at every start. A job that starts
+ * without it begins with the order of implementations.def and changes over while it runs.
+ */
+#ifndef PS_HOST_DEVICE_CHOICE_H
+#define PS_HOST_DEVICE_CHOICE_H
+
+#include "host/base/status.h"
+
+/* ps_dispatch_init(), then what the cache says. PS_ISA forces a level and leaves the cache alone.
+ */
+PS_MUST_USE ps_status ps_choice_init(ps_error *error);
+
+/* Where nothing was in the cache: measures, on the calling thread or, for a job, on one of its own
+ * that ps_choice_stop() ends. Neither does anything where the choice is forced or known.
+ * Threads: one caller; the kernels may run meanwhile. */
+void ps_choice_measure(void);
+void ps_choice_start(void);
+void ps_choice_stop(void);
+
+/* "PS_ISA", "measured" or "not measured yet". */
+const char *ps_choice_by(void);
+
+#endif
