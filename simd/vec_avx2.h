@@ -89,14 +89,28 @@ static inline void v32_transpose(v32 r[8]) {
     }
 }
 
-/* The sixteen little-endian words of one block per lane, `at` bytes behind its pointer: word i of
- * all lanes in w[i]. */
-static inline void v32_load_words(v32 w[16], const uint8_t *const *p, uint64_t at) {
-    for (int half = 0; half < 2; half++) {
-        for (int i = 0; i < 8; i++)
-            w[8 * half + i] = _mm256_loadu_si256((const __m256i *)(p[i] + at + 32 * half));
-        v32_transpose(w + 8 * half);
+/* Four little-endian words of every lane, `at` bytes behind its pointer: word i of all lanes in
+ * w[i]. Rows that end up in one register are paired as they are loaded, which takes no shuffle. */
+static inline void v32_load_quad(v32 w[4], const uint8_t *const *p, uint64_t at) {
+    v32 r[4], t[4];
+    for (int i = 0; i < 4; i++) {
+        const __m128i low = _mm_loadu_si128((const __m128i *)(p[i] + at));
+        const __m128i high = _mm_loadu_si128((const __m128i *)(p[i + 4] + at));
+        r[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
     }
+    for (int i = 0; i < 2; i++) {
+        t[2 * i] = _mm256_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        w[2 * i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
+        w[2 * i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
+    }
+}
+
+/* The sixteen words of one block of 64 bytes. */
+static inline void v32_load_words(v32 w[16], const uint8_t *const *p, uint64_t at) {
+    for (int i = 0; i < 4; i++) v32_load_quad(w + 4 * i, p, at + 16 * (uint64_t)i);
 }
 
 /* The same, big-endian. */

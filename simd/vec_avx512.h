@@ -59,33 +59,28 @@ static inline v32 v32_select(v32_mask which, v32 yes, v32 no) {
     return _mm512_mask_mov_epi32(no, which, yes);
 }
 
-static inline void v32_transpose(v32 r[16]) {
-    v32 t[16];
-    for (int i = 0; i < 8; i++) {
+/* A masked broadcast puts 16 bytes where they belong in the load itself. */
+static inline void v32_load_quad(v32 w[4], const uint8_t *const *p, uint64_t at) {
+    v32 r[4], t[4];
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(p[i] + at)));
+        for (int k = 1; k < 4; k++)
+            r[i] =
+                _mm512_mask_broadcast_i32x4(r[i], (__mmask16)(0xf << 4 * k),
+                                            _mm_loadu_si128((const __m128i *)(p[i + 4 * k] + at)));
+    }
+    for (int i = 0; i < 2; i++) {
         t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
         t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
     }
-    for (int i = 0; i < 4; i++) {
-        r[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
-        r[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
-        r[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
-        r[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
-    }
-    for (int i = 0; i < 4; i++) {
-        t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
-        t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
-        t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
-        t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
-    }
-    for (int i = 0; i < 8; i++) {
-        r[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
-        r[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+    for (int i = 0; i < 2; i++) {
+        w[2 * i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+        w[2 * i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
     }
 }
 
 static inline void v32_load_words(v32 w[16], const uint8_t *const *p, uint64_t at) {
-    for (int i = 0; i < 16; i++) w[i] = _mm512_loadu_si512(p[i] + at);
-    v32_transpose(w);
+    for (int i = 0; i < 4; i++) v32_load_quad(w + 4 * i, p, at + 16 * (uint64_t)i);
 }
 
 static inline void v32_load_blocks(v32 w[16], const uint8_t *const *p) {

@@ -69,12 +69,13 @@ static inline void v32_transpose(v32 r[4]) {
     r[3] = vreinterpretq_u32_u64(vtrn2q_u64(b, d));
 }
 
+static inline void v32_load_quad(v32 w[4], const uint8_t *const *p, uint64_t at) {
+    for (int i = 0; i < 4; i++) w[i] = vreinterpretq_u32_u8(vld1q_u8(p[i] + at));
+    v32_transpose(w);
+}
+
 static inline void v32_load_words(v32 w[16], const uint8_t *const *p, uint64_t at) {
-    for (int quarter = 0; quarter < 4; quarter++) {
-        for (int i = 0; i < 4; i++)
-            w[4 * quarter + i] = vreinterpretq_u32_u8(vld1q_u8(p[i] + at + 16 * quarter));
-        v32_transpose(w + 4 * quarter);
-    }
+    for (int i = 0; i < 4; i++) v32_load_quad(w + 4 * i, p, at + 16 * (uint64_t)i);
 }
 
 static inline void v32_load_blocks(v32 w[16], const uint8_t *const *p) {
