@@ -11,13 +11,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/base/siphash.h"
 #include "host/batch/headers.h"
 #include "host/batch/rejects.h"
 #include "host/flow/enrich.h"
 #include "ingest/base64.h"
 #include "ingest/file_lock.h"
 
-enum { SCAN_BYTES = 1 << 16, SOURCE_MAX = 400 };
+enum {
+    SCAN_BYTES = 1 << 16,
+    HEAD_MAX = 400,  /* of a line: source, error, reason, timestamp, most of the key */
+    NAMES = 1 << 19, /* of one generation */
+    GENERATIONS = 2
+};
 
 struct ps_dead_file {
     ps_dead_file *next; /* of the open ones */
@@ -30,7 +36,10 @@ struct ps_dead_file {
     pthread_mutex_t mutex;
     char *line; /* the one being made; grows to the largest record */
     size_t line_bytes;
-    int64_t newest[]; /* [partitions] greatest offset in the file */
+    /* Names of the newest lines: two open-addressing tables, the older of which is dropped when
+     * the newer is half full. So at least the last quarter of a million lines are known. */
+    uint64_t *names[GENERATIONS];
+    uint32_t name_count;
 };
 
 /* Sinks of several lanes find each other's file here; other processes are kept out by a lock. */
@@ -46,57 +55,55 @@ static ps_status failed(const ps_dead_file *dead, const char *what, ps_error *er
                        : "check dead_letter.file in the pipeline file");
 }
 
-/* "topic/partition/offset" of a line of ours: its partition number and offset. */
-static bool read_source(const ps_partitions *partitions, const char *line, uint32_t *partition,
-                        int64_t *offset) {
-    static const char head[] = "{\"source\":\"";
-    if (strncmp(line, head, sizeof head - 1) != 0) return false;
-    const char *source = line + sizeof head - 1, *end = strchr(source, '"');
-    if (end == NULL) return false;
-    const char *last = end - 1;
-    while (last > source && *last != '/') last--;
-    const char *middle = last - 1;
-    while (middle > source && *middle != '/') middle--;
-    if (middle <= source) return false;
-    *offset = strtoll(last + 1, NULL, 10);
-    const unsigned long within = strtoul(middle + 1, NULL, 10);
-    for (uint32_t t = 0; t < partitions->topic_count; t++) {
-        const char *name = partitions->topic[t].name;
-        if (strlen(name) != (size_t)(middle - source) ||
-            memcmp(name, source, (size_t)(middle - source)) != 0)
-            continue;
-        if (within >= partitions->topic[t].count) return false;
-        *partition = partitions->topic[t].first + (uint32_t)within;
-        return true;
-    }
-    return false;
+/* What tells lines apart: their first bytes and their length. 0 is an empty place. */
+static uint64_t name_of(const char *line, size_t length) {
+    static const uint64_t key[2] = {0x70656e73746f636b, 0x6465616466696c65};
+    uint64_t name[2];
+    ps_siphash128((const uint8_t *)line, (uint32_t)(length < HEAD_MAX ? length : HEAD_MAX), key,
+                  name);
+    const uint64_t mixed = name[0] ^ (uint64_t)length * 0x9e3779b97f4a7c15;
+    return mixed == 0 ? 1 : mixed;
 }
 
-static void note(ps_dead_file *dead, const char *line) {
-    uint32_t partition;
-    int64_t offset;
-    if (read_source(dead->partitions, line, &partition, &offset) &&
-        offset > dead->newest[partition])
-        dead->newest[partition] = offset;
+/* Where the name is in the table, or the empty place where it would be. */
+static uint64_t *place_of(uint64_t *names, uint64_t name) {
+    uint64_t at = name % NAMES;
+    while (names[at] != 0 && names[at] != name) at = (at + 1) % NAMES;
+    return &names[at];
+}
+
+static bool has_line(const ps_dead_file *dead, uint64_t name) {
+    return *place_of(dead->names[0], name) != 0 || *place_of(dead->names[1], name) != 0;
+}
+
+static void note(ps_dead_file *dead, uint64_t name) {
+    if (dead->name_count == NAMES / 2) {
+        uint64_t *oldest = dead->names[1];
+        dead->names[1] = dead->names[0];
+        dead->names[0] = oldest;
+        memset(oldest, 0, NAMES * sizeof *oldest);
+        dead->name_count = 0;
+    }
+    uint64_t *place = place_of(dead->names[0], name);
+    if (*place == 0) dead->name_count++;
+    *place = name;
 }
 
 /* Reads the beginnings of all lines; what follows the last line break is cut off. */
 static ps_status scan(ps_dead_file *dead, ps_error *error) {
-    char head[SOURCE_MAX + 1];
+    char head[HEAD_MAX];
     char *block = malloc(SCAN_BYTES);
     if (block == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory to read %.200s", dead->path);
-    size_t have = 0;
+    size_t length = 0;
     int64_t at = 0, complete = 0;
     ssize_t got;
     while ((got = pread(dead->fd, block, SCAN_BYTES, at)) > 0) {
         for (ssize_t i = 0; i < got; i++) {
-            if (block[i] != '\n') {
-                if (have < SOURCE_MAX) head[have++] = block[i];
-                continue;
-            }
-            head[have] = '\0';
-            note(dead, head);
-            have = 0;
+            if (length < HEAD_MAX) head[length] = block[i];
+            length++;
+            if (block[i] != '\n') continue;
+            note(dead, name_of(head, length));
+            length = 0;
             complete = at + i + 1;
         }
         at += got;
@@ -111,6 +118,8 @@ static void destroy(ps_dead_file *dead) {
     ps_file_lock_close(dead->lock);
     if (dead->fd >= 0) (void)close(dead->fd);
     (void)pthread_mutex_destroy(&dead->mutex);
+    free(dead->names[0]);
+    free(dead->names[1]);
     free(dead->line);
     free(dead->path);
     free(dead);
@@ -132,16 +141,17 @@ static ps_status lock_file(ps_dead_file *dead, ps_error *error) {
 
 static ps_status open_new(const char *path, const ps_partitions *partitions, ps_dead_file **out,
                           ps_error *error) {
-    ps_dead_file *dead = calloc(1, sizeof *dead + partitions->count * sizeof *dead->newest);
+    ps_dead_file *dead = calloc(1, sizeof *dead);
     if (dead == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for dead letters");
     dead->users = 1;
     dead->partitions = partitions;
     dead->path = strdup(path);
     (void)pthread_mutex_init(&dead->mutex, NULL);
-    for (uint32_t i = 0; i < partitions->count; i++) dead->newest[i] = INT64_MIN;
-    dead->fd = dead->path == NULL ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    for (int i = 0; i < GENERATIONS; i++) dead->names[i] = calloc(NAMES, sizeof *dead->names[i]);
+    const bool memory = dead->path != NULL && dead->names[0] != NULL && dead->names[1] != NULL;
+    dead->fd = !memory ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     ps_status status = PS_OK;
-    if (dead->path == NULL)
+    if (!memory)
         status = ps_fail(error, PS_NO_MEMORY, "no memory for dead letters");
     else if (dead->fd < 0)
         status = failed(dead, "open", error);
@@ -184,6 +194,11 @@ void ps_dead_file_close(ps_dead_file *dead) {
         destroy(dead);
     }
     (void)pthread_mutex_unlock(&open_mutex);
+}
+
+size_t ps_dead_file_bytes(const ps_lane_env *env) {
+    if (env->dead == NULL || env->dead->file == NULL) return 0;
+    return (GENERATIONS * NAMES * sizeof(uint64_t)) / env->lanes + 1;
 }
 
 /* The three texts of a row, wherever it keeps them. */
@@ -290,8 +305,6 @@ static ps_status write_all(ps_dead_file *dead, size_t bytes, ps_error *error) {
 
 static ps_status put(ps_dead_file *dead, const ps_batch *batch, uint32_t row, uint32_t partition,
                      ps_error *error) {
-    const int64_t offset = ((const int64_t *)ps_batch_system(batch, PS_COLUMN_OFFSET))[row];
-    if (offset <= dead->newest[partition]) return PS_OK;
     const letter of = letter_of(batch, row);
     const size_t room = line_room(&of);
     if (room > dead->line_bytes) {
@@ -301,8 +314,11 @@ static ps_status put(ps_dead_file *dead, const ps_batch *batch, uint32_t row, ui
         dead->line = line;
         dead->line_bytes = room;
     }
-    PS_TRY(write_all(dead, write_line(dead, batch, row, partition, &of), error));
-    dead->newest[partition] = offset;
+    const size_t length = write_line(dead, batch, row, partition, &of);
+    const uint64_t name = name_of(dead->line, length);
+    if (has_line(dead, name)) return PS_OK;
+    PS_TRY(write_all(dead, length, error));
+    note(dead, name);
     dead->dirty = true;
     return PS_OK;
 }

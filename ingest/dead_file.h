@@ -4,11 +4,13 @@
  *   {"source":"topic/partition/offset","error":"syntax","reason":"…","timestamp":1700000000000,
  *    "key":"…","value":"…","headers":[["name","value"],…]}          (bytes in base64, null as null)
  *
- * The file has no transaction, and needs none to hold every reject exactly once: rejects of a
- * partition come in order of their offsets, and reading a record again rejects it again. So the
- * greatest offset per partition that the file holds says which rejects it has, and those are
- * skipped when they come again after a restart. A line that a crash cut short is removed when the
- * file is opened.
+ * The file has no transaction, and needs none to hold every reject exactly once: reading a record
+ * again rejects it again with the same line, and a line that is among the newest of the file is not
+ * written twice. Offsets alone would not do: a record that the broker refuses becomes a reject
+ * after later ones, and a topic that was made anew counts from 0 again. "The newest" are at least a
+ * quarter of a million lines, more than two lanes can have uncommitted; with many lanes that all
+ * reject all rows, a crash may leave some twice, none missing. A line that a crash cut short is
+ * removed when the file is opened.
  */
 #ifndef PS_INGEST_DEAD_FILE_H
 #define PS_INGEST_DEAD_FILE_H
@@ -21,6 +23,9 @@ typedef struct ps_dead_file ps_dead_file;
  * same path share one file. Threads: any may open, put, sync and close. */
 ps_status ps_dead_file_open(const char *path, const ps_partitions *partitions, ps_dead_file **out,
                             ps_error *error) PS_MUST_USE;
+
+/* What an open file takes, as one lane's share. */
+size_t ps_dead_file_bytes(const ps_lane_env *env);
 
 /* Appends a rejected row unless the file has it. */
 ps_status ps_dead_file_put(ps_dead_file *dead, const ps_batch *batch, uint32_t row,

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -181,47 +182,59 @@ static void set_writing(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
     set(conf, "socket.timeout.ms", "4000");
 }
 
-/* Properties that undo a promise: which, for whom, the refused value (NULL: any), why. */
+/* Properties that undo a promise: for whom, and the value that they must keep, as librdkafka spells
+ * it. It takes `1`, `True` and several names for one property, so what it made of them is read
+ * back. Of a value that is ours alone (NULL) no spelling is possible. */
 static const struct {
-    const char *name, *value;
+    const char *name, *kept;
     bool reading, writing;
     const char *why;
 } refused[] = {
-    {"enable.auto.commit", "true", true, false,
+    {"enable.auto.commit", "false", true, false,
      "offsets are committed with the rows they stand for"},
-    {"enable.auto.offset.store", "true", true, false,
+    {"enable.auto.offset.store", "false", true, false,
      "offsets are committed with the rows they stand for"},
-    {"isolation.level", "read_uncommitted", true, false,
+    {"isolation.level", "read_committed", true, false,
      "aborted records would be processed as if they were real"},
-    {"enable.partition.eof", "false", true, false, "the end of a partition is found by it"},
-    {"enable.idempotence", "false", false, true, "a retry would write records twice"},
-    {"acks", "0", false, true, "records could be lost with one broker"},
-    {"acks", "1", false, true, "records could be lost with one broker"},
-    {"request.required.acks", NULL, false, true, "records could be lost with one broker"},
+    {"enable.partition.eof", "true", true, false, "the end of a partition is found by it"},
+    {"enable.idempotence", "true", false, true, "a retry would write records twice"},
+    {"acks", "-1", false, true, "records could be lost with one broker"},
+    {"delivery.report.only.error", NULL, false, true, "deliveries are counted by it"},
     {"transactional.id", NULL, false, true, "it is made of pipeline, group, instance and slot"},
     {"group.id", NULL, true, false, "use the source's option `group`"},
     {"group.instance.id", NULL, true, false, "it is made of pipeline, instance and slot"},
     {"bootstrap.servers", NULL, true, true, "use the option `brokers`"},
     {"metadata.broker.list", NULL, true, true, "use the option `brokers`"},
-    {"delivery.report.only.error", NULL, false, true, "deliveries are counted by it"},
     {"auto.offset.reset", NULL, true, false, "use the source's option `start`"},
+    {"topic.auto.offset.reset", NULL, true, false, "use the source's option `start`"},
 };
 
-static ps_status refuse(const ps_kafka_recipe *recipe, ps_error *error) {
+static ps_status refuse(const rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe,
+                        ps_error *error) {
     const bool writing =
         recipe->role == PS_KAFKA_TRANSACTIONAL || recipe->role == PS_KAFKA_IDEMPOTENT;
     const bool reading = recipe->role == PS_KAFKA_CONSUMER;
-    for (uint32_t i = 0; recipe->properties != NULL && i < recipe->properties->count; i++) {
-        const ps_string_pair *pair = &recipe->properties->at[i];
-        for (size_t r = 0; r < sizeof refused / sizeof refused[0]; r++) {
-            if (strcmp(refused[r].name, pair->name) != 0) continue;
-            if (!(refused[r].reading && reading) && !(refused[r].writing && writing)) continue;
-            if (refused[r].value != NULL && strcmp(refused[r].value, pair->value) != 0) continue;
-            return ps_fail(error, PS_BAD_CONFIG, "properties: '%s%s%s' is not possible here: %s",
-                           pair->name, refused[r].value == NULL ? "" : ": ",
-                           refused[r].value == NULL ? "" : refused[r].value, refused[r].why);
-        }
+    for (size_t r = 0; r < sizeof refused / sizeof refused[0]; r++) {
+        char now[256];
+        size_t bytes = sizeof now;
+        if (!(refused[r].reading && reading) && !(refused[r].writing && writing)) continue;
+        const char *said = ps_kafka_property(recipe->properties, refused[r].name);
+        if (refused[r].kept == NULL ? said == NULL
+                                    : rd_kafka_conf_get(conf, refused[r].name, now, &bytes) !=
+                                              RD_KAFKA_CONF_OK ||
+                                          strcmp(now, refused[r].kept) == 0)
+            continue;
+        return ps_fail(error, PS_BAD_CONFIG, "properties: '%s%s%s' is not possible here: %s",
+                       refused[r].name, refused[r].kept == NULL ? "" : ": ",
+                       refused[r].kept == NULL ? "" : now, refused[r].why);
     }
+    const char *timeout = ps_kafka_property(recipe->properties, "transaction.timeout.ms");
+    if (recipe->role == PS_KAFKA_TRANSACTIONAL && timeout != NULL &&
+        strtoll(timeout, NULL, 10) < recipe->transaction_ms_min)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "properties: 'transaction.timeout.ms: %s' is not possible here: with this "
+                       "commit_interval, transactions need %" PRId64 " ms at least",
+                       timeout, recipe->transaction_ms_min);
     return PS_OK;
 }
 
@@ -243,7 +256,7 @@ static ps_status set_properties(rd_kafka_conf_t *conf, const ps_kafka_recipe *re
     for (uint32_t i = 0; recipe->properties != NULL && i < recipe->properties->count; i++)
         if (all || is_connection(recipe->properties->at[i].name))
             PS_TRY(set_user(conf, &recipe->properties->at[i], error));
-    return refuse(recipe, error);
+    return refuse(conf, recipe, error);
 }
 
 static ps_status fill(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe, ps_error *error) {

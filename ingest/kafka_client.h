@@ -56,6 +56,7 @@ typedef struct ps_kafka_recipe {
     const char *transactional;       /* TRANSACTIONAL: transactional.id */
     int64_t memory_bytes;            /* CONSUMER and producers: what its queues may hold */
     int64_t linger_ns;               /* producers */
+    int64_t transaction_ms_min;      /* transactional: what transaction.timeout.ms must reach */
     uint32_t message_bytes_max;      /* producers: the largest record, 0: librdkafka's default */
     uint32_t batch_bytes_max;        /* producers: of records together, 0: librdkafka's default */
     void *opaque;

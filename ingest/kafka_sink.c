@@ -294,7 +294,7 @@ static size_t memory(const void *configuration, const ps_lane_env *env) {
     bytes += PS_KAFKA_JSON_BATCHES * json_bytes(config, env->plan);
     if (config->form == PS_KAFKA_PACKED) bytes += ps_kafka_pack_bytes(config, env->plan);
     if (env->plan->state_count > 0) bytes += ps_kafka_state_bytes(env->plan);
-    return bytes + (size_t)env->memory_bytes / 4;
+    return bytes + (size_t)env->memory_bytes / 4 + ps_dead_file_bytes(env);
 }
 
 static const char *delivery(const void *configuration, const ps_source *source, const char **why) {

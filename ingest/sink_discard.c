@@ -86,8 +86,7 @@ static ps_status discard_flushed(void *self, uint64_t *ticket, int64_t *ask_agai
 
 static size_t discard_memory(const void *config, const ps_lane_env *env) {
     (void)config;
-    (void)env;
-    return sizeof(discard);
+    return sizeof(discard) + ps_dead_file_bytes(env);
 }
 
 static const char *discard_delivery(const void *config, const ps_source *source, const char **why) {

@@ -438,7 +438,7 @@ static size_t file_memory(const void *from, const ps_lane_env *env) {
     const ps_plan *plan = env->plan;
     const size_t partitions = env->partitions == NULL ? PS_PARTITIONS_MAX : env->partitions->count;
     const size_t lines = plan->schema.arena_bytes + LINE_EXTRA_ABOUT + SPARE_BYTES;
-    return sizeof(file_sink) + lines + /* on their way out */
+    return sizeof(file_sink) + ps_dead_file_bytes(env) + lines + /* on their way out */
            (config->codec == PS_FRAME_NONE
                 ? 0 /* those that wait to be compressed, and a frame */
                 : ps_frame_pool_bytes(config->codec, (uint32_t)partitions, lines)) +

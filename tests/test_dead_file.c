@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -204,11 +205,77 @@ static void writes_each_dead_letter_once(void **state) {
     test_batch_close(tb);
 }
 
+/* A record that the broker refuses becomes a reject after later ones are in the file; a topic that
+ * was made anew counts from 0 again. If this fails, such letters are missing. */
+static void writes_letters_that_come_late(void **state) {
+    (void)state;
+    const ps_partitions partitions = one_topic(2);
+    char path[128], line[1024];
+    (void)snprintf(path, sizeof path, "%s/late", folder);
+    test_batch *tb = test_batch_open(4, 4096);
+    ps_dead_file *dead = NULL;
+    const ps_bytes value = {(const uint8_t *)"a", 1}, other = {(const uint8_t *)"b", 1};
+    assert_int_equal(ps_dead_file_open(path, &partitions, &dead, NULL), PS_OK);
+    put_reject(tb, dead, 0, 3, value);
+    put_reject(tb, dead, 0, 1, value);
+    put_reject(tb, dead, 0, 3, value); /* again after an abort */
+    ps_dead_file_close(dead);
+    assert_int_equal(ps_dead_file_open(path, &partitions, &dead, NULL), PS_OK);
+    put_reject(tb, dead, 0, 1, value);
+    put_reject(tb, dead, 0, 1, other);
+    put_reject(tb, dead, 0, 2, value);
+    ps_dead_file_close(dead);
+    FILE *file = fopen(path, "r");
+    static const char *const begins[] = {"t/0/3", "t/0/1", "t/0/1", "t/0/2"};
+    uint32_t lines = 0;
+    while (fgets(line, sizeof line, file)) {
+        assert_in_range(lines, 0, 3);
+        assert_memory_equal(line + strlen("{\"source\":\""), begins[lines], 5);
+        lines++;
+    }
+    assert_int_equal(lines, 4);
+    (void)fclose(file);
+    test_batch_close(tb);
+}
+
+/* More lines than the tables hold: the oldest are forgotten, the newest known, none missing. */
+static void forgets_only_old_letters(void **state) {
+    (void)state;
+    enum { LINES = 700000, WINDOW = 200000 };
+    const ps_partitions partitions = one_topic(2);
+    char path[128];
+    struct stat before, after;
+    (void)snprintf(path, sizeof path, "%s/many", folder);
+    test_batch *tb = test_batch_open(4, 4096);
+    ps_dead_file *dead = NULL;
+    const ps_bytes value = {(const uint8_t *)"a", 1};
+    FILE *file = fopen(path, "w");
+    for (uint32_t i = 0; i < LINES; i++)
+        (void)fprintf(file,
+                      "{\"source\":\"t/0/%u\",\"error\":\"syntax\",\"reason\":\"the record is not "
+                      "well-formed at byte 3\",\"timestamp\":17,\"key\":null,\"value\":\"YQ==\","
+                      "\"headers\":[]}\n",
+                      i);
+    (void)fclose(file);
+    assert_int_equal(ps_dead_file_open(path, &partitions, &dead, NULL), PS_OK);
+    (void)stat(path, &before);
+    for (uint32_t i = LINES - WINDOW; i < LINES; i++) put_reject(tb, dead, 0, i, value);
+    (void)stat(path, &after);
+    assert_int_equal(before.st_size, after.st_size);
+    put_reject(tb, dead, 0, LINES, value);
+    (void)stat(path, &after);
+    assert_true(after.st_size > before.st_size);
+    ps_dead_file_close(dead);
+    test_batch_close(tb);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dead_letters_have_one_process),
         cmocka_unit_test(folder_has_one_process),
         cmocka_unit_test(writes_each_dead_letter_once),
+        cmocka_unit_test(writes_letters_that_come_late),
+        cmocka_unit_test(forgets_only_old_letters),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -14,13 +14,21 @@
 
 /* What a signal stops: a handler gets no argument. */
 static _Atomic(ps_pipeline *) running;
-static volatile sig_atomic_t signals;
+static _Atomic int64_t first_signal_ns;
+
+/* A second signal ends the drain. It is one only when somebody had time to grow impatient:
+ * coreutils' timeout, for one, signals the process and then its whole group. */
+#define IMPATIENT_NS PS_NS_PER_S
 
 static void on_signal(int number) {
     (void)number;
     ps_pipeline *pipeline = atomic_load(&running);
-    signals = signals + 1;
-    if (signals > 1) _exit(PS_EXIT_FAILED);
+    const int64_t now_ns = ps_clock_ns();
+    int64_t first_ns = 0;
+    if (!atomic_compare_exchange_strong(&first_signal_ns, &first_ns, now_ns)) {
+        if (now_ns - first_ns > IMPATIENT_NS) _exit(PS_EXIT_FAILED);
+        return;
+    }
     if (pipeline == NULL) _exit(PS_EXIT_OK); /* nothing has begun, so nothing is to be drained */
     ps_pipeline_stop(pipeline);
 }
@@ -30,6 +38,8 @@ void ps_run_catch_signals(void) {
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
+    /* A limit on file sizes is a full disk like any other: the write says so. */
+    (void)signal(SIGXFSZ, SIG_IGN);
 }
 
 void ps_run_stop(void) {
