@@ -11,8 +11,15 @@
 #include "host/base/log.h"
 #include "host/base/secret.h"
 
-/* librdkafka's own cost of a record in its queues: operation, message and header structures. */
-enum { CONSUMED_RECORD_BYTES = 400, PRODUCED_RECORD_BYTES = 512 };
+/* librdkafka's own cost of a record that it read: operation and message; of each header above six
+ * that it writes. The smallest record on the wire: one byte of value, no key. */
+enum {
+    CONSUMED_RECORD_BYTES = 448,
+    HEADERS_WITHIN = 6,
+    HEADER_BYTES = 96,
+    WIRE_RECORD_BYTES = 9,
+    PRODUCED_RECORDS_MIN = 10000
+};
 
 /* What librdkafka says on its own. Connection trouble repeats for as long as a broker is away; we
  * say that ourselves, once every 10 s, so theirs is for debugging only. */
@@ -105,19 +112,43 @@ static void set_reading(rd_kafka_conf_t *conf) {
     set(conf, "fetch.error.backoff.ms", "50");
 }
 
-/* memory_bytes: 3/8 payload in the queue, 3/8 records' structures, 1/4 the answer being received.
- */
+/* How large a consumer's queues are. An answer is unpacked whole: of the smallest records that is
+ * fifty times its size, so answers are short, and that is what keeps the ceiling true. */
+typedef struct queues {
+    int64_t payload_bytes, records, fetch_bytes;
+} queues;
+
+static queues queues_of(int64_t bytes) {
+    return (queues){.payload_bytes = clamp(bytes * 3 / 8, 1 << 20, INT64_C(1) << 30),
+                    .records = clamp(bytes * 3 / 8 / CONSUMED_RECORD_BYTES, 1000, 10000000),
+                    .fetch_bytes = clamp(bytes / 32, 1 << 18, 1 << 20)};
+}
+
+static int64_t number_of(const ps_string_map *properties, const char *name, int64_t otherwise) {
+    const char *text = ps_kafka_property(properties, name);
+    return text == NULL ? otherwise : strtoll(text, NULL, 10);
+}
+
+size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_bytes) {
+    const queues own = queues_of(memory_bytes);
+    const int64_t payload =
+        number_of(properties, "queued.max.messages.kbytes", own.payload_bytes >> 10) << 10;
+    const int64_t records = number_of(properties, "queued.min.messages", own.records);
+    const int64_t fetch = number_of(properties, "fetch.max.bytes", own.fetch_bytes);
+    /* The queue as it is when the next answer may be asked for, then that answer, unpacked. Its
+     * payload lies in the answer itself. */
+    const int64_t queued = payload + records * CONSUMED_RECORD_BYTES;
+    return (size_t)(queued + fetch + fetch / WIRE_RECORD_BYTES * CONSUMED_RECORD_BYTES);
+}
+
 static void set_queues(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
-    const int64_t bytes = recipe->memory_bytes;
-    const int64_t queue = clamp(bytes * 3 / 8, 1 << 20, INT64_C(1) << 30);
-    const int64_t fetch = clamp(bytes / 4, 1 << 18, INT64_C(1) << 28);
+    const queues own = queues_of(recipe->memory_bytes);
+    const int64_t queue = own.payload_bytes, fetch = own.fetch_bytes;
     set_number(conf, "queued.max.messages.kbytes", queue >> 10);
-    set_number(conf, "queued.min.messages",
-               clamp(bytes * 3 / 8 / CONSUMED_RECORD_BYTES, 1000, 10000000));
-    /* Per partition; 8 MiB halved the rate, and a larger record still comes through. */
-    set_number(conf, "fetch.message.max.bytes", clamp(fetch, 1 << 18, 1 << 20));
-    set_number(conf, "message.max.bytes",
-               clamp(fetch, 1 << 18, 1000000)); /* at most fetch.max.bytes */
+    set_number(conf, "queued.min.messages", own.records);
+    /* Per partition; a larger record still comes through. */
+    set_number(conf, "fetch.message.max.bytes", fetch);
+    set_number(conf, "message.max.bytes", clamp(fetch, 1, 1000000)); /* at most fetch.max.bytes */
     set_number(conf, "fetch.max.bytes", fetch);
     /* A record arrives when it is there; batching is the lane's business. */
     set(conf, "fetch.wait.max.ms", recipe->role == PS_KAFKA_READER ? "10" : "100");
@@ -159,7 +190,7 @@ static void set_writing(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
     set(conf, "linger.ms", linger);
     /* What is not yet acknowledged: the payload is the slots', the structures are counted here. */
     set_number(conf, "queue.buffering.max.messages",
-               clamp(recipe->memory_bytes / PRODUCED_RECORD_BYTES, 10000, 10000000));
+               ps_kafka_producer_records(recipe->memory_bytes, 0, 0));
     set(conf, "queue.buffering.max.kbytes", "2097151"); /* bytes are bounded by the slots */
     set(conf, "batch.num.messages", "10000");
     /* A record that is too large is refused here at once, by name; a batch of records never. */
@@ -219,10 +250,10 @@ static ps_status refuse(const rd_kafka_conf_t *conf, const ps_kafka_recipe *reci
         size_t bytes = sizeof now;
         if (!(refused[r].reading && reading) && !(refused[r].writing && writing)) continue;
         const char *said = ps_kafka_property(recipe->properties, refused[r].name);
-        if (refused[r].kept == NULL ? said == NULL
-                                    : rd_kafka_conf_get(conf, refused[r].name, now, &bytes) !=
-                                              RD_KAFKA_CONF_OK ||
-                                          strcmp(now, refused[r].kept) == 0)
+        if (refused[r].kept == NULL
+                ? said == NULL
+                : rd_kafka_conf_get(conf, refused[r].name, now, &bytes) != RD_KAFKA_CONF_OK ||
+                      strcmp(now, refused[r].kept) == 0)
             continue;
         return ps_fail(error, PS_BAD_CONFIG, "properties: '%s%s%s' is not possible here: %s",
                        refused[r].name, refused[r].kept == NULL ? "" : ": ",
@@ -299,6 +330,13 @@ ps_status ps_kafka_client_open(const ps_kafka_recipe *recipe, rd_kafka_t **out, 
     return ps_fail(error, PS_BAD_CONFIG, "properties: %s", reason);
 }
 
+ps_status ps_kafka_client_check(const ps_kafka_recipe *recipe, ps_error *error) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    const ps_status status = fill(conf, recipe, error);
+    rd_kafka_conf_destroy(conf);
+    return status;
+}
+
 void ps_kafka_client_close(rd_kafka_t *client) {
     if (client == NULL) return;
     if (rd_kafka_type(client) == RD_KAFKA_PRODUCER)
@@ -313,9 +351,24 @@ const char *ps_kafka_property(const ps_string_map *properties, const char *name)
     return value;
 }
 
-size_t ps_kafka_producer_bytes(int64_t memory_bytes) {
-    const int64_t floor_bytes = 10000 * PRODUCED_RECORD_BYTES;
-    return (size_t)(memory_bytes < floor_bytes ? floor_bytes : memory_bytes);
+uint32_t ps_kafka_producer_records(int64_t memory_bytes, uint32_t headers, size_t header_bytes) {
+    const int64_t budget = clamp(memory_bytes, PRODUCED_RECORDS_MIN * PS_KAFKA_RECORD_BYTES,
+                                 INT64_C(10000000) * PS_KAFKA_RECORD_BYTES);
+    int64_t record = PS_KAFKA_RECORD_BYTES;
+    if (headers > HEADERS_WITHIN)
+        record += (int64_t)(headers - HEADERS_WITHIN) * HEADER_BYTES + (int64_t)header_bytes;
+    return (uint32_t)clamp(budget / record, 1, 10000000);
+}
+
+size_t ps_kafka_producer_bytes(const ps_string_map *properties, int64_t memory_bytes) {
+    const int64_t records = number_of(properties, "queue.buffering.max.messages",
+                                      ps_kafka_producer_records(memory_bytes, 0, 0));
+    return (size_t)(records * PS_KAFKA_RECORD_BYTES);
+}
+
+int64_t ps_kafka_transaction_ms_min(const ps_kafka_sink_config *config) {
+    enum { COMMIT_MS = 5000 };
+    return config->commit_interval_ns / PS_NS_PER_MS + COMMIT_MS;
 }
 
 bool ps_kafka_patience_tell(ps_kafka_patience *patience) {

@@ -69,6 +69,9 @@ typedef struct ps_kafka_recipe {
 } ps_kafka_recipe;
 
 /* Fails with PS_BAD_CONFIG and a message that names the property, never its value. */
+/* Whether such a client could be opened, the brokers being reachable. */
+ps_status ps_kafka_client_check(const ps_kafka_recipe *recipe, ps_error *error) PS_MUST_USE;
+
 ps_status ps_kafka_client_open(const ps_kafka_recipe *recipe, rd_kafka_t **out,
                                ps_error *error) PS_MUST_USE;
 
@@ -78,8 +81,18 @@ void ps_kafka_client_close(rd_kafka_t *client);
 /* The value a client would get for `name`: the last of the user's, or NULL. */
 const char *ps_kafka_property(const ps_string_map *properties, const char *name);
 
-/* Worst-case bytes of a producer whose queue was given `memory_bytes`. */
-size_t ps_kafka_producer_bytes(int64_t memory_bytes);
+/* Worst-case bytes of a consumer, or of a producer's queue, that was given `memory_bytes`; what the
+ * user's properties say of its queues counts. */
+size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_bytes);
+enum { PS_KAFKA_RECORD_BYTES = 512 }; /* a record that waits in a producer, up to six headers */
+size_t ps_kafka_producer_bytes(const ps_string_map *properties, int64_t memory_bytes);
+
+/* Records with large headers that may wait in a producer of that size: librdkafka counts records
+ * alone, and allocates each header by itself. `headers` and `header_bytes`: of one record. */
+uint32_t ps_kafka_producer_records(int64_t memory_bytes, uint32_t headers, size_t header_bytes);
+
+/* What transaction.timeout.ms must reach. */
+int64_t ps_kafka_transaction_ms_min(const ps_kafka_sink_config *config);
 
 /* A broker that does not answer is waited for: true at most every 10 s, when it is time for a line
  * in the log. */

@@ -60,6 +60,21 @@ static uint32_t count_own(ps_bytes packed) {
     return count;
 }
 
+/* Whether the producer may take a row with so many headers now. librdkafka's queue counts records;
+ * once a row with many headers waits in it, fewer may wait beside it, until all have left. */
+static bool has_room(ps_kafka_sink *sink, uint32_t headers, size_t header_bytes) {
+    const uint32_t usual = ps_kafka_producer_records(sink->env->memory_bytes, 0, 0);
+    const uint32_t most = ps_kafka_producer_records(sink->env->memory_bytes, headers, header_bytes);
+    if (most == usual && sink->records_max == 0) return true;
+    const uint32_t waiting = (uint32_t)rd_kafka_outq_len(sink->producer);
+    if (waiting == 0) sink->records_max = 0;
+    if (most < usual && (sink->records_max == 0 || most < sink->records_max))
+        sink->records_max = most;
+    if (sink->records_max == 0 || waiting < sink->records_max) return true;
+    sink->full = true;
+    return false;
+}
+
 static void add_text(rd_kafka_headers_t *headers, const char *name, const char *text,
                      size_t length) {
     (void)rd_kafka_header_add(headers, name, (ssize_t)strlen(name), text, (ssize_t)length);
@@ -218,6 +233,8 @@ ps_status ps_kafka_row(ps_kafka_sink *sink, const ps_batch *batch, uint32_t row,
     if (reject[row] == PS_REJECT_NONE) {
         if (sink->env->plan->filters && keep[row] == 0) return PS_OK;
         record of = record_of(batch, row, partition);
+        const uint32_t headers = count_own(of.headers) + sink->env->plan->output_count;
+        if (!has_room(sink, headers, length_of(of.headers))) return PS_AGAIN;
         PS_TRY(row_out(sink, batch, &of, error));
         if (reject[row] == PS_REJECT_NONE) {
             sink->cursor.out++;
@@ -225,6 +242,8 @@ ps_status ps_kafka_row(ps_kafka_sink *sink, const ps_batch *batch, uint32_t row,
         }
     }
     record of = record_of(batch, row, partition);
+    if (sink->dead.name != NULL && !has_room(sink, count_own(of.headers), length_of(of.headers)))
+        return PS_AGAIN;
     PS_TRY(send_dead(sink, batch, &of, error));
     sink->cursor.dead++;
     return PS_OK;

@@ -14,7 +14,7 @@
 
 /* A broker that does not know the question (the mock) leaves it unanswered, and every start would
  * wait for it. */
-enum { ASK_MS = 1000, LIMITS_MS = 500, BATCH_BYTES = 1000000, COMMIT_MS = 5000 };
+enum { ASK_MS = 1000, LIMITS_MS = 500, BATCH_BYTES = 1000000 };
 
 /* max.message.bytes of each topic in use, as far as this user may ask: librdkafka then refuses what
  * is too large by itself, by record, where a broker would refuse a whole batch. */
@@ -223,7 +223,7 @@ static ps_status make_producer(ps_kafka_sink *sink, ps_error *error) {
         .transactional = sink->transactional,
         .memory_bytes = sink->env->memory_bytes,
         .linger_ns = sink->env->linger_ns,
-        .transaction_ms_min = sink->config->commit_interval_ns / PS_NS_PER_MS + COMMIT_MS,
+        .transaction_ms_min = ps_kafka_transaction_ms_min(sink->config),
         .message_bytes_max = record_bytes_max(sink),
         .batch_bytes_max = sink->batch_bytes,
         .opaque = sink,

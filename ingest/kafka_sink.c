@@ -15,7 +15,6 @@
 
 /* A call that does not return for this long never will (librdkafka #5511, #5456, #4420). */
 /* Batches whose json copies librdkafka may hold at once: the default depth. */
-enum { PS_KAFKA_JSON_BATCHES = 4 };
 
 #define STUCK_NS (PS_KAFKA_TRANSACTION_MS * PS_NS_PER_MS + 30 * PS_NS_PER_S)
 
@@ -207,6 +206,16 @@ static size_t json_bytes(const ps_kafka_sink_config *config, const ps_plan *plan
            plan->output_count * (size_t)(PS_NAME_MAX + 192);
 }
 
+/* librdkafka's copies of rows in json form: the values of all batches in flight, and what is added
+ * to as many rows as its queue takes. */
+static size_t json_copies(const ps_kafka_sink_config *config, const ps_lane_env *env) {
+    enum { SOURCE_BYTES = 96, MEMBER_BYTES = 96 };
+    const size_t added = SOURCE_BYTES + env->plan->output_count * (size_t)MEMBER_BYTES;
+    const size_t records =
+        ps_kafka_producer_bytes(&config->properties, env->memory_bytes) / PS_KAFKA_RECORD_BYTES;
+    return env->depth * (size_t)env->plan->schema.arena_bytes + records * added;
+}
+
 static ps_status take_memory(ps_kafka_sink *sink, ps_error *error) {
     const ps_lane_env *env = sink->env;
     const size_t count = env->partitions->count + 1;
@@ -286,12 +295,26 @@ static ps_status open_sink(const void *config, const ps_lane_env *env, void **se
     return PS_OK;
 }
 
+static ps_status check(const void *from, ps_error *error) {
+    const ps_kafka_sink_config *config = from;
+    const bool once = config->delivery == PS_KAFKA_AT_LEAST_ONCE;
+    const ps_kafka_recipe recipe = {
+        .role = once ? PS_KAFKA_IDEMPOTENT : PS_KAFKA_TRANSACTIONAL,
+        .brokers = config->brokers == NULL ? "the source's" : config->brokers,
+        .properties = &config->properties,
+        .transactional = "id",
+        .transaction_ms_min = ps_kafka_transaction_ms_min(config),
+    };
+    return ps_kafka_client_check(&recipe, error);
+}
+
 static size_t memory(const void *configuration, const ps_lane_env *env) {
     const ps_kafka_sink_config *config = configuration;
     /* Records not yet acknowledged; the json form's copies of what is in flight; one row's text;
      * the state's buffers and what a restore reads ahead. */
-    size_t bytes = ps_kafka_producer_bytes(env->memory_bytes);
-    bytes += PS_KAFKA_JSON_BATCHES * json_bytes(config, env->plan);
+    size_t bytes = ps_kafka_producer_bytes(&config->properties, env->memory_bytes);
+    bytes += json_bytes(config, env->plan);
+    if (config->form == PS_KAFKA_JSON) bytes += json_copies(config, env);
     if (config->form == PS_KAFKA_PACKED) bytes += ps_kafka_pack_bytes(config, env->plan);
     if (env->plan->state_count > 0) bytes += ps_kafka_state_bytes(env->plan);
     return bytes + (size_t)env->memory_bytes / 4 + ps_dead_file_bytes(env);
@@ -340,6 +363,7 @@ const ps_sink ps_sink_kafka = {
     .about = {"kafka", "Enriched records into a Kafka topic, exactly once.", options,
               sizeof(ps_kafka_sink_config)},
     .commits = true,
+    .check = check,
     .open = open_sink,
     .restore = restore,
     .forget = forget,

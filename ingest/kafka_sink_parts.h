@@ -93,6 +93,7 @@ typedef struct ps_kafka_sink {
     bool fresh; /* nothing was emitted since the last going back */
     bool stuck; /* the watchdog has barked */
     bool full;  /* the producer's queue was full a moment ago */
+    uint32_t records_max; /* 0: what the queue takes; fewer while rows with many headers wait */
     ps_enricher *enricher;
     char *text; /* of the headers of one row */
     char *json; /* one row in json form */

@@ -437,10 +437,20 @@ static ps_status open_source(const void *config, const ps_lane_env *env, void **
     return PS_OK;
 }
 
+static ps_status check(const void *from, ps_error *error) {
+    const ps_kafka_source_config *config = from;
+    const ps_kafka_recipe recipe = {.role = PS_KAFKA_CONSUMER,
+                                    .brokers = config->brokers,
+                                    .properties = &config->properties,
+                                    .group = "group",
+                                    .member = "member"};
+    return ps_kafka_client_check(&recipe, error);
+}
+
 static size_t memory(const void *config, const ps_lane_env *env) {
-    (void)config;
-    /* The queue (payload, structures, the answer being received), the array, the scratch. */
-    return (size_t)env->memory_bytes + sizeof(ps_kafka_source) + SCRATCH_BYTES;
+    const ps_kafka_source_config *own = config;
+    return ps_kafka_consumer_bytes(&own->properties, env->memory_bytes) + sizeof(ps_kafka_source) +
+           SCRATCH_BYTES;
 }
 
 ps_kafka_link ps_kafka_link_of(const ps_lane_env *env) {
@@ -478,6 +488,7 @@ static const ps_option options[] = {
 const ps_source ps_source_kafka = {
     .about = {"kafka", "Records of Kafka topics, as a member of a consumer group.", options,
               sizeof(ps_kafka_source_config)},
+    .check = check,
     .discover = ps_kafka_discover,
     .open = open_source,
     .event = ps_kafka_group_event,

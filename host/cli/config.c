@@ -60,11 +60,13 @@ static void read_chosen(ps_config *config, ps_part_kind kind, const ps_item *ite
         unknown_part(kind, item, &config->faults);
         return;
     }
+    const uint32_t before = config->faults.count;
     *out = (ps_chosen){about, ps_pool_take(config->pool, about->config_bytes), item->value,
-                       item->place};
+                       item->place, false};
     const char *what = ps_pool_format(config->pool, "%s %s", ps_part_kind_text(kind), about->name);
     const ps_table table = {what, about->options, NULL};
     ps_read_options(&table, item->value, item->place, out->config, &config->faults);
+    out->faulty = config->faults.count > before;
 }
 
 /* `kafka: {…}`: exactly one part. */
@@ -198,14 +200,18 @@ static void read_tree(ps_config *config) {
     ps_read_options(&top, root, root->place, &config->top, &config->faults);
     read_part(config, PS_PART_SOURCE, "source", &config->source);
     const ps_item *decode = ps_node_item(root, "decode");
+    uint32_t before = config->faults.count;
     if (decode != NULL && decode->value->kind != PS_NODE_NULL) read_decode(config, decode);
+    config->planless = config->faults.count > before;
     const ps_item *stages = ps_node_item(root, "stages");
     if (stages != NULL) read_stages(config, stages);
     read_part(config, PS_PART_SINK, "sink", &config->sink);
     const ps_node *dead = ps_node_get(root, "dead_letter");
     config->has_dead = dead != NULL && dead->kind != PS_NODE_NULL;
     if (config->has_dead) read_plain(config, "dead_letter", ps_dead_options, &config->dead);
+    before = config->faults.count;
     read_plain(config, "runtime", ps_runtime_options, &config->runtime);
+    config->planless = config->planless || config->faults.count > before;
     read_plain(config, "metrics", ps_metrics_options, &config->metrics);
     if (config->runtime.instance == NULL) config->runtime.instance = host_name(config->pool);
 }

@@ -33,10 +33,12 @@ typedef struct ps_chosen {
     void *config;
     const ps_node *node; /* its options, for messages */
     ps_spot place;       /* of its name */
+    bool faulty;         /* its options are not all right: nothing more is asked of it */
 } ps_chosen;
 
 typedef struct ps_config {
     ps_pool *pool; /* owns everything below */
+    bool planless; /* decode or runtime is not right: stages cannot be planned */
     ps_faults faults;
     ps_node *root;
     ps_top top;

@@ -173,16 +173,36 @@ static void check_runtime(ps_config *config) {
                      "instance: must not be empty: ids of transactions are made of it");
 }
 
+/* What a part knows of its own options beyond each one's range. */
+static void check_parts(ps_config *config) {
+    ps_error error;
+    const ps_source *source = ps_config_source(config);
+    const ps_sink *sink = ps_config_sink(config);
+    if (source != NULL && !config->source.faulty && source->check != NULL &&
+        source->check(config->source.config, &error) != PS_OK)
+        ps_fault_add(&config->faults,
+                     ps_spot_of(config->source.node, "properties", config->source.place), "%s",
+                     error.message);
+    if (sink != NULL && !config->sink.faulty && sink->check != NULL &&
+        sink->check(config->sink.config, &error) != PS_OK)
+        ps_fault_add(&config->faults,
+                     ps_spot_of(config->sink.node, "properties", config->sink.place), "%s",
+                     error.message);
+}
+
 void ps_config_cross_check(ps_config *config) {
     check_name(config);
+    const uint32_t before = config->faults.count;
     if (config->decode != NULL) check_series(config);
+    config->planless = config->planless || config->faults.count > before;
+    check_parts(config);
     check_form(config);
     check_dead(config);
     check_topics(config);
     check_runtime(config);
     check_listen(config);
     if (config->faults.count == 0) check_delivery(config);
-    if (config->faults.count > 0) return;
+    if (config->planless) return;
     ps_plan *plan = ps_pool_take(config->pool, sizeof *plan);
     ps_error error;
     (void)!ps_config_plan(config, plan, &error);
@@ -219,8 +239,10 @@ ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) {
         return status;
     }
     (void)snprintf(plan->series_field, sizeof plan->series_field, "%s", series_of(config));
-    for (uint32_t i = 0; i < config->stage_count; i++) {
+    /* Behind a stage that is not right, none is asked: what it would have added is missing. */
+    for (uint32_t i = 0; i < config->stage_count && status == PS_OK; i++) {
         const ps_chosen *stage = &config->stage[i];
+        if (stage->faulty) return PS_BAD_CONFIG;
         const ps_status planned = ps_config_stage(config, i)->plan(stage->config, plan, error);
         if (planned == PS_OK) continue;
         ps_fault_add(&config->faults, quoted_place(stage, error->message), "%s: %s",

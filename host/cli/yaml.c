@@ -10,7 +10,7 @@
 #include "host/cli/yaml_mask.h"
 #include "ingest/scan.h"
 
-enum { DEPTH_MAX = 24, ANCHORS_MAX = 64, ENTRIES_MAX = 16384 };
+enum { DEPTH_MAX = 24, ANCHORS_MAX = 64, ENTRIES_MAX = 16384, WEIGHT_MAX = 262144 };
 
 typedef struct reader {
     struct fy_parser *parser;
@@ -27,6 +27,7 @@ typedef struct reader {
 ps_node *ps_node_new(ps_pool *pool, ps_node_kind kind, ps_spot place) {
     ps_node *node = ps_pool_take(pool, sizeof *node);
     node->kind = kind;
+    node->weight = 1;
     node->place = place;
     return node;
 }
@@ -39,6 +40,8 @@ void ps_node_append(ps_node *to, ps_item *item) {
         to->last->next = item;
     to->last = item;
     to->count++;
+    /* Of two weights below the limit, or one: it cannot overflow. */
+    to->weight += item->value->weight;
 }
 
 ps_item *ps_node_item(const ps_node *map, const char *key) {
@@ -152,6 +155,8 @@ static void read_children(reader *in, ps_node *node, uint32_t depth) {
         fy_parser_event_free(in->parser, event);
         if (in->failed || item->value == NULL) return;
         ps_node_append(node, item);
+        /* Aliases of aliases double with every line. */
+        if (node->weight > WEIGHT_MAX) fail_at(in, item->place, "too large with all its aliases");
     }
 }
 

@@ -29,6 +29,7 @@ struct ps_node {
     bool broken; /* a fault says why; what is made of it need not be checked */
     ps_item *first, *last;
     uint32_t count;
+    uint32_t weight; /* nodes below and this one, an alias counting as all that it stands for */
 };
 
 /* The tree of `text`; NULL after a fault was added. An empty one is a PS_NODE_NULL. */

@@ -38,6 +38,7 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, ps_ceiling 
     const ps_lane_env env = {.pipeline = config->name,
                              .instance = config->instance,
                              .lanes = lanes,
+                             .depth = config->depth,
                              .linger_ns = config->linger_ns,
                              .memory_bytes = part,
                              .plan = config->plan,

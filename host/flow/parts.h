@@ -21,6 +21,7 @@ typedef struct ps_lane_env {
     const char *instance; /* this worker's: part of transactional and static-membership ids */
     uint32_t lane, lanes; /* which of how many in this worker */
     uint32_t slot;        /* lane slot number that no other worker on this host holds (lock file) */
+    uint32_t depth;       /* batches in flight at most */
     int64_t linger_ns;    /* a batch that is not full is handed over after this long */
     int64_t memory_bytes; /* what queues of this part may take, of the ceiling */
     int64_t start_ns;     /* monotonic, of the run */
@@ -53,6 +54,8 @@ typedef struct ps_event {
 
 struct ps_source {
     ps_about about;
+    /* What no single option's range says, without a network. NULL: nothing. */
+    ps_status (*check)(const void *config, ps_error *);
     /* Before any lane: which topics and partitions there are. May block; fails with what to try. */
     ps_status (*discover)(const void *config, ps_partitions *out, ps_error *);
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
@@ -108,6 +111,7 @@ struct ps_sink {
     /* Keeps them where only it looks, and that is where to go on; the source is told too, for those
      * who watch it. */
     bool keeps_positions;
+    ps_status (*check)(const void *config, ps_error *); /* as a source's */
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
     /* Loads what this sink keeps of a partition: its state goes to `apply`, `*next` is where its
      * rows end (PS_OFFSET_NONE: it keeps nothing). AGAIN until it is all read. ABORTED:

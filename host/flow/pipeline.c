@@ -109,6 +109,7 @@ static ps_lane_config lane_config(worker *lane) {
                 .instance = config->instance,
                 .lane = lane->number,
                 .lanes = pipeline->lanes,
+                .depth = config->depth,
                 .slot = pipeline->slots.number[lane->number],
                 .linger_ns = config->linger_ns,
                 .memory_bytes = pipeline->ceiling.part_bytes,
