@@ -56,6 +56,19 @@ void payload_telemetry(const payload_config *c, uint64_t number, uint8_t *buffer
     out->value = (text){(const uint8_t *)to, (size_t)at + 2};
 }
 
+void payload_tiny(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
+    begin(c, number, buffer, out);
+    buffer[0] = 'x';
+    out->key = (text){NULL, 0};
+    out->value = (text){buffer, 1};
+}
+
+void payload_headers(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
+    begin(c, number, buffer, out);
+    out->value = out->key;
+    for (int i = 0; i < 40; i++) header(out, "a-name", "a value", 7);
+}
+
 static void odd_headers(uint64_t number, record *out) {
     switch (number % 7) {
     case 1:

@@ -27,6 +27,8 @@ typedef void payload_make(const payload_config *config, uint64_t number, uint8_t
 payload_make payload_telemetry; /* 256-byte JSON objects, one anomaly in a thousand */
 payload_make payload_odd;       /* NULs, tombstones, empty and null keys, odd headers, big values */
 payload_make payload_odd_json;  /* JSON objects of every odd shape, and tombstones */
+payload_make payload_tiny;      /* one byte, no key: what costs a client most per byte */
+payload_make payload_headers;   /* a few bytes and 40 headers */
 payload_make payload_bad;       /* one good record, then one bad one, of every code in turn */
 
 #endif

@@ -36,7 +36,7 @@ static const struct option options[] = {
 };
 
 static const char usage[] =
-    "producer --brokers B --topic TOPIC [--mode telemetry|odd|odd-json|bad] [--rows N]\n"
+    "producer --brokers B --topic TOPIC [--mode telemetry|odd|odd-json|tiny|headers|bad] [--rows N]\n"
     "         [--first N] [--rate R] [--series K] [--bytes B] [--big-bytes B] [--seed S]\n"
     "         [--transaction-rows N [--abort-every K]]";
 
@@ -44,6 +44,8 @@ static payload_make *make_of(const char *mode) {
     if (strcmp(mode, "telemetry") == 0) return payload_telemetry;
     if (strcmp(mode, "odd") == 0) return payload_odd;
     if (strcmp(mode, "odd-json") == 0) return payload_odd_json;
+    if (strcmp(mode, "tiny") == 0) return payload_tiny;
+    if (strcmp(mode, "headers") == 0) return payload_headers;
     if (strcmp(mode, "bad") == 0) return payload_bad;
     client_die("%s", usage);
 }
