@@ -98,3 +98,13 @@ uint32_t ps_kafka_partition(const ps_partitions *all, const char *topic, int32_t
     }
     return PS_NOWHERE;
 }
+
+ps_status ps_kafka_source_check(const void *from, ps_error *error) {
+    const ps_kafka_source_config *config = from;
+    const ps_kafka_recipe recipe = {.role = PS_KAFKA_CONSUMER,
+                                    .brokers = config->brokers,
+                                    .properties = &config->properties,
+                                    .group = "group",
+                                    .member = "member"};
+    return ps_kafka_client_check(&recipe, error);
+}

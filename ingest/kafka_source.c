@@ -437,16 +437,6 @@ static ps_status open_source(const void *config, const ps_lane_env *env, void **
     return PS_OK;
 }
 
-static ps_status check(const void *from, ps_error *error) {
-    const ps_kafka_source_config *config = from;
-    const ps_kafka_recipe recipe = {.role = PS_KAFKA_CONSUMER,
-                                    .brokers = config->brokers,
-                                    .properties = &config->properties,
-                                    .group = "group",
-                                    .member = "member"};
-    return ps_kafka_client_check(&recipe, error);
-}
-
 static size_t memory(const void *config, const ps_lane_env *env) {
     const ps_kafka_source_config *own = config;
     return ps_kafka_consumer_bytes(&own->properties, env->memory_bytes) + sizeof(ps_kafka_source) +
@@ -488,7 +478,7 @@ static const ps_option options[] = {
 const ps_source ps_source_kafka = {
     .about = {"kafka", "Records of Kafka topics, as a member of a consumer group.", options,
               sizeof(ps_kafka_source_config)},
-    .check = check,
+    .check = ps_kafka_source_check,
     .discover = ps_kafka_discover,
     .open = open_source,
     .event = ps_kafka_group_event,

@@ -141,5 +141,7 @@ int64_t ps_kafka_watch_remaining(void *self);
 
 /* kafka_discover.c */
 ps_status ps_kafka_discover(const void *config, ps_partitions *out, ps_error *error);
+/* Its `check`. */
+ps_status ps_kafka_source_check(const void *config, ps_error *error);
 
 #endif

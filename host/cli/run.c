@@ -39,7 +39,8 @@ void ps_run_catch_signals(void) {
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     /* A limit on file sizes is a full disk like any other: the write says so. */
-    (void)signal(SIGXFSZ, SIG_IGN);
+    action.sa_handler = SIG_IGN;
+    (void)sigaction(SIGXFSZ, &action, NULL);
 }
 
 void ps_run_stop(void) {
