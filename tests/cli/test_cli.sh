@@ -109,6 +109,32 @@ checks() {
     run 0 check job.yaml --set runtime.lanes=1 --set=stages.0.hash.algorithm=xxh3
     run 2 check job.yaml --set runtime.lanse=1
     err_has "--set runtime.lanse=1: unknown key 'lanse' in runtime; did you mean 'lanes'?"
+    # A stage that cannot be planned is told beside a fault elsewhere; what comes behind it is not
+    # blamed for what it lacks.
+    sed 's/rows:/row:/; s/field: cpu/field: cpi/; s/^sink:/  - filter: {where: "score > 1"}\nsink:/' job.yaml >both.yaml
+    run 2 check both.yaml
+    err_has "unknown key 'row'"
+    err_has "'cpi'"
+    grep -q "no field 'score'" err && fail "a stage is blamed for another's fault: $(cat err)"
+    # What undoes a promise is refused however it is spelt, without a network.
+    if "$penstock" help kafka >/dev/null 2>&1; then
+        for property in "enable.auto.commit: 1" "isolation.level: Read_Uncommitted" "nonsense: 1"; do
+            sed "s|synthetic:.*|kafka: {brokers: \"localhost:1\", topics: [t], properties: {$property}}}|" job.yaml >undone.yaml
+            run 2 check undone.yaml
+            err_has "${property%%:*}"
+        done
+    fi
+    # Aliases of aliases: 10^11 nodes.
+    {
+        echo 'a: &a [x,x,x,x,x,x,x,x,x,x]'
+        previous=a
+        for each in b c d e f g h i j k; do
+            echo "$each: &$each [*$previous,*$previous,*$previous,*$previous,*$previous,*$previous,*$previous,*$previous,*$previous,*$previous]"
+            previous=$each
+        done
+    } >bomb.yaml
+    run 2 check bomb.yaml
+    err_has "aliases"
     # A secret's text never shows, its file's absence does.
     printf 'hunter2\n' >secret
     sed 's/sink:.*/sink: {discard: {password: file:secret}}/' job.yaml >secret.yaml
@@ -258,6 +284,7 @@ serves_and_drains() {
     "$penstock" run endless.yaml --set "metrics.listen=$port" --set pipeline=other >out2 2>err2
     [ $? -eq 1 ] && grep -q "Address already in use" err2 || fail "a port in use: $(cat err2)"
     kill -TERM $pid
+    kill -TERM $pid # as coreutils' timeout does; impatience comes later
     wait $pid || fail "SIGTERM: exit code $?"
     tail -n 1 out | grep -q '^{"rows_in":' || fail "SIGTERM: no summary"
 }
