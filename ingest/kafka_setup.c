@@ -11,6 +11,7 @@
 #include "host/base/clock.h"
 #include "host/base/log.h"
 #include "ingest/kafka_sink_calls.h"
+#include "ingest/kafka_source_parts.h"
 
 /* A broker that does not know the question (the mock) leaves it unanswered, and every start would
  * wait for it. */
@@ -113,9 +114,11 @@ static ps_status find_state(ps_kafka_sink *sink, ps_error *error) {
     PS_TRY(status);
     if (topic->partitions >= state_partitions(sink)) return PS_OK;
     return ps_fail(error, PS_BAD_CONFIG,
-                   "state topic '%s' has %u partitions, the source %u: the source has grown; "
-                   "`penstock reset FILE --state` starts over",
-                   topic->name, topic->partitions, state_partitions(sink));
+                   "state topic '%s' has %u partitions, the source %u: the source has grown; %s",
+                   topic->name, topic->partitions, state_partitions(sink),
+                   sink->env->source == &ps_source_kafka
+                       ? "`penstock reset FILE --state` starts over"
+                       : "give the job with these files a `pipeline` name of its own");
 }
 
 /* The source's cluster, asked through a client of its own: the source's consumer belongs to the

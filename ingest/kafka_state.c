@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "host/base/log.h"
+#include "host/base/siphash.h"
 #include "ingest/kafka_state_parts.h"
+#include "ingest/parts.h"
 
 static void open_writer(ps_kafka_state *state) {
     ps_kafka_sink *sink = state->sink;
@@ -81,6 +83,16 @@ static void note_round(ps_kafka_state *state, uint32_t partition, int64_t round)
     pthread_mutex_unlock(&state->mutex);
 }
 
+/* What a partition is besides its number: a file's path. */
+static uint64_t origin_of(const ps_lane_env *env, uint32_t partition) {
+    static const uint64_t key[2] = {PS_SIPHASH_KEY0, PS_SIPHASH_KEY1};
+    uint64_t name[2];
+    if (env->source != &ps_source_file) return 0;
+    const char *path = ps_source_file_path(env->source_self, partition);
+    ps_siphash128((const uint8_t *)path, (uint32_t)strlen(path), key, name);
+    return name[0];
+}
+
 static ps_status send_chunk(ps_kafka_state *state, uint64_t ticket, ps_error *error) {
     ps_kafka_sink *sink = state->sink;
     uint32_t within;
@@ -116,6 +128,7 @@ ps_status ps_kafka_state_emit(ps_kafka_sink *sink, const ps_batch *batch, uint64
                                                   &state->held_partition))
             break;
         state->held = true;
+        ps_state_origin(state->chunk, origin_of(sink->env, state->held_partition));
         note_round(state, state->held_partition, batch->sweep_round);
         PS_TRY(send_chunk(state, ticket, error));
         state->held = false;
@@ -143,7 +156,14 @@ static ps_status apply_chunk(ps_kafka_state *state, const ps_kafka_chunk *chunk,
     if (header.within != (int32_t)within || header.topic.length != strlen(name) ||
         memcmp(header.topic.data, name, header.topic.length) != 0)
         return PS_OK;
-    if (header.fingerprint != env->plan->fingerprint)
+    const uint64_t origin = origin_of(env, chunk->partition);
+    if (header.fingerprint != (env->plan->fingerprint ^ origin) && origin != 0)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "the state that '%s' keeps in its topic is of other files or other stages "
+                       "than %.200s: a list of files may not change while its job is under way; "
+                       "give this job a `pipeline` name of its own",
+                       env->pipeline, ps_source_file_path(env->source_self, chunk->partition));
+    if (header.fingerprint != (env->plan->fingerprint ^ origin))
         return ps_fail(error, PS_BAD_CONFIG,
                        "the state of %s/%" PRIu32 " was written by another pipeline (stages, "
                        "fields or their parameters differ): go back to that one, or start with "

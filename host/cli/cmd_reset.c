@@ -10,7 +10,7 @@
 #include "host/cli/launch.h"
 #include "ingest/kafka_reset.h"
 
-enum { WAIT_S = 15 };
+enum { WAIT_S = 45 }; /* sessions are 10 s unless the user says more */
 
 typedef struct reset_options {
     ps_string_list set, to;
@@ -115,8 +115,18 @@ static int reset_launched(const ps_launch *launch, ps_reset_request *request) {
     const ps_config *config = &launch->config;
     if (strcmp(config->source.about->name, "kafka") != 0) {
         ps_log(PS_LOG_ERROR, "reset",
-               "source %s has no group to move; delete the sink's folder to start again",
+               "source %s has no group to move: to start again, delete the sink's folder, or give "
+               "the job another `pipeline` name",
                config->source.about->name);
+        return PS_EXIT_USAGE;
+    }
+    const ps_sink *sink = ps_config_sink(config);
+    if (sink->keeps_positions) {
+        ps_log(
+            PS_LOG_ERROR, "reset",
+            "sink %s keeps the positions itself, inside its `path`, and the group's would not be "
+            "asked: delete that folder to start again",
+            config->sink.about->name);
         return PS_EXIT_USAGE;
     }
     request->pipeline = launch->pipeline.name;

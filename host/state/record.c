@@ -178,6 +178,15 @@ static uint8_t *put_header(const ps_state_writer *writer, uint8_t *to, uint32_t 
     return put(to, name, name_bytes);
 }
 
+enum { FINGERPRINT_AT = 8 };
+
+void ps_state_origin(uint8_t *chunk, uint64_t origin) {
+    uint64_t fingerprint;
+    memcpy(&fingerprint, chunk + FINGERPRINT_AT, sizeof fingerprint);
+    fingerprint ^= origin;
+    memcpy(chunk + FINGERPRINT_AT, &fingerprint, sizeof fingerprint);
+}
+
 static uint8_t *put_entry(const ps_state_writer *writer, uint8_t *to, uint32_t segment) {
     const ps_plan *plan = writer->plan;
     const ps_segment *of = &writer->batch->segments[segment];

@@ -42,6 +42,10 @@ void ps_state_writer_begin(ps_state_writer *writer, const ps_batch *batch);
  * partition's number. */
 bool ps_state_writer_next(ps_state_writer *writer, uint8_t *to, size_t *bytes, uint32_t *partition);
 
+/* Makes a chunk that of a certain origin: partitions that are files have numbers by their place in
+ * a list that may change. `origin` is xored to the fingerprint, here and by who compares. */
+void ps_state_origin(uint8_t *chunk, uint64_t origin);
+
 /* What all chunks of the batch take together: for reserving room. Upper bound. */
 size_t ps_state_writer_total(const ps_state_writer *writer);
 
