@@ -16,6 +16,7 @@
 /* A broker that does not know the question (the mock) leaves it unanswered, and every start would
  * wait for it. */
 enum { ASK_MS = 1000, LIMITS_MS = 500, BATCH_BYTES = 1000000 };
+#define MISSING_NS_MAX (10 * PS_NS_PER_S)
 
 /* max.message.bytes of each topic in use, as far as this user may ask: librdkafka then refuses what
  * is too large by itself, by record, where a broker would refuse a whole batch. */
@@ -165,6 +166,28 @@ ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
     PS_TRY(same_cluster(sink, error));
     if (sink->keeps_state) PS_TRY(find_state(sink, error));
     ask_limits(sink);
+    return PS_OK;
+}
+
+/* Before another producer is made: librdkafka waits for a topic that was deleted, and a transaction
+ * ends before that wait does, so nobody would ever hear of it. A broker that has just come back may
+ * not know its topics at once. */
+ps_status ps_kafka_setup_again(ps_kafka_sink *sink, ps_error *error) {
+    ps_kafka_topic *topics[] = {&sink->out, &sink->dead};
+    for (size_t i = 0; i < 2; i++) {
+        if (topics[i]->name == NULL) continue;
+        uint32_t count = 0;
+        const ps_status status =
+            ps_kafka_topic_partitions(sink->helper, topics[i]->name, ASK_MS, &count, error);
+        if (status != PS_OK && count == PS_NOWHERE) {
+            const int64_t now_ns = ps_clock_ns();
+            if (sink->missing_ns == 0) sink->missing_ns = now_ns;
+            return now_ns - sink->missing_ns < MISSING_NS_MAX ? PS_AGAIN : status;
+        }
+        PS_TRY(status);
+        topics[i]->partitions = count;
+    }
+    sink->missing_ns = 0;
     return PS_OK;
 }
 

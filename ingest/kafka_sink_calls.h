@@ -19,6 +19,7 @@ void ps_kafka_trouble(rd_kafka_t *client, int err, const char *reason, void *opa
 
 /* kafka_setup.c. Makes a producer with its topics; AGAIN: no broker now. */
 ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
+ps_status ps_kafka_setup_again(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 ps_status ps_kafka_setup_producer(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 void ps_kafka_drop_producer(ps_kafka_sink *sink);
 

@@ -83,6 +83,7 @@ typedef struct ps_kafka_sink {
     int64_t begun_ns;     /* when the transaction got its first record */
     int64_t commit_ns;    /* when the commit was asked for */
     int64_t fenced_ns;    /* when the id was last taken from us, 0: never */
+    int64_t missing_ns;   /* since when one of the topics is not there, 0: all are */
     uint64_t last_ticket; /* newest batch of the transaction */
     int64_t *next;        /* [partitions] positions of the transaction, PS_OFFSET_NONE: not moved */
     uint32_t *moved;      /* the partitions that moved */

@@ -94,6 +94,24 @@ static void note_fence(ps_kafka_sink *sink) {
     sink->fenced_ns = now_ns;
 }
 
+/* Nobody gives us a right by our asking again. */
+static bool is_forbidden(rd_kafka_resp_err_t err) {
+    return err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+           err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+           err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+           err == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+}
+
+static void fail_forbidden(ps_kafka_sink *sink, const char *what, const rd_kafka_error_t *failure) {
+    ps_kafka_sink_fail(sink, PS_IO,
+                       "%s: %s; give this user's principal the right to write to %s%s%s%s, and to "
+                       "commit for the group",
+                       what, rd_kafka_error_string(failure), sink->out.name,
+                       sink->dead.name == NULL ? "" : ", ",
+                       sink->dead.name == NULL ? "" : sink->dead.name,
+                       sink->keeps_state ? " and the state topic" : "");
+}
+
 /* In this order: fatal, retriable, to be aborted, anything else. All but `retriable` end with a
  * new producer. */
 static outcome judge(ps_kafka_sink *sink, const char *what, rd_kafka_error_t *failure) {
@@ -107,6 +125,8 @@ static outcome judge(ps_kafka_sink *sink, const char *what, rd_kafka_error_t *fa
         result = RETRY;
         if (err == RD_KAFKA_RESP_ERR__TIMED_OUT || err == RD_KAFKA_RESP_ERR__TRANSPORT)
             sink->suspect = true;
+    } else if (is_forbidden(err)) {
+        fail_forbidden(sink, what, failure);
     }
     ps_log(result == RETRY ? PS_LOG_DEBUG : PS_LOG_INFO, "sink kafka", "%s: %s%s", what,
            rd_kafka_error_string(failure),
@@ -185,11 +205,13 @@ static void rest(ps_kafka_sink *sink, int64_t ms) {
 /* Until there is a producer, for ever while no broker answers: with one line every 10 s. */
 static void open_patiently(ps_kafka_sink *sink, bool first) {
     ps_kafka_patience patience = {0, 0};
-    bool known = !first;
+    bool known = false;
     int64_t since_ns = ps_clock_ns();
     while (!is_stopping(sink)) {
         ps_error error = {{0}};
-        ps_status status = known ? PS_OK : ps_kafka_setup_once(sink, &error);
+        ps_status status = known   ? PS_OK
+                           : first ? ps_kafka_setup_once(sink, &error)
+                                   : ps_kafka_setup_again(sink, &error);
         known = status == PS_OK;
         if (known) status = ps_kafka_setup_producer(sink, &error);
         if (status == PS_OK) {

@@ -46,4 +46,20 @@ scenario() {
     worker refused main.yaml --until-end
     expect refused "$worker_pid" 1 40
     says refused 'authori[sz]|refuses access'
+
+    # Who may do all but write the dead letters stops at the first one, and commits nothing.
+    topics bad dead
+    produce --topic "$prefix.bad" --mode bad --rows 1000
+    local acl=("$root/scripts/kafka" --dir "$kafka_dir" tool org.apache.kafka.tools.AclCommand)
+    "${acl[@]}" --bootstrap-server "$brokers" --add --allow-principal User:bob --operation All \
+        --topic "$prefix" --group "$prefix" --transactional-id "$prefix" --resource-pattern-type prefixed >acl.out 2>&1 &&
+        "${acl[@]}" --bootstrap-server "$brokers" --add --deny-principal User:bob --operation Write \
+            --topic "$prefix.dead" >>acl.out 2>&1 || fail "AclCommand: $(tail -n 2 acl.out)"
+    sed -i "s/topics: \[$prefix.in\]/topics: [$prefix.bad]/" main.yaml
+    echo "dead_letter: {topic: $prefix.dead}" >>main.yaml
+    worker unwritable main.yaml --until-end
+    expect unwritable "$worker_pid" 1 40
+    says unwritable "right to write to .*$prefix.dead"
+    [ "$(admin committed "$prefix" "$prefix.bad")" -lt 20 ] || fail "records were passed that could not be kept"
+    [ "$(admin end "$prefix.dead")" -eq 0 ] || fail "the dead letters could be written after all"
 }
