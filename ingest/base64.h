@@ -4,6 +4,7 @@
 #ifndef PS_INGEST_BASE64_H
 #define PS_INGEST_BASE64_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,35 @@ static inline char *ps_base64_encode(char *to, const uint8_t *data, size_t lengt
         *to++ = have > 2 ? digits[group & 63] : '=';
     }
     return to;
+}
+
+static inline int ps_base64_digit(uint8_t c) {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Writes at most 3 bytes for each 4 and says how many; padding must be there. False: not base64. */
+static inline bool ps_base64_decode(const uint8_t *text, size_t length, uint8_t *to,
+                                    size_t *written) {
+    uint8_t *const begin = to;
+    if (length % 4 != 0) return false;
+    for (size_t i = 0; i < length; i += 4) {
+        const bool last = i + 4 == length;
+        const int pad = last && text[i + 3] == '=' ? 1 + (text[i + 2] == '=') : 0;
+        uint32_t group = 0;
+        for (int d = 0; d < 4; d++) {
+            const int digit = d >= 4 - pad ? 0 : ps_base64_digit(text[i + (size_t)d]);
+            if (digit < 0) return false;
+            group = group << 6 | (uint32_t)digit;
+        }
+        *to++ = (uint8_t)(group >> 16);
+        if (pad < 2) *to++ = (uint8_t)(group >> 8);
+        if (pad < 1) *to++ = (uint8_t)group;
+    }
+    *written = (size_t)(to - begin);
+    return true;
 }
 
 #endif

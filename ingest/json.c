@@ -226,11 +226,13 @@ static const uint8_t *take(reader *r, const uint8_t *p, const ps_json_edge *e) {
         return p;
     }
     case '{':
+    case '[': {
+        const uint8_t *text = p;
         value->kind = PS_JSON_COMPOUND;
-        return read_object(r, p + 1, e->child);
-    case '[':
-        value->kind = PS_JSON_COMPOUND;
-        return skip_array(r, p + 1);
+        p = *text == '{' ? read_object(r, text + 1, e->child) : skip_array(r, text + 1);
+        if (p != NULL) value->text = (ps_bytes){text, (uint32_t)(p - text)};
+        return p;
+    }
     case 't':
         value->kind = PS_JSON_TRUE;
         return read_literal(r, p, "true");

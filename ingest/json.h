@@ -28,7 +28,8 @@ typedef enum ps_json_kind {
 typedef struct ps_json_value {
     ps_json_kind kind;
     bool escaped;  /* a string that holds backslashes: ps_json_unescape makes its text */
-    ps_bytes text; /* of a string: between the quotes; of a number: all of it, well-formed */
+    ps_bytes text; /* of a string: between the quotes; of a number, an object or an array: all of
+                      it, well-formed */
 } ps_json_value;
 
 typedef struct ps_json_fault {

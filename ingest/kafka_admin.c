@@ -62,6 +62,9 @@ ps_status ps_kafka_topic_create(rd_kafka_t *client, const char *topic, uint32_t 
     rd_kafka_NewTopic_t *wanted =
         rd_kafka_NewTopic_new(topic, (int)partitions, replication, text, sizeof text);
     if (wanted == NULL) return ps_fail(error, PS_BAD_CONFIG, "topic %s: %s", topic, text);
+    (void)rd_kafka_NewTopic_set_config(wanted, "cleanup.policy", "delete");
+    (void)rd_kafka_NewTopic_set_config(wanted, "retention.ms", "-1");
+    (void)rd_kafka_NewTopic_set_config(wanted, "retention.bytes", "-1");
     request r = request_begin(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_CreateTopics(client, &wanted, 1, r.options, r.queue);
     rd_kafka_event_t *event = request_wait(&r);

@@ -15,7 +15,8 @@ typedef struct ps_kafka_offset {
     int64_t offset; /* PS_OFFSET_NONE: none */
 } ps_kafka_offset;
 
-/* Makes a topic; one that is there already is fine. `replication` -1: the cluster's default. */
+/* Makes a topic of our own, whose records are kept until we delete them; one that is there already
+ * is fine. `replication` -1: the cluster's default. */
 ps_status ps_kafka_topic_create(rd_kafka_t *client, const char *topic, uint32_t partitions,
                                 int replication, ps_error *error) PS_MUST_USE;
 

@@ -30,7 +30,7 @@ static const ps_command *const commands[] = {
     &ps_command_bench,
 #endif
 #ifdef PS_HAVE_KAFKA
-    &ps_command_reset,
+    &ps_command_dead,       &ps_command_reset,
 #endif
     &ps_command_help_,
 };

@@ -197,6 +197,54 @@ YAML
     [ "$(wc -l <lines.dead)" -eq 1 ] || fail "the end of the file is no blank line: $(cat lines.dead)"
 }
 
+# Dead letters in a file: listed, shown, filtered; strangers' bytes do not reach the terminal.
+reads_dead_letters() {
+    "$penstock" help | grep -q '^  dead ' || return 0
+    printf '{"a":1}\n{"a":"x"}\nbad \033[2J\377 \n\n{"a":1\n' >dead.ndjson
+    cat >dead.yaml <<'YAML'
+pipeline: dead
+source: {file: {paths: [dead.ndjson]}}
+decode: {json: {fields: {a: int}}}
+sink: {discard: {}}
+dead_letter: {file: letters.ndjson}
+YAML
+    run 0 run dead.yaml
+    run 0 dead ls dead.yaml
+    head -n 1 out | grep -qE '^SOURCE +CODE +TIME +SIZE +KEY +REASON$' || fail "dead ls: $(head -n 1 out)"
+    [ "$(wc -l <out)" -eq 5 ] || fail "dead ls: $(cat out)"
+    err_has "4 dead letters: 1 wrong_type, 1 syntax, 1 empty, 1 truncated"
+    run 0 dead show dead.yaml files/0/2
+    out_has 'value    bad \x1b[2J\xff '
+    grep -q $'\033' out && fail "a letter moved the cursor"
+    run 0 dead ls dead.yaml --code syntax,empty --json
+    [ "$(wc -l <out)" -eq 2 ] || fail "dead ls --code: $(cat out)"
+    python3 -c 'import json; [json.loads(line) for line in open("out")]' || fail "dead ls --json: $(cat out)"
+    run 0 dead show dead.yaml --json
+    cmp -s out letters.ndjson || fail "dead show --json is not what the file has"
+    run 0 dead ls dead.yaml --partition 1
+    silent out
+    run 0 dead ls dead.yaml --limit 1
+    err_has "1 dead letter: 1 wrong_type"
+    run 0 dead ls dead.yaml --from 1h
+    silent out
+    run 2 dead lst dead.yaml
+    err_has "did you mean 'ls'?"
+    run 2 dead ls dead.yaml --code emty
+    err_has "did you mean 'empty'?"
+    run 2 dead ls dead.yaml --until soon
+    err_has "--until: 'soon' is no time"
+    run 2 dead ls dead.yaml files/2
+    err_has "'files/2' is not TOPIC/PARTITION/OFFSET"
+    run 2 dead ls dead.yaml --dry-run
+    err_has "only replay takes --dry-run"
+    run 2 dead replay dead.yaml
+    err_has "no Kafka to replay to"
+    run 2 dead ls job.yaml
+    err_has "no dead_letter"
+    run 1 dead ls dead.yaml --set dead_letter.file=nowhere.ndjson
+    err_has "nowhere.ndjson: No such file"
+}
+
 explains() {
     run 0 explain job.yaml
     out_has "memory ceiling"
@@ -334,7 +382,7 @@ terminal() {
     grep -q $'\033' screen && fail "colour in spite of NO_COLOR"
 }
 
-for part in version_and_help usage_faults checks runs reads_files explains generates measures_kernels serves_and_drains tells_that_it_is_ready documents terminal; do
+for part in version_and_help usage_faults checks runs reads_files reads_dead_letters explains generates measures_kernels serves_and_drains tells_that_it_is_ready documents terminal; do
     $part
 done
 [ $failures -eq 0 ] || {
