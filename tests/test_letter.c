@@ -76,12 +76,11 @@ static void read_text(const char *text, size_t bytes, found *f) {
 static void letters_are_read_as_they_were_written(void **state) {
     (void)state;
     found f = {.count = 0};
-    READ(GOOD("null", "null", "[]") GOOD(
-             "\"aw==\"", "\"\"",
-             "[[\"bg==\",\"dg==\"]]") GOOD("\"\"", "\"dmFsdWU=\"",
-                                           "[[\"\",\"\"],[\"\",\"\"],[\"eA==\",null],[\"eA==\","
-                                           "\"eXl5\"]]") "{ \"headers\": [ [ \"bg==\" , null ] ] , "
-                                                         "\"value\": null, \"key\": null,\n",
+    READ(GOOD("null", "null", "[]") GOOD("\"aw==\"", "\"\"", "[[\"bg==\",\"dg==\"]]")
+             GOOD("\"\"", "\"dmFsdWU=\"",
+                  "[[\"\",\"\"],[\"\",\"\"],[\"eA==\",null],[\"eA==\","
+                  "\"eXl5\"]]") "{ \"headers\": [ [ \"bg==\" , null ] ] , "
+                                "\"value\": null, \"key\": null,\n",
          &f);
     assert_int_equal(f.count, 3);
     assert_string_equal(f.letter[0], "a/b 3 17 1700 a/b/3/17|syntax|why|null|null|");

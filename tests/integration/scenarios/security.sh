@@ -52,9 +52,10 @@ scenario() {
     produce --topic "$prefix.bad" --mode bad --rows 1000
     local acl=("$root/scripts/kafka" --dir "$kafka_dir" tool org.apache.kafka.tools.AclCommand)
     "${acl[@]}" --bootstrap-server "$brokers" --add --allow-principal User:bob --operation All \
-        --topic "$prefix" --group "$prefix" --transactional-id "$prefix" --resource-pattern-type prefixed >acl.out 2>&1 &&
-        "${acl[@]}" --bootstrap-server "$brokers" --add --deny-principal User:bob --operation Write \
-            --topic "$prefix.dead" >>acl.out 2>&1 || fail "AclCommand: $(tail -n 2 acl.out)"
+        --topic "$prefix" --group "$prefix" --transactional-id "$prefix" --resource-pattern-type prefixed >acl.out 2>&1 ||
+        fail "AclCommand: $(tail -n 2 acl.out)"
+    "${acl[@]}" --bootstrap-server "$brokers" --add --deny-principal User:bob --operation Write \
+        --topic "$prefix.dead" >>acl.out 2>&1 || fail "AclCommand: $(tail -n 2 acl.out)"
     sed -i "s/topics: \[$prefix.in\]/topics: [$prefix.bad]/" main.yaml
     echo "dead_letter: {topic: $prefix.dead}" >>main.yaml
     worker unwritable main.yaml --until-end
