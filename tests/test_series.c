@@ -53,13 +53,11 @@ static uint32_t fill(test_batch *tb, uint64_t *random, int64_t *next, uint32_t *
         keys[row] = random_below(random, random_below(random, 4) == 0 ? KEYS : 40);
         partitions[row] = random_below(random, PARTITIONS);
         (void)snprintf(name, sizeof name, "key-%u", keys[row]);
-        const ps_record record = {
-            .partition = partitions[row],
-            .offset = next[partitions[row]]++,
-            .key = {(const uint8_t *)name, (uint32_t)strlen(name)},
-            .value = {NULL,                  PS_NULL_LENGTH        },
-            .headers = {NULL,                  PS_NULL_LENGTH        }
-        };
+        const ps_record record = {.partition = partitions[row],
+                                  .offset = next[partitions[row]]++,
+                                  .key = {(const uint8_t *)name, (uint32_t)strlen(name)},
+                                  .value = {NULL, PS_NULL_LENGTH},
+                                  .headers = {NULL, PS_NULL_LENGTH}};
         assert_int_equal(ps_batch_append(&tb->batch, &record), PS_OK);
     }
     return rows;
@@ -173,6 +171,86 @@ static void test_sweep_shows_every_series(void **state) {
     test_batch_close(tb);
 }
 
+/* A partition whose state is being restored is not swept: its image would be old when it goes out.
+ */
+static void test_held_is_not_swept(void **state) {
+    (void)state;
+    test_batch *tb = test_batch_open(ROWS_MAX, 4096);
+    void *memory = aligned_alloc(64, (ps_series_bytes(400, ROWS_MAX) + 63) / 64 * 64);
+    memset(memory, 0, ps_series_bytes(400, ROWS_MAX));
+    ps_series *series = ps_series_open(memory, 400, ROWS_MAX, PARTITIONS);
+    ps_series_hold(series, 1, true);
+    for (uint64_t k = 0; k < 20; k++) {
+        const uint64_t key[2] = {k, 77};
+        assert_int_not_equal(ps_series_restore(series, 1, key, (int64_t)k), PS_NOWHERE);
+    }
+    uint64_t random = 7;
+    for (int held = 1; held >= 0; held--) {
+        uint32_t swept = 0;
+        ps_series_hold(series, 1, held == 1);
+        for (int64_t offset = 0; offset < 60; offset++) {
+            char name[16];
+            ps_batch_reset(&tb->batch);
+            for (int i = 0; i < 8; i++) {
+                (void)snprintf(name, sizeof name, "key-%u", random_below(&random, 40));
+                const ps_record record = {.offset = 8 * offset + i,
+                                          .key = {(const uint8_t *)name, (uint32_t)strlen(name)},
+                                          .value = {NULL, PS_NULL_LENGTH},
+                                          .headers = {NULL, PS_NULL_LENGTH}};
+                assert_int_equal(ps_batch_append(&tb->batch, &record), PS_OK);
+            }
+            ps_series_resolve(series, &tb->batch, &tb->schema.column[PS_COLUMN_KEY]);
+            for (uint32_t s = 0; s < tb->batch.segment_count; s++)
+                swept += tb->batch.segments[s].partition == 1;
+        }
+        assert_true(held == 1 ? swept == 0 : swept >= 20);
+    }
+    free(memory);
+    test_batch_close(tb);
+}
+
+/* A record of a larger series_max: what is left is what the smaller one would have left, and what
+ * went is counted. */
+static void test_restore_of_too_many(void **state) {
+    (void)state;
+    enum { MANY = 2000, QUOTA = 500 };
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        void *memory = aligned_alloc(64, (ps_series_bytes(QUOTA * 2, ROWS_MAX) + 63) / 64 * 64);
+        memset(memory, 0, ps_series_bytes(QUOTA * 2, ROWS_MAX));
+        ps_series *series = ps_series_open(memory, QUOTA * 2, ROWS_MAX, 2);
+        uint64_t random = seed;
+        int64_t last[MANY];
+        /* Every series once in any order, as a sweep says them, then some of them newer. */
+        for (uint32_t k = 0; k < MANY; k++) last[k] = k;
+        for (uint32_t k = MANY - 1; k > 0; k--) {
+            const uint32_t other = random_below(&random, k + 1);
+            const int64_t t = last[k];
+            last[k] = last[other];
+            last[other] = t;
+        }
+        for (uint32_t i = 0; i < MANY + 300; i++) {
+            const uint32_t k = i < MANY ? i : random_below(&random, MANY);
+            const uint64_t key[2] = {k, 1};
+            if (i >= MANY) last[k] = i;
+            (void)ps_series_restore(series, 0, key, last[k]);
+        }
+        assert_int_equal(ps_series_count(series), QUOTA);
+        assert_true(ps_series_evicted(series) >= MANY - QUOTA);
+        for (uint32_t k = 0; k < MANY; k++) {
+            uint32_t newer = 0;
+            const uint64_t key[2] = {k, 1};
+            for (uint32_t other = 0; other < MANY; other++) newer += last[other] > last[k];
+            const uint64_t evicted = ps_series_evicted(series);
+            if (newer < QUOTA)
+                assert_int_not_equal(ps_series_restore(series, 0, key, last[k]), PS_NOWHERE);
+            else
+                assert_int_equal(ps_series_restore(series, 0, key, last[k]), PS_NOWHERE);
+            assert_int_equal(ps_series_evicted(series) - evicted, newer >= QUOTA);
+        }
+        free(memory);
+    }
+}
+
 /* Published test vectors of SipHash-2-4-128 (Aumasson and Bernstein's reference, vectors.h). */
 static void test_siphash_vectors(void **state) {
     (void)state;
@@ -192,8 +270,8 @@ static void test_siphash_vectors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_a_model),
-        cmocka_unit_test(test_sweep_shows_every_series),
+        cmocka_unit_test(test_against_a_model),   cmocka_unit_test(test_sweep_shows_every_series),
+        cmocka_unit_test(test_held_is_not_swept), cmocka_unit_test(test_restore_of_too_many),
         cmocka_unit_test(test_siphash_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "host/batch/eviction.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "host/base/check.h"
 
@@ -72,6 +73,24 @@ uint32_t ps_eviction_next(ps_eviction_queue *queue, const ps_eviction_scope *sco
     }
     PS_CHECK(queue->count > 0);
     return queue->candidate[queue->at++].id;
+}
+
+void ps_eviction_note(ps_eviction_queue *queue, uint32_t id, int64_t last, uint32_t quota) {
+    if (queue->at == queue->count || last >= queue->candidate[queue->count - 1].last) return;
+    uint32_t low = queue->at, high = queue->count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (queue->candidate[middle].last < last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (queue->candidate[low].last == last) return; /* said before */
+    /* Without room the newest candidate goes: all others are newer still. */
+    if (queue->count < ps_eviction_queue_max(quota)) queue->count++;
+    memmove(&queue->candidate[low + 1], &queue->candidate[low],
+            (queue->count - 1 - low) * sizeof queue->candidate[0]);
+    queue->candidate[low] = (ps_eviction_candidate){last, id, 0};
 }
 
 void ps_eviction_reset(ps_eviction_queue *queue) {

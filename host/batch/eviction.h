@@ -44,6 +44,10 @@ static inline uint32_t ps_eviction_queue_max(uint32_t quota) {
 /* The id to evict; the partition has at least one live series. */
 uint32_t ps_eviction_next(ps_eviction_queue *queue, const ps_eviction_scope *scope);
 
+/* A series got this `last` out of order, as a restore gives them: it may belong among the oldest.
+ */
+void ps_eviction_note(ps_eviction_queue *queue, uint32_t id, int64_t last, uint32_t quota);
+
 /* Forgets the candidates: the partition's series were replaced. */
 void ps_eviction_reset(ps_eviction_queue *queue);
 

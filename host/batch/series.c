@@ -31,6 +31,7 @@ typedef struct ps_series {
     uint32_t *retired;        /* [rows_max] */
     uint32_t *rows_of;        /* [rows_max] rows of each segment of the current batch */
     uint32_t *count_of;       /* [partitions] live series */
+    uint8_t *held;            /* [partitions] not swept */
     ps_eviction_queue *queue; /* [partitions] */
 } ps_series;
 
@@ -57,6 +58,7 @@ size_t ps_series_bytes(uint32_t series_max, uint32_t rows_max) {
            ps_carve_size(4 * (size_t)bucket_count((uint32_t)capacity)) +
            ps_carve_size(capacity * sizeof(ps_series_entry)) + ps_carve_size(4 * capacity) +
            2 * ps_carve_size(4 * (size_t)rows_max) + ps_carve_size(4 * (size_t)PS_PARTITIONS_MAX) +
+           ps_carve_size(PS_PARTITIONS_MAX) +
            ps_carve_size(PS_PARTITIONS_MAX * sizeof(ps_eviction_queue)) +
            ps_carve_size(candidates * sizeof(ps_eviction_candidate));
 }
@@ -76,6 +78,7 @@ ps_series *ps_series_open(void *memory, uint32_t series_max, uint32_t rows_max,
     series->retired = ps_carve(&at, 4 * (size_t)rows_max);
     series->rows_of = ps_carve(&at, 4 * (size_t)rows_max);
     series->count_of = ps_carve(&at, 4 * (size_t)PS_PARTITIONS_MAX);
+    series->held = ps_carve(&at, PS_PARTITIONS_MAX);
     series->queue = ps_carve(&at, PS_PARTITIONS_MAX * sizeof(ps_eviction_queue));
     const uint32_t length = ps_eviction_queue_max(series->quota);
     ps_eviction_candidate *candidates = (ps_eviction_candidate *)(void *)at;
@@ -232,14 +235,14 @@ static void sweep(ps_series *series, ps_batch *batch) {
     uint32_t *id_of = ps_batch_system(batch, PS_COLUMN_SERIES);
     uint8_t *fresh = ps_batch_system(batch, PS_COLUMN_FRESH);
     batch->sweep_round = series->sweep_round;
-    /* Dead ids cost a look each: a bound keeps a nearly empty table from being walked in every
-     * batch. */
+    /* Dead and held ids cost a look each: a bound keeps a nearly empty table from being walked in
+     * every batch. */
     uint32_t want = batch->touched_count, looks = 8 * batch->touched_count;
     while (want > 0 && looks > 0 && series->sweep_at < series->unused) {
         const uint32_t id = series->sweep_at++;
         const ps_series_entry *entry = &series->entry[id];
         looks--;
-        if (entry->live == 0) continue;
+        if (entry->live == 0 || series->held[entry->partition] != 0) continue;
         want--;
         if (entry->batch == series->batch) continue; /* touched: it is in the slice already */
         const uint32_t segment = batch->segment_count++;
@@ -281,13 +284,17 @@ void ps_series_resolve(ps_series *series, ps_batch *batch, const ps_column *key)
 uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t key[2],
                            int64_t last) {
     const uint32_t bucket = probe(series, partition, key);
-    if (series->bucket[bucket] == 0) {
-        if (series->count_of[partition] >= series->quota) return PS_NOWHERE;
-        (void)attach(series, bucket, partition, key);
-    }
+    if (series->bucket[bucket] == 0) (void)attach(series, bucket, partition, key);
     const uint32_t id = series->bucket[bucket] - 1;
     series->entry[id].last = last;
-    return id;
+    ps_eviction_note(&series->queue[partition], id, last, series->quota);
+    if (series->count_of[partition] <= series->quota) return id;
+    const ps_eviction_scope scope = {series->entry, series->unused, partition, series->quota};
+    const uint32_t victim = ps_eviction_next(&series->queue[partition], &scope);
+    const uint64_t gone[2] = {series->entry[victim].key[0], series->entry[victim].key[1]};
+    ps_series_forget(series, partition, gone);
+    series->evicted++;
+    return victim == id ? PS_NOWHERE : id;
 }
 
 void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[2]) {
@@ -295,6 +302,10 @@ void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[
     if (series->bucket[bucket] == 0) return;
     const uint32_t id = detach(series, bucket);
     series->free_id[series->free_count++] = id;
+}
+
+void ps_series_hold(ps_series *series, uint32_t partition, bool held) {
+    series->held[partition] = held;
 }
 
 void ps_series_drop(ps_series *series, uint32_t partition) {

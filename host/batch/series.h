@@ -32,11 +32,15 @@ uint32_t ps_series_capacity(uint32_t series_max, uint32_t rows_max);
 void ps_series_resolve(ps_series *series, ps_batch *batch, const ps_column *key);
 
 /* One entry of a restored state record: its index, to write the state to; the newest call for a key
- * wins. PS_NOWHERE: the partition's share is full (the record was written under a larger
- * series_max). */
+ * wins. A share that is full (the record was written under a larger series_max) loses its oldest
+ * series, as always; PS_NOWHERE: that is this one. */
 uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t key[2],
                            int64_t last);
 void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[2]);
+
+/* Whether the partition's series are kept out of the sweep: while its state is being restored, what
+ * the table holds of it is neither whole nor on the device. */
+void ps_series_hold(ps_series *series, uint32_t partition, bool held);
 
 /* Drops all series of a partition: it was revoked, or its state is about to be restored. */
 void ps_series_drop(ps_series *series, uint32_t partition);
