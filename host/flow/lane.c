@@ -185,12 +185,16 @@ ps_status ps_lane_submit(ps_lane *lane, ps_error *error) {
     PS_TRY(ps_lane_launch(lane, batch, error));
     lane->submitted++;
     lane->filling = false;
-    if (lane->series == NULL) return PS_OK;
+    ps_lane_tell_series(lane);
+    return PS_OK;
+}
+
+void ps_lane_tell_series(ps_lane *lane) {
+    if (lane->series == NULL) return;
     atomic_store_explicit(&lane->metrics->series, ps_series_count(lane->series),
                           memory_order_relaxed);
     atomic_store_explicit(&lane->metrics->series_evicted, ps_series_evicted(lane->series),
                           memory_order_relaxed);
-    return PS_OK;
 }
 
 static ps_status fill(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_error *error) {
@@ -198,6 +202,7 @@ static ps_status fill(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_erro
         ps_batch *batch = ps_lane_slot(lane, lane->submitted + 1);
         if (!lane->filling) ps_batch_reset(batch);
         lane->filling = true;
+        ps_lane_tell_positions(lane, batch);
         const uint32_t rows = batch->rows;
         const int64_t begin_ns = ps_clock_ns();
         int64_t again_ns = INT64_MAX;

@@ -25,6 +25,7 @@ typedef struct ps_owned {
     int64_t committed; /* as it was known before the state was read the last time */
     int64_t due_ns;    /* when to read the state again */
     uint32_t readings; /* of the state, since the partition came or everything went back */
+    bool untold;       /* `next` is not what the source has committed, though all before is out */
 } ps_owned;
 
 struct ps_lane {
@@ -50,6 +51,7 @@ struct ps_lane {
     bool going_back; /* nothing is filled until every partition stands where it was committed */
     bool settling;   /* restored state waits until the device is through with what it has */
     uint32_t restoring;
+    bool untold;     /* some partition is */
     ps_owned *owned; /* [partitions] */
 };
 
@@ -60,8 +62,15 @@ static inline ps_batch *ps_lane_slot(ps_lane *lane, uint64_t ticket) {
 /* Decodes, groups and launches the batch that was being filled. */
 ps_status ps_lane_submit(ps_lane *lane, ps_error *error) PS_MUST_USE;
 
+/* How many series there are, for the metrics. */
+void ps_lane_tell_series(ps_lane *lane);
+
 /* Handles one membership event as far as it goes now. */
 ps_status ps_lane_event(ps_lane *lane, bool *moved, bool *hold, ps_error *error) PS_MUST_USE;
+
+/* Puts what was safely out before we began into the batch at hand: nothing else may come to say it.
+ */
+void ps_lane_tell_positions(ps_lane *lane, ps_batch *batch);
 
 /* Carries every partition that is being restored one step on. */
 ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) PS_MUST_USE;

@@ -21,7 +21,10 @@ static void own(ps_lane *lane, uint32_t partition, ps_ownership ownership) {
 }
 
 static void read_state(ps_lane *lane, uint32_t partition) {
-    if (lane->series != NULL) ps_series_drop(lane->series, partition);
+    if (lane->series != NULL) {
+        ps_series_drop(lane->series, partition);
+        ps_series_hold(lane->series, partition, true);
+    }
     own(lane, partition, PS_OWN_RESTORING);
     lane->owned[partition].readings++;
     ps_count(&lane->metrics->restores, 1);
@@ -117,6 +120,7 @@ static ps_status decide(ps_lane *lane, uint32_t partition, int64_t committed, ps
     own(lane, partition, PS_OWN_READY);
     owned->next = asked && !stateful && committed != PS_OFFSET_NONE ? committed : owned->restored;
     if (lane->config.sink->keeps_positions) owned->next = owned->restored;
+    owned->untold = asked && owned->next != PS_OFFSET_NONE && owned->next != committed;
     if (lane->config.sink->keeps_positions || !asked || !stateful || owned->restored == committed)
         return PS_OK;
     /* At least once writes state before offsets, so state ahead of them is where to go on. */
@@ -160,7 +164,10 @@ static ps_status restore_one(ps_lane *lane, uint32_t partition, bool *moved, ps_
 }
 
 static ps_status start(ps_lane *lane, uint32_t partition, ps_error *error) {
-    PS_TRY(lane->config.source->start(lane->source, partition, lane->owned[partition].next, error));
+    ps_owned *owned = &lane->owned[partition];
+    PS_TRY(lane->config.source->start(lane->source, partition, owned->next, error));
+    lane->untold = lane->untold || owned->untold;
+    if (lane->series != NULL) ps_series_hold(lane->series, partition, false);
     own(lane, partition, PS_OWN_RUNNING);
     return PS_OK;
 }
@@ -192,9 +199,22 @@ ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) {
     }
     for (uint32_t p = 0; p < count; p++)
         if (lane->owned[p].ownership == PS_OWN_READY) PS_TRY(start(lane, p, error));
+    ps_lane_tell_series(lane);
     lane->going_back = false;
     *moved = true;
     return PS_OK;
+}
+
+void ps_lane_tell_positions(ps_lane *lane, ps_batch *batch) {
+    const uint32_t count = lane->untold ? lane->config.env.partitions->count : 0;
+    for (uint32_t p = 0; p < count; p++) {
+        ps_owned *owned = &lane->owned[p];
+        if (!owned->untold || owned->ownership != PS_OWN_RUNNING) continue;
+        owned->untold = false;
+        ps_batch_position(batch, p, owned->next);
+        if (batch->filled_ns == 0) batch->filled_ns = ps_clock_ns();
+    }
+    lane->untold = false;
 }
 
 static ps_status assigned(ps_lane *lane, const ps_event *event, bool *moved, ps_error *error) {
@@ -213,6 +233,7 @@ static ps_status assigned(ps_lane *lane, const ps_event *event, bool *moved, ps_
 
 static void disown(ps_lane *lane, uint32_t partition) {
     if (lane->owned[partition].ownership == PS_OWN_NOT) return;
+    lane->owned[partition].untold = false;
     own(lane, partition, PS_OWN_NOT);
     if (lane->series != NULL) ps_series_drop(lane->series, partition);
     if (lane->config.sink->forget != NULL) lane->config.sink->forget(lane->sink, partition);
@@ -222,7 +243,9 @@ static void disown(ps_lane *lane, uint32_t partition) {
  * refused by the group's generation, and the refusal is an abort: then nothing of theirs is left in
  * flight either. */
 static ps_status revoked(ps_lane *lane, const ps_event *event, bool *moved, ps_error *error) {
-    if (lane->filling && ps_lane_slot(lane, lane->submitted + 1)->rows > 0) {
+    const ps_batch *batch = ps_lane_slot(lane, lane->submitted + 1);
+    /* A position alone counts too: a partition that stays has been read up to there. */
+    if (lane->filling && (batch->rows > 0 || batch->position_count > 0)) {
         if (lane->submitted - lane->released == lane->config.depth) return PS_OK;
         PS_TRY(ps_lane_submit(lane, error));
     }
@@ -237,6 +260,7 @@ static ps_status revoked(ps_lane *lane, const ps_event *event, bool *moved, ps_e
     for (uint32_t p = 0; p < lane->config.env.partitions->count; p++)
         partitions += lane->owned[p].ownership != PS_OWN_NOT;
     atomic_store_explicit(&lane->metrics->partitions, partitions, memory_order_relaxed);
+    ps_lane_tell_series(lane);
     *moved = true;
     return lane->config.source->answer(lane->source, error);
 }
