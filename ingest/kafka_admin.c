@@ -160,6 +160,37 @@ ps_status ps_kafka_watermarks(rd_kafka_t *client, const char *topic, int32_t par
                    rd_kafka_err2str(err));
 }
 
+static ps_status take_end(rd_kafka_event_t *event, int64_t *end, ps_error *error) {
+    if (event == NULL || ps_kafka_is_away(rd_kafka_event_error(event))) return PS_AGAIN;
+    PS_TRY(answered(event, "cannot ask where a partition ends", error));
+    size_t count;
+    const rd_kafka_ListOffsetsResultInfo_t **infos =
+        rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event), &count);
+    if (count == 0) return PS_AGAIN;
+    const rd_kafka_topic_partition_t *of = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[0]);
+    *end = of->offset;
+    if (of->err == RD_KAFKA_RESP_ERR_NO_ERROR) return of->offset >= 0 ? PS_OK : PS_AGAIN;
+    if (ps_kafka_is_away(of->err)) return PS_AGAIN;
+    return ps_fail(error, PS_IO, "cannot ask where %s/%d ends: %s", of->topic, of->partition,
+                   rd_kafka_err2str(of->err));
+}
+
+ps_status ps_kafka_true_end(rd_kafka_t *client, const char *topic, int32_t partition,
+                            int timeout_ms, int64_t *end, ps_error *error) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = RD_KAFKA_OFFSET_SPEC_LATEST;
+    request r = request_within(client, RD_KAFKA_ADMIN_OP_LISTOFFSETS, timeout_ms);
+    rd_kafka_error_t *failure = rd_kafka_AdminOptions_set_isolation_level(
+        r.options, RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED);
+    PS_CHECK(failure == NULL);
+    rd_kafka_ListOffsets(client, list, r.options, r.queue);
+    rd_kafka_event_t *event = request_wait(&r);
+    const ps_status status = take_end(event, end, error);
+    request_end(&r, event);
+    rd_kafka_topic_partition_list_destroy(list);
+    return status;
+}
+
 static ps_status deleted(rd_kafka_event_t *event, ps_error *error) {
     const ps_status status = answered(event, "cannot delete records", error);
     if (event == NULL || ps_kafka_is_away(rd_kafka_event_error(event))) return PS_AGAIN;

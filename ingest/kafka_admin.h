@@ -32,6 +32,11 @@ ps_status ps_kafka_group_offsets(rd_kafka_t *client, const char *group, ps_kafka
 ps_status ps_kafka_watermarks(rd_kafka_t *client, const char *topic, int32_t partition,
                               int64_t *low, int64_t *high, ps_error *error) PS_MUST_USE;
 
+/* Last + 1 offset of a partition, open transactions included: what watermarks say to a client that
+ * reads what is committed ends before those. AGAIN: no answer within `timeout_ms`. */
+ps_status ps_kafka_true_end(rd_kafka_t *client, const char *topic, int32_t partition,
+                            int timeout_ms, int64_t *end, ps_error *error) PS_MUST_USE;
+
 /* Deletes all records of each partition below its offset. AGAIN: no answer within `timeout_ms`, or
  * one that asking later may mend. */
 ps_status ps_kafka_delete_records(rd_kafka_t *client, const ps_kafka_offset *before, uint32_t count,

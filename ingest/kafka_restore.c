@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reads the state topic back, on a thread of its own and a few chunks ahead of the lane. A
- * partition is read from its first record to the end it had when reading began; read_committed
- * stops before a transaction that is still open, so reaching that end also says that none is.
+ * partition is read from its first record to the end it had when reading began, open transactions
+ * included; read_committed stops before one that is open, so reaching that end also says that all
+ * of them have ended.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
+#include "ingest/kafka_admin.h"
 #include "ingest/kafka_state_parts.h"
 
 enum { ASK_MS = 1000, TAKE_MAX = 32, TRIM_MS = 10000 };
@@ -92,16 +94,23 @@ static bool finish(ps_kafka_state *state, uint32_t partition, bool started) {
 static bool begin(ps_kafka_state *state, uint32_t partition, uint32_t *left) {
     ps_kafka_stand *stand = &state->stand[partition];
     const int32_t within = (int32_t)within_of(state, partition);
-    int64_t low, high;
+    int64_t low, high, end;
+    ps_error error;
     const rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(
         state->sink->helper, state->sink->state_topic.name, within, &low, &high, ASK_MS);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        if (!ps_kafka_is_away(err)) fail(state, "its end", rd_kafka_err2str(err));
+        if (!ps_kafka_is_away(err)) fail(state, "its beginning", rd_kafka_err2str(err));
+        return false;
+    }
+    const ps_status status = ps_kafka_true_end(state->sink->helper, state->sink->state_topic.name,
+                                               within, ASK_MS, &end, &error);
+    if (status != PS_OK) {
+        if (status != PS_AGAIN) fail(state, "its end", error.message);
         return false;
     }
     for (size_t i = 0; i < 3; i++) stand->point[i] = -1;
-    stand->end = high;
-    if (low >= high) return finish(state, partition, false);
+    stand->end = end;
+    if (low >= end) return finish(state, partition, false);
     if (rd_kafka_consume_start_queue(state->topic, within, RD_KAFKA_OFFSET_BEGINNING,
                                      state->queue) != 0) {
         fail(state, "start", rd_kafka_err2str(rd_kafka_last_error()));
