@@ -121,6 +121,11 @@ static ps_status ready(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again
 static ps_status flushed(void *self, uint64_t *ticket, int64_t *ask_again_ns, ps_error *error) {
     ps_kafka_sink *sink = self;
     const view seen = look(sink, error);
+    /* What was committed before all went back, or failed, is told first: it is out. */
+    if (sink->exactly_once && seen.flushed > *ticket) {
+        *ticket = seen.flushed;
+        if (seen.aborted || seen.status != PS_OK) return PS_OK;
+    }
     if (seen.aborted) {
         pthread_mutex_lock(&sink->mutex);
         sink->aborted = false;
@@ -129,7 +134,6 @@ static ps_status flushed(void *self, uint64_t *ticket, int64_t *ask_again_ns, ps
         return PS_ABORTED;
     }
     if (seen.status != PS_OK) return seen.status;
-    if (sink->exactly_once && seen.flushed > *ticket) *ticket = seen.flushed;
     if (seen.phase == PS_KAFKA_READY) return ready(sink, ticket, ask_again_ns, error);
     const int64_t now_ns = ps_clock_ns();
     if (seen.busy_ns > 0 && now_ns - seen.busy_ns > STUCK_NS) {
