@@ -17,6 +17,9 @@
  */
 enum { SEEK_MS = 2000 };
 
+/* What is fetched while all goes back is thrown away: not more often than this. */
+#define STOPPED_POLL_NS (50 * PS_NS_PER_MS)
+
 /* A consumer that is being closed no longer answers this question, and whoever asks waits for ever:
  * what it said last still holds. */
 static bool is_eager(ps_kafka_source *source) {
@@ -140,8 +143,11 @@ void ps_kafka_rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t err,
 
 ps_status ps_kafka_group_event(void *self, ps_event *out, ps_error *error) {
     ps_kafka_source *source = self;
-    /* A lane that does not fill (it restores, or has no slot) must still hear of changes, and be
-     * seen to be alive (max.poll.interval.ms): asking for no record at all does that. */
+    /* A lane that does not fill must be seen to be alive (max.poll.interval.ms): asking for no
+     * record at all does that. It hears of changes only by taking what librdkafka queued before
+     * them: while all goes back, and only then, that may take long and may be thrown away. */
+    if (source->stopped && ps_clock_ns() - source->polled_ns > STOPPED_POLL_NS)
+        ps_kafka_source_discard(source);
     if (source->taken_at == source->taken_count)
         ps_kafka_source_take(source);
     else if (ps_clock_ns() - source->polled_ns > PS_NS_PER_S && source->queue != NULL) {
@@ -231,6 +237,14 @@ static rd_kafka_error_t *seek(ps_kafka_source *source, rd_kafka_topic_partition_
     return rd_kafka_incremental_assign(source->client, list);
 }
 
+void ps_kafka_group_stop(void *self, uint32_t partition) {
+    ps_kafka_source *source = self;
+    ps_kafka_place *place = &source->place[partition];
+    if (place->holding != PS_KAFKA_READING) return;
+    place->holding = PS_KAFKA_STOPPED;
+    source->stopped = true;
+}
+
 ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_error *error) {
     ps_kafka_source *source = self;
     ps_kafka_place *place = &source->place[partition];
@@ -239,6 +253,8 @@ ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_
     place->next = next;
     if (place->holding == PS_KAFKA_PROMISED) return PS_OK; /* `answer` says where */
     ps_kafka_source_drop(source, partition);
+    place->holding = PS_KAFKA_READING;
+    source->stopped = false;
     uint32_t within;
     const ps_partitions *all = source->env->partitions;
     const char *topic = all->topic[ps_partitions_topic(all, partition, &within)].name;

@@ -223,6 +223,23 @@ void ps_kafka_source_drop(ps_kafka_source *source, uint32_t partition) {
     source->taken_count = kept;
 }
 
+void ps_kafka_source_discard(ps_kafka_source *source) {
+    uint32_t kept = source->taken_at;
+    for (uint32_t i = source->taken_at; i < source->taken_count; i++) {
+        rd_kafka_message_t *message = source->taken[i];
+        const uint32_t partition = number_of(source, message);
+        const bool fails = message->err != RD_KAFKA_RESP_ERR_NO_ERROR &&
+                           message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        if (fails) take_failure(source, message);
+        if (fails || partition == PS_NOWHERE ||
+            source->place[partition].holding == PS_KAFKA_STOPPED)
+            rd_kafka_message_destroy(message);
+        else
+            source->taken[kept++] = message;
+    }
+    source->taken_count = kept;
+}
+
 static ps_status take_one(ps_kafka_source *source, ps_batch *batch, rd_kafka_message_t *message) {
     const uint32_t partition = number_of(source, message);
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && partition != PS_NOWHERE)
@@ -241,25 +258,6 @@ static void note_positions(const ps_kafka_source *source, ps_batch *batch, uint3
     for (uint32_t i = first_run; i < batch->run_count; i++)
         ps_batch_position(batch, batch->runs[i].partition,
                           source->place[batch->runs[i].partition].next);
-}
-
-static void note_lag(ps_kafka_source *source, int64_t now_ns) {
-    if (now_ns - source->lag_ns < PS_NS_PER_S) return;
-    source->lag_ns = now_ns;
-    int64_t lag = 0;
-    const ps_partitions *all = source->env->partitions;
-    for (uint32_t p = 0; p < all->count; p++) {
-        const ps_kafka_place *place = &source->place[p];
-        if (place->holding != PS_KAFKA_READING || place->next == PS_OFFSET_NONE) continue;
-        uint32_t within;
-        int64_t low, high;
-        const uint32_t topic = ps_partitions_topic(all, p, &within);
-        if (rd_kafka_get_watermark_offsets(source->client, all->topic[topic].name, (int32_t)within,
-                                           &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
-            continue;
-        if (high > place->next) lag += high - place->next;
-    }
-    atomic_store_explicit(&source->env->metrics->lag, lag, memory_order_relaxed);
 }
 
 /* What was taken goes into the batch. PS_OK: the batch is full. */
@@ -290,7 +288,7 @@ static ps_status fill(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_err
     note_positions(source, batch, first_run);
     if (source->status != PS_OK) return told(source, error);
     const int64_t now_ns = ps_clock_ns();
-    note_lag(source, now_ns);
+    ps_kafka_watch_lag(source, now_ns);
     ps_kafka_source_commit_due(source, PS_KAFKA_COMMIT_GATHERED);
     if (atomic_load_explicit(&source->watch.all_reached, memory_order_relaxed)) return PS_END;
     if (batch->filled_ns == 0) return PS_AGAIN;
@@ -484,6 +482,7 @@ const ps_source ps_source_kafka = {
     .event = ps_kafka_group_event,
     .answer = ps_kafka_group_answer,
     .committed = ps_kafka_watch_committed,
+    .stop = ps_kafka_group_stop,
     .start = ps_kafka_group_start,
     .fill = fill,
     .commit = ps_kafka_source_commit,

@@ -17,6 +17,7 @@ enum { PS_KAFKA_TAKE_MAX = 2048, PS_KAFKA_EVENTS_MAX = 16 };
 typedef enum ps_kafka_holding {
     PS_KAFKA_NOT_OURS,
     PS_KAFKA_PROMISED, /* assigned by the group, not yet answered */
+    PS_KAFKA_STOPPED,  /* ours, but what comes of it is void until it is started */
     PS_KAFKA_READING
 } ps_kafka_holding;
 
@@ -75,6 +76,7 @@ typedef struct ps_kafka_source {
     uint32_t event_first, event_count;
     bool draining, closing;
     bool eager;       /* the rebalance protocol, as far as it is known */
+    bool stopped;     /* some partition is, or was a moment ago */
     bool fatal;       /* the client is of no use any more: all it had is lost */
     int64_t fatal_ns; /* when that happened last */
     ps_kafka_patience patience;
@@ -98,8 +100,9 @@ uint32_t ps_kafka_partition(const ps_partitions *all, const char *topic, int32_t
 void ps_kafka_source_fail(ps_kafka_source *source, ps_status status, const char *format, ...)
     PS_PRINTF(3, 4);
 
-/* Destroys what was taken of partitions that are no longer read. */
+/* Destroys what was taken of a partition that is no longer read; of all that are stopped. */
 void ps_kafka_source_drop(ps_kafka_source *source, uint32_t partition);
+void ps_kafka_source_discard(ps_kafka_source *source);
 
 /* Makes the consumer and joins the group; also anew, after a fatal failure. */
 ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) PS_MUST_USE;
@@ -116,12 +119,12 @@ ps_status ps_kafka_group_answer(void *self, ps_error *error);
 ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_error *error);
 /* Everything that was held is lost: one event tells it, and its answer makes a new client. */
 void ps_kafka_group_lose_all(ps_kafka_source *source);
+void ps_kafka_group_stop(void *self, uint32_t partition);
 void ps_kafka_group_close(ps_kafka_source *source);
 
 /* kafka_commit.c: for sinks that leave the group's offsets to the source. */
 ps_status ps_kafka_source_commit(void *self, const ps_position *positions, uint32_t count,
                                  ps_error *error);
-/* Commits what is due; `now`: all of it, and waits for the answer. */
 typedef enum ps_kafka_commit_how {
     PS_KAFKA_COMMIT_GATHERED, /* when it is time */
     PS_KAFKA_COMMIT_SENT,     /* now, without waiting for the answer */
@@ -138,10 +141,10 @@ ps_status ps_kafka_watch_committed(void *self, uint32_t partition, int64_t *next
 /* What was asked about a partition that is given back is void: somebody else moves it on. */
 void ps_kafka_watch_forget(ps_kafka_source *source, uint32_t partition);
 int64_t ps_kafka_watch_remaining(void *self);
+void ps_kafka_watch_lag(ps_kafka_source *source, int64_t now_ns);
 
 /* kafka_discover.c */
 ps_status ps_kafka_discover(const void *config, ps_partitions *out, ps_error *error);
-/* Its `check`. */
 ps_status ps_kafka_source_check(const void *config, ps_error *error);
 
 #endif

@@ -250,3 +250,22 @@ int64_t ps_kafka_watch_remaining(void *self) {
     }
     return left;
 }
+
+void ps_kafka_watch_lag(ps_kafka_source *source, int64_t now_ns) {
+    if (now_ns - source->lag_ns < PS_NS_PER_S) return;
+    source->lag_ns = now_ns;
+    int64_t lag = 0;
+    const ps_partitions *all = source->env->partitions;
+    for (uint32_t p = 0; p < all->count; p++) {
+        const ps_kafka_place *place = &source->place[p];
+        if (place->holding != PS_KAFKA_READING || place->next == PS_OFFSET_NONE) continue;
+        uint32_t within;
+        int64_t low, high;
+        const uint32_t topic = ps_partitions_topic(all, p, &within);
+        if (rd_kafka_get_watermark_offsets(source->client, all->topic[topic].name, (int32_t)within,
+                                           &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
+            continue;
+        if (high > place->next) lag += high - place->next;
+    }
+    atomic_store_explicit(&source->env->metrics->lag, lag, memory_order_relaxed);
+}

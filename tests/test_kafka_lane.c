@@ -384,13 +384,86 @@ static void test_missing_topic(void **state) {
     close_world(w);
 }
 
+static rd_kafka_t *open_member(const world *w) {
+    static const char *const settings[][2] = {
+        {"group.id", "p"},
+        {"partition.assignment.strategy", "cooperative-sticky"},
+        {"heartbeat.interval.ms", "200"}};
+    char reason[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        rd_kafka_conf_set(conf, settings[i][0], settings[i][1], reason, sizeof reason);
+    rd_kafka_t *member = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
+    rd_kafka_topic_partition_list_add(list, "in", RD_KAFKA_PARTITION_UA);
+    assert_int_equal(rd_kafka_subscribe(member, list), 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    return member;
+}
+
+/* The next event of this kind; whatever `other` is told meanwhile is served. */
+static ps_event await_event(void *source, ps_event_kind kind, rd_kafka_t *other) {
+    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX / 3 * PS_NS_PER_S;
+    ps_event event = {PS_EVENT_NONE, 0, NULL};
+    ps_error error = {""};
+    while (event.kind == PS_EVENT_NONE && ps_clock_ns() < deadline_ns) {
+        if (ps_source_kafka.event(source, &event, &error) != PS_OK) fail_msg("%s", error.message);
+        rd_kafka_message_t *message = other == NULL ? NULL : rd_kafka_consumer_poll(other, 0);
+        if (message != NULL) rd_kafka_message_destroy(message);
+        (void)usleep(1000);
+    }
+    assert_int_equal(event.kind, kind);
+    return event;
+}
+
+/* After an abort nothing is filled until all is restored, and records that were fetched before lie
+ * in front of the news that another worker came. */
+static void test_rebalance_is_heard_while_going_back(void **state) {
+    (void)state;
+    world *w = open_world();
+    const ps_lane_env env = {.pipeline = "p",
+                             .instance = "i",
+                             .lanes = 1,
+                             .linger_ns = PS_NS_PER_MS,
+                             .memory_bytes = 8 << 20,
+                             .plan = &w->plan,
+                             .partitions = &w->partitions,
+                             .wake = &w->wake,
+                             .metrics = &w->metrics};
+    void *source;
+    ps_error error = {""};
+    assert_int_equal(ps_source_kafka.open(&w->source, &env, &source, &error), PS_OK);
+    const ps_event event = await_event(source, PS_EVENT_ASSIGNED, NULL);
+    assert_int_equal(event.count, PARTITIONS);
+    for (uint32_t p = 0; p < PARTITIONS; p++)
+        assert_int_equal(ps_source_kafka.start(source, p, PS_OFFSET_NONE, &error), PS_OK);
+    assert_int_equal(ps_source_kafka.answer(source, &error), PS_OK);
+    const int64_t until_ns = ps_clock_ns() + 2 * PS_NS_PER_S;
+    while (ps_clock_ns() < until_ns) { /* records are taken, and nobody wants them */
+        ps_event none = {PS_EVENT_NONE, 0, NULL};
+        assert_int_equal(ps_source_kafka.event(source, &none, &error), PS_OK);
+        (void)usleep(1000);
+    }
+    for (uint32_t p = 0; p < PARTITIONS; p++) ps_source_kafka.stop(source, p);
+    rd_kafka_t *other = open_member(w);
+    (void)await_event(source, PS_EVENT_REVOKED, other);
+    rd_kafka_destroy(other);
+    ps_source_kafka.close(source);
+    close_world(w);
+}
+
 int main(int count, char **arguments) {
     if (count > 1) cmocka_set_test_filter(arguments[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fenced), /* first: it forks, and nothing may run beside that */
-        cmocka_unit_test(test_properties),    cmocka_unit_test(test_payloads),
-        cmocka_unit_test(test_errors),        cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_missing_topic), cmocka_unit_test(test_dead_letters_first),
+        cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_payloads),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_rebalance_is_heard_while_going_back),
+        cmocka_unit_test(test_missing_topic),
+        cmocka_unit_test(test_dead_letters_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -293,6 +293,7 @@ void ps_lane_go_back(ps_lane *lane) {
     for (uint32_t p = 0; p < lane->config.env.partitions->count; p++) {
         if (lane->owned[p].ownership == PS_OWN_NOT) continue;
         if (lane->config.sink->forget != NULL) lane->config.sink->forget(lane->sink, p);
+        if (lane->config.source->stop != NULL) lane->config.source->stop(lane->source, p);
         begin_restore(lane, p);
     }
 }

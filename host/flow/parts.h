@@ -68,6 +68,8 @@ struct ps_source {
      * group); AGAIN until known, PS_OFFSET_NONE where there is none. NULL: this source keeps none.
      */
     ps_status (*committed)(void *self, uint32_t partition, int64_t *next, ps_error *);
+    /* All goes back: nothing of the partition is wanted until it starts. NULL: nothing to do. */
+    void (*stop)(void *self, uint32_t partition);
     /* Begin reading an assigned partition at `next`. Also used to go back after an abort. */
     ps_status (*start)(void *self, uint32_t partition, int64_t next, ps_error *);
     /* Appends rows and positions. OK: the batch is ready (full, or linger has passed) · AGAIN: keep
