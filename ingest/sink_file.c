@@ -29,7 +29,8 @@ static const ps_option options[] = {
     {.name = "path",
      .preset = NULL,
      .help = "The folder, made if need be; progress lies in dot-files inside, so deleting "
-             "it starts again.",
+             "it starts again. One worker's: a partition that moves to another worker begins anew "
+             "in that one's folder.",
      .type = PS_OPTION_STRING,
      .flags = PS_OPTION_REQUIRED,
      .at = offsetof(ps_sink_file_config, path)},
@@ -448,8 +449,11 @@ static size_t file_memory(const void *from, const ps_lane_env *env) {
 
 static const char *file_delivery(const void *config, const ps_source *source, const char **why) {
     (void)config;
-    (void)source;
-    *why = "rows, state and position become durable together in the folder's manifests";
+    *why = source->event == NULL
+               ? "rows, state and position become durable together in the folder's manifests"
+               : "rows, state and position become durable together in the folder's manifests; that "
+                 "is one worker's: a partition that moves to another worker is written to that "
+                 "one's folder from the start";
     return "exactly_once";
 }
 
