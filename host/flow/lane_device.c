@@ -30,11 +30,22 @@ static ps_status launch(ps_lane *lane, const ps_batch *batch) {
         since_ns = now_ns;
     }
     if (lane->traffic != NULL) PS_TRY(ps_traffic_down(lane->traffic, backend, lane->queue, batch));
-    return backend->mark(lane->queue, batch->ticket);
+    lane->mark_of[batch->ticket % lane->config.depth] = ++lane->marked;
+    return backend->mark(lane->queue, lane->marked);
 }
 
 ps_status ps_lane_launch(ps_lane *lane, const ps_batch *batch, ps_error *error) {
     return failed(lane, launch(lane, batch), error);
+}
+
+ps_status ps_lane_upload_state(ps_lane *lane, ps_error *error) {
+    const ps_backend *backend = lane->config.backend;
+    const ps_span state = {&lane->state, 0};
+    if (lane->traffic == NULL) return PS_OK;
+    PS_TRY(failed(lane, backend->upload(lane->queue, state, lane->plan->state_bytes), error));
+    /* Until it is through, the host's copy must stay as it is: no other restore begins before. */
+    lane->mark_state = ++lane->marked;
+    return failed(lane, backend->mark(lane->queue, lane->mark_state), error);
 }
 
 /* The host's copy of the state follows the device's by the after-images that came down: when a
@@ -57,7 +68,10 @@ static void follow(ps_lane *lane, const ps_batch *batch) {
 }
 
 ps_status ps_lane_compute(ps_lane *lane, ps_error *error) {
-    PS_TRY(failed(lane, lane->config.backend->done(lane->queue, &lane->computed), error));
+    PS_TRY(failed(lane, lane->config.backend->done(lane->queue, &lane->mark_done), error));
+    while (lane->computed < lane->submitted &&
+           lane->mark_of[(lane->computed + 1) % lane->config.depth] <= lane->mark_done)
+        lane->computed++;
     if (lane->computed <= lane->finished) return PS_OK;
     /* Only partitions that come and go are ever restored beside others. */
     const bool follows = lane->traffic != NULL && lane->config.source->event != NULL;

@@ -44,6 +44,9 @@ struct ps_lane {
     ps_call *call[PS_DEPTH_MAX][PS_CALLS_MAX];
     uint64_t submitted, finished, emitted, released;
     uint64_t computed; /* newest ticket the device is through with, given up ones included */
+    /* The queue's tickets count batches and uploads of state alike. */
+    uint64_t marked, mark_done, mark_state;
+    uint64_t mark_of[PS_DEPTH_MAX]; /* of each slot's batch */
     uint64_t sink_rows,
         sink_dead; /* the sink's counters when the batch at hand began to be emitted */
     bool filling;  /* the slot of ticket submitted + 1 holds rows already */
@@ -77,6 +80,9 @@ ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) PS_MUST_U
 
 /* The device's part of a step: which tickets it has finished. DEVICE: it is lost. */
 ps_status ps_lane_compute(ps_lane *lane, ps_error *error) PS_MUST_USE;
+
+/* Queues the upload of the whole state. */
+ps_status ps_lane_upload_state(ps_lane *lane, ps_error *error) PS_MUST_USE;
 
 /* Queues copies and calls of one batch. */
 ps_status ps_lane_launch(ps_lane *lane, const ps_batch *batch, ps_error *error) PS_MUST_USE;

@@ -133,6 +133,7 @@ static ps_status decide(ps_lane *lane, uint32_t partition, int64_t committed, ps
 
 static ps_status restore_one(ps_lane *lane, uint32_t partition, bool *moved, ps_error *error) {
     ps_owned *owned = &lane->owned[partition];
+    if (owned->ownership == PS_OWN_RESTORING && lane->mark_done < lane->mark_state) return PS_OK;
     if (owned->ownership == PS_OWN_RESTORING) {
         owned->restored = PS_OFFSET_NONE;
         if (lane->config.sink->restore != NULL) {
@@ -191,12 +192,7 @@ ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) {
     if (ready < lane->restoring) return PS_OK;
     lane->settling = !idle && (lane->plan->state_count > 0 || lane->going_back);
     if (lane->settling) return PS_OK;
-    if (lane->plan->state_count > 0) {
-        const ps_span state = {&lane->state, 0};
-        if (lane->config.backend->upload(lane->queue, state, lane->plan->state_bytes) != PS_OK)
-            return ps_fail(error, PS_DEVICE, "the %s device failed: %s", lane->config.backend->name,
-                           lane->config.backend->fault(lane->queue));
-    }
+    if (lane->plan->state_count > 0) PS_TRY(ps_lane_upload_state(lane, error));
     for (uint32_t p = 0; p < count; p++)
         if (lane->owned[p].ownership == PS_OWN_READY) PS_TRY(start(lane, p, error));
     ps_lane_tell_series(lane);

@@ -179,16 +179,14 @@ static ps_status run_lane(worker *lane, ps_lane *opened) {
     }
 }
 
-static void *lane_main(void *argument) {
-    worker *lane = argument;
-    ps_pipeline *pipeline = lane->pipeline;
-    char name[16];
-    (void)snprintf(name, sizeof name, "lane-%u", lane->number);
-    (void)pthread_setname_np(pthread_self(), name);
-    const ps_lane_config config = lane_config(lane);
+/* One life of a lane. True: its device is lost, and `*config` says where the next life begins, at
+ * what is committed. */
+static bool live(worker *lane, ps_lane_config *config, const char *name) {
+    const ps_pipeline *pipeline = lane->pipeline;
     ps_lane *opened = NULL;
-    lane->status = ps_lane_open(&config, &opened, &lane->error);
-    if (lane->status == PS_OK) {
+    lane->status = ps_lane_open(config, &opened, &lane->error);
+    const bool ran = lane->status == PS_OK;
+    if (ran) {
         /* After opening: the clients' own threads must not inherit the lane's core. */
         const ps_place place = ps_topology_place(pipeline->topology, lane->number, pipeline->lanes);
         if (pipeline->config.numa && pipeline->lanes <= ps_topology_cores(pipeline->topology))
@@ -196,6 +194,26 @@ static void *lane_main(void *argument) {
         lane->status = run_lane(lane, opened);
     }
     ps_lane_close(opened);
+    /* A device that was asked for by name and does not even open is an error to be seen. */
+    const bool may = ran ? lane->status == PS_DEVICE
+                         : pipeline->config.backend_auto && lane->status != PS_OK &&
+                               !config->backend->shares_memory;
+    const ps_backend *next = may ? ps_backend_after(config->backend) : NULL;
+    if (next == NULL) return false;
+    ps_log(PS_LOG_WARNING, name, "%s; going on with %s from the last committed position",
+           lane->error.message, next->name);
+    config->backend = next;
+    return true;
+}
+
+static void *lane_main(void *argument) {
+    worker *lane = argument;
+    ps_pipeline *pipeline = lane->pipeline;
+    char name[16];
+    (void)snprintf(name, sizeof name, "lane-%u", lane->number);
+    (void)pthread_setname_np(pthread_self(), name);
+    ps_lane_config config = lane_config(lane);
+    while (live(lane, &config, name)) {}
     const bool failed = lane->status != PS_END;
     atomic_store_explicit(&lane->health, failed ? PS_HEALTH_FAILED : PS_HEALTH_ENDED,
                           memory_order_relaxed);

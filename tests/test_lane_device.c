@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The seeded worlds of tests/lane_world.inc with a device that has memory of its own, puts off what
+ * it is told and dies now and then, and state per series. If this fails, a lane copies too little
+ * or too early, restores the wrong thing, or loses rows with its device. One world again:
+ * PS_SEED=17 build/dev/test_lane_device.
+ */
+#include "tests/lane_world.inc"
+
+#include "ml/stage_detect.h"
+#include "tests/far_device.h"
+
+enum { FAR_WORLDS = 1000 };
+
+static void far_worlds(uint32_t series_max) {
+    static const char *const names[] = {"ewma"};
+    const ps_field fields[] = {{.name = "x", .type = PS_FIELD_FLOAT}};
+    const ps_field_list list = {.count = 1, .at = (ps_field *)(uintptr_t)fields};
+    const ps_detect_config detect = {.field = "x",
+                                     .detectors = {names, 1},
+                                     .vote = 1,
+                                     .sensitivity = 1,
+                                     .span = SPAN,
+                                     .warmup = 2};
+    ps_error error;
+    ps_plan *plan = calloc(1, sizeof *plan);
+    ps_partitions *partitions = one_topic();
+    assert_int_equal(ps_plan_init(plan, ROWS_MAX, 4096, series_max, &list, &error), PS_OK);
+    assert_int_equal(ps_stage_detect.plan(&detect, plan, &error), PS_OK);
+    assert_int_equal(ps_plan_close(plan, &error), PS_OK);
+    uint64_t first, last, moves = 0, aborts = 0;
+    seeds(FAR_WORLDS, &first, &last);
+    far = (far_world){.below = below};
+    for (uint64_t seed = first; seed <= last; seed++) {
+        new_world(seed);
+        far.idle_percent = world.device_again;
+        far.lost_permille = below(3) == 0 ? below(8) : 0;
+        bool lost = false;
+        while (!all_out())
+            lost = one_incarnation(plan, partitions, lost && chance(50) ? &late : &far_device,
+                                   lost) == PS_DEVICE;
+        moves += world.moves;
+        aborts += world.aborts;
+    }
+    print_message("%llu far worlds: %llu devices lost, %llu aborts, %llu rebalances survived\n",
+                  (unsigned long long)(last - first + 1), (unsigned long long)far.lost,
+                  (unsigned long long)aborts, (unsigned long long)moves);
+    if (last > first) assert_true(far.lost > FAR_WORLDS && moves > FAR_WORLDS);
+    ps_plan_deinit(plan);
+    free(plan);
+    free(partitions);
+}
+
+static void test_far_worlds(void **state) {
+    (void)state;
+    far_worlds(100);
+}
+
+/* Of seven series in a partition three have a place: ids change hands all the time. */
+static void test_far_evictions(void **state) {
+    (void)state;
+    far_worlds(3 * PARTITIONS);
+}
+
+int main(void) {
+    late_init();
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_far_worlds),
+                                       cmocka_unit_test(test_far_evictions)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
