@@ -151,8 +151,8 @@ static void test_faults(void **state) {
     expect_fault(replace("sink:", "snik:"), NULL, 9, 1, "unknown key 'snik'; did you mean 'sink'?");
     expect_fault(replace("lanes: 3", "client: native"), NULL, 10, 19,
                  "client: this build has no native Kafka client");
-    expect_fault(replace("lanes: 3", "backend: cuda"), NULL, 10, 20,
-                 "backend: 'cuda' is not one of auto, cpu");
+    expect_fault(replace("lanes: 3", "backend: gpux"), NULL, 10, 20,
+                 "backend: 'gpux' is not one of auto, cpu, opencl, cuda");
     expect_fault(replace("9464", "x"), NULL, 11, 19,
                  "listen: '127.0.0.1:x' is not an address and port");
     expect_fault(replace("metrics:", "dead_letter: {}\nmetrics:"), NULL, 11, 1,

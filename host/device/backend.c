@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-static const ps_backend *const backends[] = {&ps_backend_opencl, &ps_backend_cpu};
+static const ps_backend *const backends[] = {&ps_backend_cuda, &ps_backend_opencl, &ps_backend_cpu};
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
 const ps_backend *ps_backend_at(uint32_t index) {

@@ -66,7 +66,7 @@ typedef struct ps_backend {
 
 enum { PS_MARKS_MAX = 32 }; /* tickets of a queue that may be unfinished at once */
 
-extern const ps_backend ps_backend_cpu, ps_backend_opencl;
+extern const ps_backend ps_backend_cpu, ps_backend_cuda, ps_backend_opencl;
 
 /* The back-end called `name`, NULL: unknown. Loads no driver. */
 const ps_backend *ps_backend_find(const char *name);
