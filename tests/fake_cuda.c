@@ -2,7 +2,8 @@
  * A libcuda.so.1 without a GPU: the entry points that penstock calls, with memory of its own and
  * the reference kernels as the device. It fails where FAKE_CUDA says, e.g. "launch:40", "alloc:3",
  * "event:9": that call and, but for alloc, every later one. "wrong:ewma": that kernel computes
- * nothing. So the driver's side of the CUDA back-end is run where there is none.
+ * nothing. With FAKE_CUDA_FAST it computes nothing at all, in no time. So the driver's side of the
+ * CUDA back-end is run where there is none.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -201,6 +202,7 @@ int cuLaunchKernel_fake(cu_object function, unsigned grid_x, unsigned grid_y, un
     memcpy(&end, arguments[kernel->buffers + 2], sizeof end);
     if (shared != 0 || extra != NULL || grid_y * grid_z * block_y * block_z != 1) return INVALID;
     if ((uint64_t)grid_x * block_x < end - begin || block_x > 1024) return INVALID;
+    if (getenv("FAKE_CUDA_FAST") != NULL) return CU_SUCCESS;
     if (plan != NULL && strncmp(plan, "wrong:", 6) == 0 && strcmp(plan + 6, kernel->name) == 0)
         return CU_SUCCESS;
     kernel->reference(buf, arguments[kernel->buffers], begin, end);

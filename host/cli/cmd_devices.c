@@ -2,24 +2,32 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/base/text.h"
 #include "host/cli/commands.h"
 #include "host/cli/explain.h"
 #include "host/cli/term.h"
 #include "host/device/backend.h"
+#include "host/device/calibrate.h"
 #include "host/device/choice.h"
 #include "host/mem/topology.h"
 #include "simd/dispatch.h"
 
 typedef struct devices_options {
-    bool json;
+    bool json, calibrate;
 } devices_options;
 
 static const ps_option options[] = {{.name = "json",
                                      .help = "One JSON object on stdout.",
                                      .type = PS_OPTION_BOOL,
                                      .at = offsetof(devices_options, json)},
+                                    {.name = "calibrate",
+                                     .help = "Measure processor and devices anew, keep what "
+                                             "`backend: auto` decides by, and show from how many "
+                                             "rows of 256 bytes a device is worth its copies.",
+                                     .type = PS_OPTION_BOOL,
+                                     .at = offsetof(devices_options, calibrate)},
                                     {.name = NULL}};
 
 static void print_machine(const ps_topology *topology) {
@@ -138,6 +146,64 @@ static void print_json(const ps_topology *topology, const char *verdict) {
     (void)printf("}\n");
 }
 
+/* A cost as people read it. */
+static void print_cost(const ps_cost *cost) {
+    if (cost->known == 0)
+        (void)printf(" %28s", "-");
+    else
+        (void)printf(" %8.1f us %6.2f ns %6.3f ns", cost->fixed_ns / 1e3, cost->row_ns,
+                     cost->byte_ns);
+}
+
+static ps_status calibrate_one(const ps_backend *backend, uint32_t index, const ps_costs *here,
+                               ps_error *error) {
+    ps_costs costs;
+    const int64_t from = ps_clock_ns();
+    PS_TRY(ps_costs_measure(backend, index, &costs, error));
+    (void)printf("\n%s device %u, measured in %.0f ms\n", backend->name, index,
+                 (double)(ps_clock_ns() - from) / 1e6);
+    if (!backend->shares_memory)
+        (void)printf("copies    %.1f us each, %.2f GB/s up, %.2f GB/s down\n", costs.copy_ns / 1e3,
+                     1.0 / costs.up_byte_ns, 1.0 / costs.down_byte_ns);
+    (void)printf("kernel          a launch     a row    a byte   worth it from\n");
+    for (int id = 0; id < PS_KERNEL_COUNT; id++) {
+        if (costs.kernel[id].known == 0) continue;
+        (void)printf("%-9s", ps_kernels[id].name);
+        print_cost(&costs.kernel[id]);
+        const uint64_t rows = ps_break_even(here, &costs, (ps_kernel_id)id, 256);
+        if (backend->shares_memory)
+            (void)printf("\n");
+        else if (rows == 0)
+            (void)printf("   never\n");
+        else
+            (void)printf("   %llu rows\n", (unsigned long long)rows);
+    }
+    return PS_OK;
+}
+
+static int calibrate(void) {
+    ps_error error = {""};
+    ps_costs here;
+    int code = PS_EXIT_OK;
+    if (ps_dispatch_init(&error) != PS_OK) {
+        ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
+        return PS_EXIT_USAGE;
+    }
+    if (ps_costs_measure(&ps_backend_cpu, 0, &here, &error) != PS_OK) {
+        ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
+        return PS_EXIT_FAILED;
+    }
+    for (uint32_t i = 0; ps_backend_at(i) != NULL; i++) {
+        const ps_backend *backend = ps_backend_at(i);
+        for (uint32_t k = 0; k < backend->devices(NULL); k++) {
+            if (calibrate_one(backend, k, &here, &error) == PS_OK) continue;
+            ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
+            code = PS_EXIT_FAILED;
+        }
+    }
+    return code;
+}
+
 static int show(bool json) {
     ps_error error;
     ps_topology *topology = NULL;
@@ -168,7 +234,7 @@ static int devices(int argc, char **argv) {
     devices_options chosen = {0};
     ps_args args;
     int code = ps_args_init(&args, &ps_command_devices, argc, argv, &chosen);
-    if (code == PS_EXIT_GO_ON) code = show(chosen.json);
+    if (code == PS_EXIT_GO_ON) code = chosen.calibrate ? calibrate() : show(chosen.json);
     ps_args_deinit(&args);
     return code;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,6 +48,18 @@ static void print_summary(const ps_launch *launch, const ps_run_result *result, 
     (void)printf("%s\n", text);
 }
 
+static void *measure(void *unused) {
+    (void)unused;
+    ps_choice_measure();
+    return NULL;
+}
+
+/* A device that was never measured: this run goes on without it, the next one can choose. */
+static void measure_beside(void) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, measure, NULL) == 0) (void)pthread_detach(thread);
+}
+
 static int run_launched(ps_launch *launch, const run_options *chosen) {
     ps_error error;
     ps_http *http = NULL;
@@ -54,6 +67,7 @@ static int run_launched(ps_launch *launch, const run_options *chosen) {
                                       launch->pipeline.backend->name, ps_dispatch_isa()};
     ps_status status = ps_kernels_self_test(&error);
     if (status != PS_OK) return ps_launch_failed("run", status, &error);
+    if (launch->choice.unmeasured) measure_beside();
     launch->pipeline.until_end = chosen->until_end;
     ps_run_catch_signals();
     if (launch->config.metrics.listen != NULL) {

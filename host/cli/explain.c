@@ -33,8 +33,7 @@ const char *ps_explain_rejects(const ps_config *config) {
 }
 
 const char *ps_explain_backend_why(const ps_launch *launch) {
-    if (launch->config.runtime.backend != 0) return "runtime.backend asks for it";
-    return "no other device is worth it here";
+    return launch->choice.why;
 }
 
 static bool is_kafka(const ps_chosen *part) {

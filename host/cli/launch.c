@@ -39,12 +39,12 @@ static void fill(ps_launch *launch, const ps_backend *backend) {
 }
 
 /* What is named must be there: a job that was meant for a GPU must not crawl along unnoticed. */
-static ps_status choose(const ps_runtime *runtime, const ps_backend **out, ps_error *error) {
+static ps_status named(const ps_runtime *runtime, const ps_backend **out, ps_error *error) {
     char name[PS_OPTION_TEXT_MAX];
     const char *why = "";
     const ps_option *option = ps_option_find(ps_runtime_options, "backend");
     (void)ps_option_value(option, runtime, name);
-    *out = strcmp(name, "auto") == 0 ? &ps_backend_cpu : ps_backend_find(name);
+    *out = ps_backend_find(name);
     PS_CHECK(*out != NULL);
     if ((*out)->devices(&why) > 0) return PS_OK;
     return ps_fail(
@@ -66,10 +66,15 @@ int ps_launch_init(ps_launch *launch, const char *command, const char *file, con
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
     status = ps_config_plan(&launch->config, &launch->plan, &error);
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
-    const ps_backend *backend = NULL;
-    status = choose(&launch->config.runtime, &backend, &error);
+    const bool automatic = launch->config.runtime.backend == 0;
+    launch->choice = (ps_choice){.why = "runtime.backend asks for it"};
+    if (automatic)
+        ps_choose(&launch->plan, (uint32_t)launch->config.runtime.lanes, &launch->choice);
+    else
+        status = named(&launch->config.runtime, &launch->choice.backend, &error);
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
-    fill(launch, backend);
+    fill(launch, launch->choice.backend);
+    launch->pipeline.backend_auto = automatic;
     if (launch->pipeline.codec != NULL) launch->plan.schema.escape = launch->pipeline.codec->escape;
     return PS_EXIT_GO_ON;
 }

@@ -49,7 +49,10 @@ if(PS_FUZZ)
   target_compile_options(ps_flags INTERFACE -fsanitize=fuzzer-no-link) # coverage for libFuzzer
 endif()
 
-find_package(PkgConfig)
+option(PS_BARE "Use no library but libc: floors 0 to 3 for scripts/gpu-check" OFF)
+if(NOT PS_BARE)
+  find_package(PkgConfig)
+endif()
 find_package(Threads REQUIRED)
 target_link_libraries(ps_flags INTERFACE Threads::Threads)
 
