@@ -50,7 +50,7 @@ static void print_summary(const ps_launch *launch, const ps_run_result *result, 
 
 static void *measure(void *unused) {
     (void)unused;
-    ps_choice_measure();
+    ps_placement_measure();
     return NULL;
 }
 
@@ -67,7 +67,7 @@ static int run_launched(ps_launch *launch, const run_options *chosen) {
                                       launch->pipeline.backend->name, ps_dispatch_isa()};
     ps_status status = ps_kernels_self_test(&error);
     if (status != PS_OK) return ps_launch_failed("run", status, &error);
-    if (launch->choice.unmeasured) measure_beside();
+    if (launch->placement.unmeasured) measure_beside();
     launch->pipeline.until_end = chosen->until_end;
     ps_run_catch_signals();
     if (launch->config.metrics.listen != NULL) {

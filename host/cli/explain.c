@@ -33,7 +33,7 @@ const char *ps_explain_rejects(const ps_config *config) {
 }
 
 const char *ps_explain_backend_why(const ps_launch *launch) {
-    return launch->choice.why;
+    return launch->placement.why;
 }
 
 static bool is_kafka(const ps_chosen *part) {

@@ -67,13 +67,14 @@ int ps_launch_init(ps_launch *launch, const char *command, const char *file, con
     status = ps_config_plan(&launch->config, &launch->plan, &error);
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
     const bool automatic = launch->config.runtime.backend == 0;
-    launch->choice = (ps_choice){.why = "runtime.backend asks for it"};
+    launch->placement = (ps_placement){.why = "runtime.backend asks for it"};
     if (automatic)
-        ps_choose(&launch->plan, (uint32_t)launch->config.runtime.lanes, &launch->choice);
+        ps_placement_choose(&launch->plan, (uint32_t)launch->config.runtime.lanes,
+                            &launch->placement);
     else
-        status = named(&launch->config.runtime, &launch->choice.backend, &error);
+        status = named(&launch->config.runtime, &launch->placement.backend, &error);
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
-    fill(launch, launch->choice.backend);
+    fill(launch, launch->placement.backend);
     launch->pipeline.backend_auto = automatic;
     if (launch->pipeline.codec != NULL) launch->plan.schema.escape = launch->pipeline.codec->escape;
     return PS_EXIT_GO_ON;

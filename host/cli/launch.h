@@ -6,13 +6,13 @@
 #define PS_HOST_CLI_LAUNCH_H
 
 #include "host/cli/config.h"
-#include "host/flow/choice.h"
+#include "host/flow/placement.h"
 
 typedef struct ps_launch {
     ps_config config;
     ps_plan plan;
     ps_pipeline_config pipeline;
-    ps_choice choice; /* of the back-end, and why */
+    ps_placement placement; /* of the back-end, and why */
 } ps_launch;
 
 /* Reads (ps_config_init), checks and plans; faults and other messages are printed under `command`.

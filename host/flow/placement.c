@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/flow/choice.h"
+#include "host/flow/placement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +34,8 @@ static double copies_ns(const ps_plan *plan, const ps_costs *costs, uint32_t row
     return up * costs->up_byte_ns + down * costs->down_byte_ns + copies * costs->copy_ns;
 }
 
-double ps_choice_batch_ns(const ps_plan *plan, const ps_costs *costs, uint32_t rows,
-                          uint64_t bytes) {
+double ps_placement_batch_ns(const ps_plan *plan, const ps_costs *costs, uint32_t rows,
+                             uint64_t bytes) {
     double sum = copies_ns(plan, costs, rows, bytes);
     for (uint32_t i = 0; i < plan->call_count; i++) {
         const ps_call_plan *call = &plan->call[i];
@@ -59,7 +59,7 @@ static bool accelerator(const ps_backend *backend, ps_device_about *about) {
 }
 
 static void compare(const ps_plan *plan, uint32_t lanes, const ps_backend *backend,
-                    const ps_device_about *about, ps_choice *out) {
+                    const ps_device_about *about, ps_placement *out) {
     ps_costs here, there;
     const uint32_t most = plan->schema.arena_bytes / ROW_BYTES;
     const uint32_t rows = plan->schema.rows_max < most ? plan->schema.rows_max : most;
@@ -72,9 +72,9 @@ static void compare(const ps_plan *plan, uint32_t lanes, const ps_backend *backe
         return;
     }
     const uint64_t bytes = (uint64_t)rows * ROW_BYTES;
-    const double here_ns = ps_choice_batch_ns(plan, &here, rows, bytes);
+    const double here_ns = ps_placement_batch_ns(plan, &here, rows, bytes);
     /* All lanes share the one device. */
-    const double there_ns = ps_choice_batch_ns(plan, &there, rows, bytes) * lanes;
+    const double there_ns = ps_placement_batch_ns(plan, &there, rows, bytes) * lanes;
     const bool worth = there_ns < margin * here_ns;
     (void)snprintf(out->why, sizeof out->why,
                    "a batch of %u rows takes %.0f us on %.60s with copies (%u lane%s), %.0f us on "
@@ -83,7 +83,7 @@ static void compare(const ps_plan *plan, uint32_t lanes, const ps_backend *backe
     if (worth) out->backend = backend;
 }
 
-void ps_choose(const ps_plan *plan, uint32_t lanes, ps_choice *out) {
+void ps_placement_choose(const ps_plan *plan, uint32_t lanes, ps_placement *out) {
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     memset(out, 0, sizeof *out);
     out->backend = &ps_backend_cpu;
@@ -97,7 +97,7 @@ void ps_choose(const ps_plan *plan, uint32_t lanes, ps_choice *out) {
     }
 }
 
-void ps_choice_measure(void) {
+void ps_placement_measure(void) {
     ps_costs costs;
     ps_error error;
     for (uint32_t i = 0; ps_backend_at(i) != NULL; i++) {
