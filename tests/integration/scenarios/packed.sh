@@ -59,7 +59,8 @@ scenario() {
         cmp lines "lines.$codec" || fail "$codec -d makes other lines of them"
     done
     lines=$(wc -l <lines)
-    [ "$lines" -eq $((n / 8)) ] || fail "only $lines lines"
+    # Half of the records are good, and a quarter of the series has this partition: about.
+    if [ "$lines" -lt $((n / 10)) ] || [ "$lines" -gt $((n / 6)) ]; then fail "$lines lines of $n records"; fi
 
     # Where the topic takes little, packs end early; where only the client knows that, they are made again,
     # smaller. A row that is too large by itself is a dead letter.
