@@ -33,6 +33,7 @@ static bool carry(ps_kafka_sink *sink, ps_error *error, ps_status *status) {
         slot->stated = *status == PS_OK;
         return slot->stated && slot->unacknowledged == 0;
     }
+    ps_kafka_state_committed(sink); /* younger batches have not written theirs */
     ps_kafka_positions_add(sink, slot->batch);
     slot->batch = NULL;
     sink->acknowledged = ticket;

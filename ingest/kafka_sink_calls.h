@@ -65,6 +65,8 @@ size_t ps_kafka_state_bytes(const ps_plan *plan);
 /* Produces the state records of a batch; AGAIN: the queue is full, call again with the same. */
 ps_status ps_kafka_state_emit(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticket,
                               ps_error *error) PS_MUST_USE;
+/* All that was emitted so far is committed: called before anything more is emitted. */
+void ps_kafka_state_committed(ps_kafka_sink *sink);
 /* Half of what was emitted will not be: the next batch begins anew. */
 void ps_kafka_state_undo(ps_kafka_sink *sink);
 ps_status ps_kafka_state_restore(ps_kafka_sink *sink, uint32_t partition, ps_state_apply *apply,

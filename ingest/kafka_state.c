@@ -72,15 +72,35 @@ void ps_kafka_state_close(ps_kafka_sink *sink) {
     sink->state = NULL;
 }
 
-/* A sweep round that begins makes older records superfluous, in time. */
+/* A sweep round that begins makes older records superfluous, in time: once it is committed. Rounds
+ * of a transaction that is aborted say nothing again, however many they are. */
 static void note_round(ps_kafka_state *state, uint32_t partition, int64_t round) {
     ps_kafka_stand *stand = &state->stand[partition];
     if (stand->round == round) return;
     stand->round = round;
     pthread_mutex_lock(&state->mutex);
-    stand->turned = state->work = true;
-    (void)pthread_cond_signal(&state->changed);
+    stand->begins = state->begins = true;
     pthread_mutex_unlock(&state->mutex);
+}
+
+/* What was emitted so far is committed, or will never be. */
+static void settle_rounds(ps_kafka_state *state, bool committed) {
+    pthread_mutex_lock(&state->mutex);
+    for (uint32_t p = 0; state->begins && p < state->sink->env->partitions->count; p++) {
+        ps_kafka_stand *stand = &state->stand[p];
+        stand->turned = stand->turned || (stand->begins && committed);
+        stand->begins = false;
+    }
+    if (state->begins && committed) {
+        state->work = true;
+        (void)pthread_cond_signal(&state->changed);
+    }
+    state->begins = false;
+    pthread_mutex_unlock(&state->mutex);
+}
+
+void ps_kafka_state_committed(ps_kafka_sink *sink) {
+    if (sink->state != NULL) settle_rounds(sink->state, true);
 }
 
 /* What a partition is besides its number: a file's path. */
@@ -139,7 +159,9 @@ ps_status ps_kafka_state_emit(ps_kafka_sink *sink, const ps_batch *batch, uint64
 }
 
 void ps_kafka_state_undo(ps_kafka_sink *sink) {
-    if (sink->state != NULL) sink->state->begun = sink->state->held = false;
+    if (sink->state == NULL) return;
+    sink->state->begun = sink->state->held = false;
+    settle_rounds(sink->state, false);
 }
 
 static ps_status apply_chunk(ps_kafka_state *state, const ps_kafka_chunk *chunk,

@@ -33,7 +33,8 @@ typedef struct ps_kafka_stand {
     int64_t round; /* sweep round of the newest record that was written */
     /* mutex: */
     uint32_t wanted; /* request that the reader shall serve, 0: none */
-    bool turned;     /* a sweep round began */
+    bool begins;     /* a sweep round begins with what is not yet committed */
+    bool turned;     /* one began, and that is committed */
     /* the reader's: */
     uint32_t serving; /* request being read, 0: none */
     int64_t end;      /* where reading ends */
@@ -52,9 +53,10 @@ struct ps_kafka_state {
     /* shared */
     pthread_t thread;
     bool thread_started;
-    pthread_mutex_t mutex; /* what follows, and `wanted` and `turned` of each stand */
+    pthread_mutex_t mutex; /* what follows, and what each stand says */
     pthread_cond_t changed;
     bool stop, work;
+    bool begins; /* of any stand */
     ps_kafka_chunk ahead[PS_KAFKA_AHEAD_MAX];
     uint32_t ahead_first, ahead_count;
     size_t ahead_bytes;

@@ -4,8 +4,8 @@
  * of the round before that is superfluous twice over: the second round is for a partition that came
  * to this lane in the middle of one.
  *
- * Where a round begins is asked of the broker when we hear of it, which may be a little late: never
- * later than the round's end, and that is all that matters.
+ * Only committed rounds count. Where a round begins is asked of the broker when its beginning is
+ * committed, which is late: the next two that are asked about still have a whole round between them.
  */
 #include <stdio.h>
 #include <stdlib.h>

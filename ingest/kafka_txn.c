@@ -241,6 +241,7 @@ static void replace_producer(ps_kafka_sink *sink) {
 static void finish_commit(ps_kafka_sink *sink) {
     ps_kafka_refused_trim(sink);
     ps_kafka_positions_clear(sink);
+    ps_kafka_state_committed(sink); /* the lane emits nothing until the phase changes */
     sink->dirty = false;
     const bool replace = sink->suspect;
     bool begun = false;
