@@ -5,7 +5,8 @@
  * to this lane in the middle of one.
  *
  * Only committed rounds count. Where a round begins is asked of the broker when its beginning is
- * committed, which is late: the next two that are asked about still have a whole round between them.
+ * committed, which is late: the next two that are asked about still have a whole round between
+ * them.
  */
 #include <stdio.h>
 #include <stdlib.h>
