@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
 #include <openssl/evp.h>
@@ -82,7 +83,35 @@ static rd_kafka_t *client(loop *l, rd_kafka_type_t type, const char *const *prop
     return made;
 }
 
-/* Every threads-th partition, from the group's committed offsets: a rebalance would be noise. */
+/* Whether a broker that has just started gives this answer while its coordinators move. */
+static bool is_moving(rd_kafka_resp_err_t status) {
+    switch (status) {
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The group's committed offsets, RD_KAFKA_OFFSET_INVALID where there is none. */
+static rd_kafka_resp_err_t committed(loop *l, rd_kafka_topic_partition_list_t *list) {
+    enum { ATTEMPT_MS = 2000, PAUSE_US = 100000 };
+    const int64_t due = ps_clock_ns() + TIMEOUT_MS * PS_NS_PER_MS;
+    rd_kafka_resp_err_t status;
+    while (is_moving(status = rd_kafka_committed(l->consumer, list, ATTEMPT_MS)) &&
+           ps_clock_ns() < due)
+        (void)usleep(PAUSE_US);
+    for (int i = 0; !status && i < list->cnt; i++) status = list->elems[i].err;
+    return status;
+}
+
+/* Every threads-th partition, from the group's committed offsets: a rebalance would be noise. The
+ * offsets are asked for here, because a consumer that is told to use "the committed ones" gives up
+ * for good when the coordinator moves at that moment. */
 static bool assign_share(loop *l) {
     const ps_bare_config *c = l->shared->config;
     const struct rd_kafka_metadata *metadata = NULL;
@@ -93,9 +122,12 @@ static bool assign_share(loop *l) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
     for (int32_t i = 0; i < metadata->topics[0].partition_cnt; i++)
         if ((uint32_t)i % c->threads == l->number)
-            rd_kafka_topic_partition_list_add(list, c->source, i)->offset = RD_KAFKA_OFFSET_STORED;
+            (void)rd_kafka_topic_partition_list_add(list, c->source, i);
     rd_kafka_metadata_destroy(metadata);
-    status = rd_kafka_assign(l->consumer, list);
+    status = committed(l, list);
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset < 0) list->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
+    if (!status) status = rd_kafka_assign(l->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
     return !status || failed(l, "assign", rd_kafka_err2str(status));
 }
@@ -352,11 +384,7 @@ static bool commit(loop *l) {
 
 static bool pass_on(loop *l, rd_kafka_message_t *m) {
     if (m->err) {
-        /* The group's coordinator may be moving, on a broker that has just started: asked again. */
-        const bool ignore = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
-                            m->err == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
-                            m->err == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
-                            m->err == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+        const bool ignore = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
         if (!ignore) (void)failed(l, "consume", rd_kafka_message_errstr(m));
         rd_kafka_message_destroy(m);
         return ignore;
@@ -400,7 +428,7 @@ static bool rows_due(loop *l, uint64_t *rows) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
     for (int32_t i = 0; i < metadata->topics[0].partition_cnt; i++)
         rd_kafka_topic_partition_list_add(list, c->source, i);
-    status = rd_kafka_committed(l->consumer, list, TIMEOUT_MS);
+    status = committed(l, list);
     *rows = 0;
     for (int i = 0; !status && i < list->cnt; i++) {
         int64_t low, high;
