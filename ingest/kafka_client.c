@@ -15,7 +15,6 @@
  * that it writes. The smallest record on the wire: one byte of value, no key. */
 enum {
     CONSUMED_RECORD_BYTES = 448,
-    HEADERS_WITHIN = 6,
     HEADER_BYTES = 96,
     WIRE_RECORD_BYTES = 9,
     PRODUCED_RECORDS_MIN = 10000
@@ -355,8 +354,9 @@ uint32_t ps_kafka_producer_records(int64_t memory_bytes, uint32_t headers, size_
     const int64_t budget = clamp(memory_bytes, PRODUCED_RECORDS_MIN * PS_KAFKA_RECORD_BYTES,
                                  INT64_C(10000000) * PS_KAFKA_RECORD_BYTES);
     int64_t record = PS_KAFKA_RECORD_BYTES;
-    if (headers > HEADERS_WITHIN)
-        record += (int64_t)(headers - HEADERS_WITHIN) * HEADER_BYTES + (int64_t)header_bytes;
+    if (headers > PS_KAFKA_RECORD_HEADERS)
+        record +=
+            (int64_t)(headers - PS_KAFKA_RECORD_HEADERS) * HEADER_BYTES + (int64_t)header_bytes;
     return (uint32_t)clamp(budget / record, 1, 10000000);
 }
 

@@ -84,7 +84,10 @@ const char *ps_kafka_property(const ps_string_map *properties, const char *name)
 /* Worst-case bytes of a consumer, or of a producer's queue, that was given `memory_bytes`; what the
  * user's properties say of its queues counts. */
 size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_bytes);
-enum { PS_KAFKA_RECORD_BYTES = 512 }; /* a record that waits in a producer, up to six headers */
+enum {
+    PS_KAFKA_RECORD_HEADERS = 6, /* up to so many headers, ... */
+    PS_KAFKA_RECORD_BYTES = 512  /* ... a record that waits in a producer takes so much */
+};
 size_t ps_kafka_producer_bytes(const ps_string_map *properties, int64_t memory_bytes);
 
 /* Records with large headers that may wait in a producer of that size: librdkafka counts records

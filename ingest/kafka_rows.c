@@ -16,9 +16,17 @@ typedef struct record {
     ps_bytes key, value, headers;
     int64_t offset, timestamp_ms;
     uint32_t partition, row;
+    uint32_t header_count;   /* of `headers` */
     rd_kafka_headers_t *out; /* what goes out with it; librdkafka's once it is produced */
     int flags;               /* RD_KAFKA_MSG_F_… */
 } record;
+
+static uint32_t count_headers(ps_bytes packed) {
+    ps_header header;
+    uint32_t count = 0;
+    for (uint32_t at = 0; ps_headers_next(packed, &at, &header);) count++;
+    return count;
+}
 
 static record record_of(const ps_batch *batch, uint32_t row, uint32_t partition) {
     const ps_column *column = batch->schema->column;
@@ -32,11 +40,12 @@ static record record_of(const ps_batch *batch, uint32_t row, uint32_t partition)
         of.key = batch->oversize.key;
         of.value = batch->oversize.value;
         of.headers = batch->oversize.headers;
-        return of;
+    } else {
+        of.key = ps_batch_text(batch, &column[PS_COLUMN_KEY], row);
+        of.value = ps_batch_text(batch, &column[PS_COLUMN_VALUE], row);
+        of.headers = ps_batch_text(batch, &column[PS_COLUMN_HEADERS], row);
     }
-    of.key = ps_batch_text(batch, &column[PS_COLUMN_KEY], row);
-    of.value = ps_batch_text(batch, &column[PS_COLUMN_VALUE], row);
-    of.headers = ps_batch_text(batch, &column[PS_COLUMN_HEADERS], row);
+    of.header_count = count_headers(of.headers);
     return of;
 }
 
@@ -53,23 +62,19 @@ static void add_own(rd_kafka_headers_t *headers, ps_bytes packed) {
                                   (ssize_t)length_of(header.value));
 }
 
-static uint32_t count_own(ps_bytes packed) {
-    ps_header header;
-    uint32_t count = 0;
-    for (uint32_t at = 0; ps_headers_next(packed, &at, &header);) count++;
-    return count;
-}
-
-/* Whether the producer may take a row with so many headers now. librdkafka's queue counts records;
- * once a row with many headers waits in it, fewer may wait beside it, until all have left. */
-static bool has_room(ps_kafka_sink *sink, uint32_t headers, size_t header_bytes) {
-    const uint32_t usual = ps_kafka_producer_records(sink->env->memory_bytes, 0, 0);
-    const uint32_t most = ps_kafka_producer_records(sink->env->memory_bytes, headers, header_bytes);
-    if (most == usual && sink->records_max == 0) return true;
+/* Whether the producer may take the row now, with `added` headers more. librdkafka's queue counts
+ * records; once a row with many headers waits in it, fewer may wait beside it, until all have left.
+ */
+static bool has_room(ps_kafka_sink *sink, const record *of, uint32_t added) {
+    const uint32_t headers = of->header_count + added;
+    if (headers <= PS_KAFKA_RECORD_HEADERS && sink->records_max == 0) return true;
     const uint32_t waiting = (uint32_t)rd_kafka_outq_len(sink->producer);
     if (waiting == 0) sink->records_max = 0;
-    if (most < usual && (sink->records_max == 0 || most < sink->records_max))
-        sink->records_max = most;
+    if (headers > PS_KAFKA_RECORD_HEADERS) {
+        const uint32_t most =
+            ps_kafka_producer_records(sink->env->memory_bytes, headers, length_of(of->headers));
+        if (sink->records_max == 0 || most < sink->records_max) sink->records_max = most;
+    }
     if (sink->records_max == 0 || waiting < sink->records_max) return true;
     sink->full = true;
     return false;
@@ -150,7 +155,7 @@ static ps_status send_headers(ps_kafka_sink *sink, const ps_batch *batch, record
     ps_enriched enriched[PS_OUTPUTS_MAX + 1];
     const uint32_t count =
         ps_enrich_headers(sink->enricher, batch, of->row, of->partition, sink->text, enriched);
-    of->out = rd_kafka_headers_new(count + count_own(of->headers));
+    of->out = rd_kafka_headers_new(count + of->header_count);
     add_own(of->out, of->headers);
     for (uint32_t i = 0; i < count; i++)
         (void)rd_kafka_header_add(of->out, enriched[i].name, (ssize_t)enriched[i].name_length,
@@ -161,9 +166,8 @@ static ps_status send_headers(ps_kafka_sink *sink, const ps_batch *batch, record
 static ps_status send_json(ps_kafka_sink *sink, const ps_batch *batch, record *of,
                            ps_error *error) {
     const bool tombstone = of->value.length == PS_NULL_LENGTH;
-    const uint32_t own = count_own(of->headers);
-    if (own > 0 || tombstone) {
-        of->out = rd_kafka_headers_new(own + tombstone);
+    if (of->header_count > 0 || tombstone) {
+        of->out = rd_kafka_headers_new(of->header_count + tombstone);
         add_own(of->out, of->headers);
     }
     if (tombstone) {
@@ -190,7 +194,7 @@ static ps_status send_dead_topic(ps_kafka_sink *sink, const ps_batch *batch, rec
         ps_enrich_source(sink->env->partitions, of->partition, of->offset, source);
     size_t length = ps_reject_reason(reject, detail, batch->schema, reason, sizeof reason);
     if (length >= sizeof reason) length = sizeof reason - 1;
-    of->out = rd_kafka_headers_new(3 + count_own(of->headers));
+    of->out = rd_kafka_headers_new(3 + of->header_count);
     add_own(of->out, of->headers);
     add_text(of->out, "ps-source", source, source_length);
     add_text(of->out, "ps-error", ps_reject_code(reject), strlen(ps_reject_code(reject)));
@@ -233,8 +237,7 @@ ps_status ps_kafka_row(ps_kafka_sink *sink, const ps_batch *batch, uint32_t row,
     if (reject[row] == PS_REJECT_NONE) {
         if (sink->env->plan->filters && keep[row] == 0) return PS_OK;
         record of = record_of(batch, row, partition);
-        const uint32_t headers = count_own(of.headers) + sink->env->plan->output_count;
-        if (!has_room(sink, headers, length_of(of.headers))) return PS_AGAIN;
+        if (!has_room(sink, &of, sink->env->plan->output_count)) return PS_AGAIN;
         PS_TRY(row_out(sink, batch, &of, error));
         if (reject[row] == PS_REJECT_NONE) {
             sink->cursor.out++;
@@ -242,8 +245,7 @@ ps_status ps_kafka_row(ps_kafka_sink *sink, const ps_batch *batch, uint32_t row,
         }
     }
     record of = record_of(batch, row, partition);
-    if (sink->dead.name != NULL && !has_room(sink, count_own(of.headers), length_of(of.headers)))
-        return PS_AGAIN;
+    if (sink->dead.name != NULL && !has_room(sink, &of, 0)) return PS_AGAIN;
     PS_TRY(send_dead(sink, batch, &of, error));
     sink->cursor.dead++;
     return PS_OK;
