@@ -13,7 +13,7 @@
 #include "ingest/kafka_admin.h"
 #include "ingest/kafka_state_parts.h"
 
-enum { ASK_MS = 1000, TAKE_MAX = 32, TRIM_MS = 10000 };
+enum { ASK_MS = 1000, TAKE_MAX = 32, TRIM_MS = 3000, TRIM_SHARE = 50 };
 
 void ps_kafka_state_rest(ps_kafka_state *state, int64_t ms) {
     struct timespec until;
@@ -208,6 +208,15 @@ static void serve(ps_kafka_state *state) {
     read_chosen(state, left);
 }
 
+/* Many partitions take a broker a while to tell about: they are asked about less often. */
+static void trim(ps_kafka_state *state) {
+    const int64_t began_ns = ps_clock_ns();
+    ps_kafka_trim(state);
+    const int64_t ended_ns = ps_clock_ns(), pause_ns = (ended_ns - began_ns) * TRIM_SHARE;
+    const int64_t least_ns = TRIM_MS * PS_NS_PER_MS;
+    state->trim_due_ns = ended_ns + (pause_ns > least_ns ? pause_ns : least_ns);
+}
+
 void *ps_kafka_restore_main(void *argument) {
     ps_kafka_state *state = argument;
     (void)pthread_setname_np(pthread_self(), "kafka-state");
@@ -224,17 +233,15 @@ void *ps_kafka_restore_main(void *argument) {
             continue;
         }
         /* Rounds of a small table turn several times a second: deleting can wait. */
-        const int64_t due_ns = state->trimmed_ns + TRIM_MS * PS_NS_PER_MS;
-        const int64_t left_ns = due_ns - ps_clock_ns();
+        const int64_t left_ns = state->trim_due_ns - ps_clock_ns();
         if (left_ns > 0) {
             state->work = true;
             ps_kafka_state_rest(state, left_ns / PS_NS_PER_MS + 1);
             continue;
         }
         pthread_mutex_unlock(&state->mutex);
-        ps_kafka_trim(state);
+        trim(state);
         pthread_mutex_lock(&state->mutex);
-        state->trimmed_ns = ps_clock_ns();
     }
     pthread_mutex_unlock(&state->mutex);
     if (state->queue != NULL) rd_kafka_queue_destroy(state->queue);

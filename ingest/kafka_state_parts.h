@@ -65,7 +65,7 @@ struct ps_kafka_state {
     /* the reader's */
     rd_kafka_topic_t *topic;
     rd_kafka_queue_t *queue;
-    int64_t trimmed_ns;
+    int64_t trim_due_ns;
     bool trim_refused;
     ps_kafka_stand *stand; /* [partitions] */
 };

@@ -1,0 +1,31 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+breaks="state that only an aborted transaction wrote again is deleted: scores of old series begin anew"
+
+scenario() {
+    local pid rounds begin
+    topics in out
+    write_main main.yaml
+    echo "runtime: {lanes: 1}" >>main.yaml
+    produce --topic "$prefix.in" --rows "$(rows 40000)"
+    run_to_end first 60 main.yaml
+    rounds=$(admin end "$prefix.state")
+    # One transaction that is open while old state is looked at three times (every 3 s), with sweep
+    # rounds between: if these counted, all that lies before it would go.
+    sed -e 's/commit_interval: 100ms/commit_interval: 10s/' -e 's/{lanes: 1}/{lanes: 1, depth: 16, linger: 700ms}/' \
+        main.yaml >open.yaml
+    stream --topic "$prefix.in" --rows "$(rows 80000)" --rate "$(rows 8000)" --seed 2
+    worker open open.yaml
+    pid=$worker_pid
+    sleep 9
+    kill -0 "$pid" 2>/dev/null || fail "the worker died by itself: $(last_words open)"
+    begin=$(admin begin "$prefix.state")
+    [ "$(admin committed "$prefix" "$prefix.in")" -eq "$(rows 40000)" ] || fail "the transaction was committed: the test is void"
+    kill_hard "$pid"
+    [ "$begin" -eq 0 ] || fail "state records up to $begin were deleted, and nothing committed says them again"
+    wait "$stream_pid"
+    run_to_end again 60 main.yaml
+    say "state records: $rounds, then $(admin end "$prefix.state")"
+    # shellcheck disable=SC2046
+    judge $(detector_arguments) --series host --read-uncommitted
+    [ "$(number_of verdict.json aborted)" -gt 0 ] || fail "no aborted records: the test is void"
+}
