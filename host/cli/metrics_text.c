@@ -28,6 +28,31 @@ static void write_counter(FILE *out, const metric *row, const ps_metrics_source 
                       ps_read(counter_at(ps_pipeline_metrics(source->pipeline, i), row->at)));
 }
 
+static void write_label(FILE *out, const char *text) {
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') (void)fputc('\\', out);
+        if (*text == '\n') (void)fputs("\\n", out);
+        if (*text != '\n') (void)fputc(*text, out);
+    }
+}
+
+/* Only partitions of which this process has seen anything: a group's other workers tell the rest.
+ */
+static void write_partitions(FILE *out, const metric *row, const ps_metrics_source *source) {
+    const ps_partitions *partitions = ps_pipeline_partitions(source->pipeline);
+    for (uint32_t i = 0; i < partitions->count; i++) {
+        const ps_partition_metrics *counts = ps_pipeline_partition_metrics(source->pipeline, i);
+        if (ps_read(&counts->rows_in) == 0) continue;
+        uint32_t within;
+        const uint32_t topic = ps_partitions_topic(partitions, i, &within);
+        (void)fprintf(out, "%s{topic=\"", row->name);
+        write_label(out, partitions->topic[topic].name);
+        (void)fprintf(
+            out, "\",partition=\"%" PRIu32 "\"} %" PRIu64 "\n", within,
+            ps_read((const ps_counter *)(const void *)((const uint8_t *)counts + row->at)));
+    }
+}
+
 static void write_rejects(FILE *out, const metric *row, const ps_metrics_source *source) {
     for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++)
         for (int code = PS_REJECT_NONE + 1; code < PS_REJECT_COUNT; code++)
@@ -131,6 +156,11 @@ static void write_cpu(FILE *out, const metric *row, const ps_metrics_source *sou
     { name, type, labels, help, 0, write }
 #define LANE_COUNTER(member, name, help) \
     { "penstock_" name, "counter", "lane", help, offsetof(ps_lane_metrics, member), write_counter }
+#define PARTITION_COUNTER(member, name, help)                            \
+    {                                                                    \
+        "penstock_partition_" name, "counter", "topic, partition", help, \
+            offsetof(ps_partition_metrics, member), write_partitions     \
+    }
 #define LANE_GAUGE(member, name, help) \
     { "penstock_" name, "gauge", "lane", help, offsetof(ps_lane_metrics, member), write_counter }
 
@@ -143,6 +173,14 @@ static const metric metrics[] = {
     LANE_COUNTER(rows_filtered, "rows_filtered_total", "Rows that a filter dropped."),
     LANE_COUNTER(rows_rejected, "rows_rejected_total",
                  "Records that did not decode, or whose output was refused."),
+    PARTITION_COUNTER(rows_in, "rows_in_total",
+                      "Records taken from a source partition; a file counts as one. Partitions "
+                      "that this process has not seen are left out."),
+    PARTITION_COUNTER(rows_out, "rows_out_total", "Rows of it that went out enriched."),
+    PARTITION_COUNTER(rows_filtered, "rows_filtered_total", "Rows of it that a filter dropped."),
+    PARTITION_COUNTER(rows_rejected, "rows_rejected_total",
+                      "Records of it that were rejected. in = out + filtered + rejected at every "
+                      "commit, for each partition."),
     METRIC("penstock_rejects_total", "counter", "lane, code", write_rejects,
            "Rejected records by reason."),
     LANE_COUNTER(anomalies, "anomalies_total", "Rows that the detectors voted an anomaly."),
@@ -178,14 +216,14 @@ static const metric metrics[] = {
 };
 enum { METRIC_COUNT = sizeof metrics / sizeof metrics[0] };
 
-static bool needs_lanes(const metric *row) {
-    return strncmp(row->labels, "lane", 4) == 0;
+static bool needs_pipeline(const metric *row) {
+    return strncmp(row->labels, "lane", 4) == 0 || strncmp(row->labels, "topic", 5) == 0;
 }
 
 void ps_metrics_write(FILE *out, const ps_metrics_source *source) {
     for (int i = 0; i < METRIC_COUNT; i++) {
         const metric *row = &metrics[i];
-        if (needs_lanes(row) && source->pipeline == NULL) continue;
+        if (needs_pipeline(row) && source->pipeline == NULL) continue;
         (void)fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name,
                       row->type);
         row->write(out, row, source);

@@ -22,27 +22,32 @@ static void check(const ps_lane *lane) {
     PS_CHECK_OP(lane->submitted - lane->released, <=, lane->config.depth);
 }
 
-/* How the rows of one batch ended: every row in exactly one of the three. */
+/* How some rows of a batch ended: every row in exactly one of the three. */
 typedef struct tally {
-    uint64_t out, filtered, rejected, anomalies;
+    uint64_t out, filtered, rejected;
 } tally;
 
-static tally tally_batch(const ps_lane *lane, const ps_batch *batch) {
+static tally tally_rows(const ps_lane *lane, const ps_batch *batch, uint32_t row, uint32_t rows) {
     const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
     const uint8_t *keep = ps_batch_system(batch, PS_COLUMN_KEEP);
-    tally sum = {0, 0, 0, 0};
-    for (uint32_t row = 0; row < batch->rows; row++) {
+    tally sum = {0, 0, 0};
+    for (const uint32_t end = row + rows; row < end; row++) {
         const uint32_t rejected = reject[row] != 0;
         const uint32_t filtered = !rejected && lane->plan->filters && keep[row] == 0;
         sum.rejected += rejected;
         sum.filtered += filtered;
+        sum.out += !rejected && !filtered;
     }
-    sum.out = batch->rows - sum.rejected - sum.filtered;
-    if (lane->plan->anomaly_column == PS_NOWHERE) return sum;
+    return sum;
+}
+
+static uint64_t count_anomalies(const ps_lane *lane, const ps_batch *batch) {
+    if (lane->plan->anomaly_column == PS_NOWHERE) return 0;
+    const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
     const uint8_t *anomaly =
         ps_batch_values(batch, &lane->plan->schema.column[lane->plan->anomaly_column]);
-    for (uint32_t row = 0; row < batch->rows; row++)
-        sum.anomalies += anomaly[row] == 1 && reject[row] == 0;
+    uint64_t sum = 0;
+    for (uint32_t row = 0; row < batch->rows; row++) sum += anomaly[row] == 1 && reject[row] == 0;
     return sum;
 }
 
@@ -53,17 +58,36 @@ static void count_rejects(ps_lane *lane, const ps_batch *batch) {
             ps_count(&lane->metrics->rejects[reject[row]], 1);
 }
 
+static tally account_run(ps_lane *lane, const ps_batch *batch, const ps_run *run) {
+    const tally sum = tally_rows(lane, batch, run->first_row, run->rows);
+    PS_CHECK_OP(run->rows, ==, sum.out + sum.filtered + sum.rejected);
+    if (lane->config.env.partition_metrics != NULL) {
+        ps_partition_metrics *metrics = &lane->config.env.partition_metrics[run->partition];
+        ps_count(&metrics->rows_in, run->rows);
+        ps_count(&metrics->rows_out, sum.out);
+        ps_count(&metrics->rows_filtered, sum.filtered);
+        ps_count(&metrics->rows_rejected, sum.rejected);
+    }
+    return sum;
+}
+
 /* The batch is safely out: it is counted now and not earlier, so that an abort leaves no trace in
  * the totals. */
 static void account(ps_lane *lane, const ps_batch *batch) {
     ps_lane_metrics *metrics = lane->metrics;
-    const tally sum = tally_batch(lane, batch);
+    tally sum = {0, 0, 0};
+    for (uint32_t r = 0; r < batch->run_count; r++) {
+        const tally run = account_run(lane, batch, &batch->runs[r]);
+        sum.out += run.out;
+        sum.filtered += run.filtered;
+        sum.rejected += run.rejected;
+    }
     PS_CHECK_OP(batch->rows, ==, sum.out + sum.filtered + sum.rejected);
     ps_count(&metrics->rows_in, batch->rows);
     ps_count(&metrics->rows_out, sum.out);
     ps_count(&metrics->rows_filtered, sum.filtered);
     ps_count(&metrics->rows_rejected, sum.rejected);
-    ps_count(&metrics->anomalies, sum.anomalies);
+    ps_count(&metrics->anomalies, count_anomalies(lane, batch));
     ps_count(&metrics->bytes_in, batch->payload_bytes);
     ps_count(&metrics->batches, 1);
     if (sum.rejected > 0) count_rejects(lane, batch);
@@ -92,7 +116,7 @@ static ps_status release(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_e
 /* The sink's own count of what it took must agree with the columns: the accounting is checked
  * against a second witness. */
 static void check_taken(ps_lane *lane, const ps_batch *batch) {
-    const tally sum = tally_batch(lane, batch);
+    const tally sum = tally_rows(lane, batch, 0, batch->rows);
     PS_CHECK_OP(ps_read(&lane->metrics->sink_rows) - lane->sink_rows, ==, sum.out);
     PS_CHECK_OP(ps_read(&lane->metrics->sink_dead) - lane->sink_dead, ==, sum.rejected);
     lane->sink_rows = ps_read(&lane->metrics->sink_rows);

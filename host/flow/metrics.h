@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Counters of one lane: written by its thread, read by anybody. Names as exported are in
- * docs/metrics.md.
+ * Counters of lanes and partitions: written by the lane's thread, read by anybody. Names as
+ * exported are in docs/metrics.md.
  */
 #ifndef PS_HOST_FLOW_METRICS_H
 #define PS_HOST_FLOW_METRICS_H
@@ -33,6 +33,11 @@ typedef struct ps_lane_metrics {
     _Atomic int64_t lag;   /* rows behind the ends, all owned partitions; -1 unknown */
     ps_histogram commit;   /* commit latency */
 } ps_lane_metrics;
+
+/* Of one source partition: written by the lane that owns it, and so by one at a time. */
+typedef struct ps_partition_metrics {
+    ps_counter rows_in, rows_out, rows_filtered, rows_rejected;
+} ps_partition_metrics;
 
 /* One writer: a relaxed load and store is enough and costs no bus lock. */
 static inline void ps_count(ps_counter *counter, uint64_t n) {

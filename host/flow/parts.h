@@ -30,6 +30,7 @@ typedef struct ps_lane_env {
     const ps_partitions *partitions; /* filled by the source's `discover` before any lane opens */
     ps_wake *wake;
     ps_lane_metrics *metrics;
+    ps_partition_metrics *partition_metrics; /* [partitions->count]; NULL: nobody asks */
     const ps_source *source; /* for the sink: its source, which is opened first */
     void *source_self;
     const struct ps_dead_config

@@ -43,7 +43,8 @@ struct ps_pipeline {
     atomic_bool stopping;
     _Atomic int64_t ready_ns;
     int64_t start_ns;
-    worker *worker; /* [lanes] */
+    worker *worker;                          /* [lanes] */
+    ps_partition_metrics *partition_metrics; /* [partitions.count] */
 };
 
 void ps_pipeline_close(ps_pipeline *pipeline) {
@@ -51,6 +52,7 @@ void ps_pipeline_close(ps_pipeline *pipeline) {
     for (uint32_t i = 0; pipeline->worker != NULL && i < pipeline->lanes; i++)
         ps_wake_deinit(&pipeline->worker[i].wake);
     free(pipeline->worker);
+    free(pipeline->partition_metrics);
     ps_slots_release(&pipeline->slots);
     ps_topology_close(pipeline->topology);
     free(pipeline);
@@ -79,6 +81,11 @@ static ps_status prepare(ps_pipeline *pipeline, ps_error *error) {
                        "the source has %u partitions, and runtime.series_max is %u: each needs at "
                        "least one series",
                        pipeline->partitions.count, config->plan->series_max);
+    pipeline->partition_metrics =
+        calloc(pipeline->partitions.count + 1, sizeof *pipeline->partition_metrics);
+    if (pipeline->partition_metrics == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for %u partitions",
+                       pipeline->partitions.count);
     return PS_OK;
 }
 
@@ -119,6 +126,7 @@ static ps_lane_config lane_config(worker *lane) {
                 .partitions = &pipeline->partitions,
                 .wake = &lane->wake,
                 .metrics = &lane->metrics,
+                .partition_metrics = pipeline->partition_metrics,
                 .dead = config->dead},
         .backend = config->backend,
         .source = config->source,
@@ -256,6 +264,10 @@ uint32_t ps_pipeline_lanes(const ps_pipeline *pipeline) {
 }
 const ps_lane_metrics *ps_pipeline_metrics(const ps_pipeline *pipeline, uint32_t lane) {
     return &pipeline->worker[lane].metrics;
+}
+const ps_partition_metrics *ps_pipeline_partition_metrics(const ps_pipeline *pipeline,
+                                                          uint32_t partition) {
+    return &pipeline->partition_metrics[partition];
 }
 const ps_partitions *ps_pipeline_partitions(const ps_pipeline *pipeline) {
     return &pipeline->partitions;

@@ -66,6 +66,9 @@ void ps_pipeline_stop(ps_pipeline *pipeline);
 
 uint32_t ps_pipeline_lanes(const ps_pipeline *pipeline);
 const ps_lane_metrics *ps_pipeline_metrics(const ps_pipeline *pipeline, uint32_t lane);
+/* `partition`: below the count of ps_pipeline_partitions. */
+const ps_partition_metrics *ps_pipeline_partition_metrics(const ps_pipeline *pipeline,
+                                                          uint32_t partition);
 const ps_partitions *ps_pipeline_partitions(const ps_pipeline *pipeline);
 
 typedef enum ps_health {

@@ -34,6 +34,19 @@ scenario() {
     grep -qE "^penstock_rows_in(_total)?(\{[^}]*\})? " metrics.txt || fail "/metrics has no penstock_rows_in"
     [ "$(awk '/^penstock_rows_in(_total)?[{ ]/ { n += $NF } END { printf "%d", n }' metrics.txt)" -eq "$(rows 20000)" ] ||
         fail "the counter of rows is wrong"
+    # Every source partition by itself, and what it says adds up.
+    awk -v n="${partitions:-4}" -v all="$(rows 20000)" '
+        /^penstock_partition_rows_[a-z]+_total[{]/ {
+            split($1, name, "{"); split(name[1], word, "_"); count[word[4], name[2]] = $NF
+            if (word[4] == "in") { seen++; sum += $NF; part[name[2]] = 1 }
+        }
+        END {
+            if (seen != n || sum != all) { print "partitions told of: " seen ", rows: " sum; exit 1 }
+            for (p in part)
+                if (count["in", p] != count["out", p] + count["filtered", p] + count["rejected", p]) {
+                    print p " does not add up"; exit 1
+                }
+        }' metrics.txt >&2 || fail "the rows of the partitions do not add up"
     kill -TERM "$pid"
     expect worker "$pid" 0 20
 }
