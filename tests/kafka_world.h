@@ -7,22 +7,17 @@
 
 #include <stdlib.h>
 
-#include <cmocka.h>
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
-
 #include "host/base/clock.h"
 #include "host/device/backend.h"
 #include "host/flow/lane.h"
 #include "ingest/kafka_link.h"
+#include "tests/kafka_mock.h"
 
 enum { RECORDS = 2000, PARTITIONS = 3, ROWS_MAX = 256, ARENA_BYTES = 1 << 20, API_END_TXN = 26 };
 enum { API_PRODUCE = 0, API_TXN_OFFSET_COMMIT = 28, SECONDS_MAX = 60 };
 
 typedef struct world {
-    rd_kafka_t *client;
-    rd_kafka_mock_cluster_t *cluster;
-    const char *brokers;
+    kafka_mock mock;
     ps_plan plan;
     ps_partitions partitions;
     ps_wake wake;
@@ -35,30 +30,17 @@ typedef struct world {
     ps_error error;
 } world;
 
-static inline void quiet(const rd_kafka_t *client, int level, const char *facility,
-                         const char *text) {
-    (void)client, (void)level, (void)facility, (void)text;
-}
-
 static inline world *world_open(void (*produce)(world *)) {
-    char reason[256];
+    static const char *const topics[] = {"in", "out", "dead"};
     ps_error error;
     world *w = calloc(1, sizeof *w);
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, quiet);
-    w->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
-    w->cluster = rd_kafka_mock_cluster_new(w->client, 1);
-    rd_kafka_mock_group_initial_rebalance_delay_ms(w->cluster, 0);
-    w->brokers = rd_kafka_mock_cluster_bootstraps(w->cluster);
-    static const char *const topics[] = {"in", "out", "dead"};
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(rd_kafka_mock_topic_create(w->cluster, topics[i], PARTITIONS, 1), 0);
+    w->mock = kafka_mock_open(topics, PARTITIONS);
     produce(w);
     assert_int_equal(ps_plan_init(&w->plan, ROWS_MAX, ARENA_BYTES, 100, NULL, &error), PS_OK);
     assert_int_equal(ps_plan_close(&w->plan, &error), PS_OK);
     assert_int_equal(ps_wake_init(&w->wake, &error), PS_OK);
     w->topic = "in";
-    w->source = (ps_kafka_source_config){.brokers = w->brokers, .topics = {&w->topic, 1}};
+    w->source = (ps_kafka_source_config){.brokers = w->mock.brokers, .topics = {&w->topic, 1}};
     w->sink = (ps_kafka_sink_config){.topic = "out", .commit_interval_ns = 20 * PS_NS_PER_MS};
     w->dead.topic = "dead";
     assert_int_equal(ps_source_kafka.discover(&w->source, &w->partitions, &error), PS_OK);
@@ -69,23 +51,26 @@ static inline world *world_open(void (*produce)(world *)) {
 static inline void close_world(world *w) {
     ps_wake_deinit(&w->wake);
     ps_plan_deinit(&w->plan);
-    rd_kafka_mock_cluster_destroy(w->cluster);
-    rd_kafka_destroy(w->client);
+    kafka_mock_close(&w->mock);
     free(w);
+}
+
+static inline ps_lane_env world_env(world *w) {
+    return (ps_lane_env){.pipeline = "p",
+                         .instance = "i",
+                         .lanes = 1,
+                         .linger_ns = PS_NS_PER_MS,
+                         .memory_bytes = 8 << 20,
+                         .plan = &w->plan,
+                         .partitions = &w->partitions,
+                         .wake = &w->wake,
+                         .metrics = &w->metrics,
+                         .dead = &w->dead};
 }
 
 /* Runs the lane until `rows` are safely out, then drains it. */
 static inline void run(world *w, uint64_t rows) {
-    const ps_lane_config config = {.env = {.pipeline = "p",
-                                           .instance = "i",
-                                           .lanes = 1,
-                                           .linger_ns = PS_NS_PER_MS,
-                                           .memory_bytes = 8 << 20,
-                                           .plan = &w->plan,
-                                           .partitions = &w->partitions,
-                                           .wake = &w->wake,
-                                           .metrics = &w->metrics,
-                                           .dead = &w->dead},
+    const ps_lane_config config = {.env = world_env(w),
                                    .backend = &ps_backend_cpu,
                                    .source = &ps_source_kafka,
                                    .source_config = &w->source,

@@ -13,11 +13,10 @@
 
 #include <cmocka.h>
 
-#include "host/batch/series.h"
 #include "host/stages/stages.h"
 #include "kernels/score.h"
 #include "ml/detector.h"
-#include "tests/batches.h"
+#include "tests/plans.h"
 
 enum { ROWS_MAX = 64, ROWS = 3000, SERIES = 17, SERIES_MAX = 32, SPAN = 20, WARMUP = 5 };
 
@@ -29,15 +28,7 @@ static const ps_field fields[] = {
 };
 
 static ps_plan *open_plan(void) {
-    ps_plan *plan = malloc(sizeof *plan);
-    const ps_field_list list = {fields, sizeof fields / sizeof *fields};
-    assert_int_equal(ps_plan_init(plan, ROWS_MAX, 65536, SERIES_MAX, &list, NULL), PS_OK);
-    return plan;
-}
-
-static void close_plan(ps_plan *plan) {
-    ps_plan_deinit(plan);
-    free(plan);
+    return test_plan_open(ROWS_MAX, SERIES_MAX, fields, sizeof fields / sizeof *fields);
 }
 
 static const char *const both[] = {"ewma", "zscore"};
@@ -56,36 +47,6 @@ static const ps_output *find_output(const ps_plan *plan, const char *name) {
         if (strcmp(plan->output[i].name, name) == 0) return &plan->output[i];
     fail_msg("no output %s", name);
     return NULL;
-}
-
-/* Runs a closed plan on reference kernels, as the CPU back-end does. */
-static void *address(const ps_plan *plan, const ps_batch *batch, uint8_t *state,
-                     const ps_operand *operand) {
-    if (operand->home == PS_HOME_STATE) return state + operand->offset;
-    if (operand->home == PS_HOME_CONSTANT) return plan->constants + operand->offset;
-    uint8_t *base = batch->block.host + operand->offset;
-    if (operand->column == PS_NOWHERE)
-        return operand->part == PS_PART_LENGTHS ? base + plan->schema.arena : base;
-    const ps_column *column = &plan->schema.column[operand->column];
-    return base + (operand->part == PS_PART_VALUES    ? column->values
-                   : operand->part == PS_PART_LENGTHS ? column->lengths
-                                                      : column->validity);
-}
-
-static void run(const ps_plan *plan, ps_batch *batch, uint8_t *state) {
-    for (uint32_t i = 0; i < plan->nan_count; i++) {
-        const ps_column *column = &plan->schema.column[plan->nan_column[i]];
-        float *values = ps_batch_values(batch, column);
-        for (uint32_t k = 0; k < ROWS_MAX * column->width / 4; k++) values[k] = ps_nan();
-    }
-    for (uint32_t i = 0; i < plan->call_count; i++) {
-        const ps_call_plan *call = &plan->call[i];
-        void *buf[PS_OPERANDS_MAX];
-        for (uint32_t k = 0; k < call->operand_count; k++)
-            buf[k] = address(plan, batch, state, &call->operand[k]);
-        const uint32_t n = call->extent == PS_PER_ROW ? batch->rows : batch->segment_count;
-        ps_kernels[call->kernel].reference(buf, call->params, 0, n);
-    }
 }
 
 /* One row of input and what is expected of it. */
@@ -122,38 +83,13 @@ static void expect(row *rows) {
     }
 }
 
-static uint32_t pick(uint64_t *random, uint32_t n) {
-    *random = *random * UINT64_C(6364136223846793005) + 1442695040888963407u;
-    return (uint32_t)((*random >> 33) % n);
-}
-
 static void make_rows(row *rows) {
     uint64_t random = 3;
     for (uint32_t i = 0; i < ROWS; i++) {
-        const double noise = (double)pick(&random, 1000) / 1000.0;
-        rows[i] = (row){.series = pick(&random, SERIES), .null = pick(&random, 10) == 0};
-        rows[i].cpu = 50.0 + noise + (pick(&random, 100) == 0 ? 30.0 : 0.0);
+        const double noise = (double)test_pick(&random, 1000) / 1000.0;
+        rows[i] = (row){.series = test_pick(&random, SERIES), .null = test_pick(&random, 10) == 0};
+        rows[i].cpu = 50.0 + noise + (test_pick(&random, 100) == 0 ? 30.0 : 0.0);
     }
-}
-
-static void append(const ps_plan *plan, ps_batch *batch, const row *r, int64_t offset) {
-    char key[16];
-    (void)snprintf(key, sizeof key, "host-%u", r->series);
-    const ps_record record = {
-        .offset = offset,
-        .timestamp_ms = offset,
-        .key = {(const uint8_t *)key,  (uint32_t)strlen(key)       },
-        .value = {(const uint8_t *)"{}", r->null ? PS_NULL_LENGTH : 2},
-        .headers = {NULL,                  PS_NULL_LENGTH              }
-    };
-    const uint32_t at = batch->rows;
-    assert_int_equal(ps_batch_append(batch, &record), PS_OK);
-    const ps_column *cpu = ps_schema_find(&plan->schema, "cpu");
-    ((double *)ps_batch_values(batch, cpu))[at] = r->cpu;
-    if (r->null)
-        ps_bit_clear(ps_batch_validity(batch, cpu), at);
-    else
-        ps_bit_set(ps_batch_validity(batch, cpu), at);
 }
 
 /* What the vote of `vote` makes of the two scores of a row. */
@@ -181,6 +117,22 @@ static uint32_t compare(const ps_plan *plan, const ps_batch *batch, const row *r
     return anomalies;
 }
 
+/* What check_split gives its callbacks. */
+typedef struct split {
+    const row *rows;
+    uint32_t vote, anomalies;
+} split;
+
+static void append(const ps_plan *plan, ps_batch *batch, uint32_t at, void *context) {
+    const row *const r = &((const split *)context)->rows[at];
+    test_plan_append(plan, batch, r->series, r->cpu, r->null, r->null);
+}
+
+static void check(const ps_plan *plan, ps_batch *batch, uint32_t first, void *context) {
+    split *const s = context;
+    s->anomalies += compare(plan, batch, s->rows + first, s->vote);
+}
+
 /* All rows in batches of random sizes up to `rows_max`. */
 static uint32_t check_split(const row *rows, uint32_t rows_max, uint32_t vote) {
     ps_plan *plan = open_plan();
@@ -192,30 +144,11 @@ static uint32_t check_split(const row *rows, uint32_t rows_max, uint32_t vote) {
     assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
     assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
     assert_true(plan->groups);
-    const size_t bytes = (ps_series_bytes(SERIES_MAX, ROWS_MAX) + 63) / 64 * 64;
-    void *memory = memset(aligned_alloc(64, bytes), 0, bytes);
-    ps_series *series = ps_series_open(memory, SERIES_MAX, ROWS_MAX, 1);
-    uint8_t *state = malloc(plan->state_bytes);
-    memset(state, 0xff, plan->state_bytes); /* what is fresh must not be read */
-    ps_batch batch = {0};
-    test_batch_memory(&batch, &plan->schema);
-    uint64_t random = rows_max;
-    uint32_t anomalies = 0;
-    for (uint32_t done = 0; done < ROWS;) {
-        uint32_t count = 1 + pick(&random, rows_max);
-        if (count > ROWS - done) count = ROWS - done;
-        ps_batch_reset(&batch);
-        for (uint32_t i = 0; i < count; i++) append(plan, &batch, &rows[done + i], done + i);
-        ps_series_resolve(series, &batch, &plan->schema.column[PS_COLUMN_KEY]);
-        run(plan, &batch, state);
-        anomalies += compare(plan, &batch, rows + done, vote);
-        done += count;
-    }
-    test_batch_free(&batch);
-    free(state);
-    free(memory);
-    close_plan(plan);
-    return anomalies;
+    split context = {rows, vote, 0};
+    const test_rows all = {ROWS, append, check, &context};
+    test_plan_feed(plan, &all, rows_max, true);
+    test_plan_close(plan);
+    return context.anomalies;
 }
 
 static void scores_do_not_depend_on_batches(void **unused) {
@@ -259,7 +192,7 @@ static void detect_adds_what_it_says(void **unused) {
     assert_int_equal(find_output(plan, "cpu_anomaly")->gate, score->column);
     assert_int_equal(find_output(plan, "cpu_why")->label_count, 1);
     assert_int_equal(plan->anomaly_column, find_output(plan, "cpu_anomaly")->column);
-    close_plan(plan);
+    test_plan_close(plan);
 }
 
 /* State of other parameters must not be read as state of these; the threshold is no state. */
@@ -272,7 +205,7 @@ static uint64_t fingerprint(int64_t span, int64_t warmup, double threshold, cons
     assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
     assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
     const uint64_t print = plan->fingerprint;
-    close_plan(plan);
+    test_plan_close(plan);
     return print;
 }
 
@@ -289,7 +222,7 @@ static void detect_refuses(ps_detect_config config, const char *message) {
     ps_error error = {{0}};
     assert_int_equal(ps_stage_detect.plan(&config, plan, &error), PS_BAD_CONFIG);
     assert_string_equal(error.message, message);
-    close_plan(plan);
+    test_plan_close(plan);
 }
 
 static void faults_of_detect(void **unused) {
@@ -354,7 +287,7 @@ static void hashes_end_up_in_columns(void **unused) {
     };
     assert_int_equal(ps_batch_append(&batch, &record), PS_OK);
     ps_batch_text_set(&batch, ps_schema_find(&plan->schema, "host"), 0, 0, PS_NULL_LENGTH);
-    run(plan, &batch, NULL);
+    test_plan_run(plan, &batch, NULL);
     const uint8_t *digest = ps_batch_values(&batch, ps_schema_find(&plan->schema, "sha256"));
     const uint64_t *hash = ps_batch_values(&batch, ps_schema_find(&plan->schema, "key_hash"));
     assert_memory_equal(digest, "\xba\x78\x16\xbf\x8f\x01\xcf\xea", 8);
@@ -362,7 +295,7 @@ static void hashes_end_up_in_columns(void **unused) {
     const uint32_t host = (uint32_t)(ps_schema_find(&plan->schema, "host") - plan->schema.column);
     assert_int_equal(find_output(plan, "crc32c")->of, host);
     test_batch_free(&batch);
-    close_plan(plan);
+    test_plan_close(plan);
 }
 
 /* The table is the one place that names detectors: an option's choices come from it. */

@@ -47,10 +47,7 @@ static const char *key_of(int i, size_t *length) {
 }
 
 static void produce(world *w) {
-    char reason[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
-    rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    rd_kafka_t *producer = kafka_mock_producer(&w->mock);
     for (int i = 0; i < RECORDS; i++) {
         size_t value_length, key_length;
         const char *value = value_of(i, &value_length), *key = key_of(i, &key_length);
@@ -130,7 +127,7 @@ static read_back *read_all(const world *w, const char *topic, bool check) {
     char reason[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     read_back *all = calloc(1, sizeof *all);
-    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->mock.brokers, reason, sizeof reason);
     rd_kafka_conf_set(conf, "enable.partition.eof", "true", reason, sizeof reason);
     rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
     rd_kafka_topic_t *handle = rd_kafka_topic_new(consumer, topic, NULL);
@@ -201,7 +198,7 @@ static void test_errors(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         world *w = open_world();
         w->sink.delivery = cases[i].delivery;
-        rd_kafka_mock_push_request_errors(w->cluster, cases[i].api, 1, cases[i].err);
+        rd_kafka_mock_push_request_errors(w->mock.cluster, cases[i].api, 1, cases[i].err);
         run(w, RECORDS);
         if (w->status != PS_END) print_error("case %zu: %s\n", i, w->error.message);
         assert_int_equal(w->status, PS_END);
@@ -218,10 +215,10 @@ static void test_errors(void **state) {
  * again. */
 static int fenced_world(void) {
     world *w = open_world();
-    rd_kafka_mock_push_request_errors(w->cluster, API_END_TXN, 4, RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
-                                      RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
-                                      RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
-                                      RD_KAFKA_RESP_ERR_PRODUCER_FENCED);
+    rd_kafka_mock_push_request_errors(
+        w->mock.cluster, API_END_TXN, 4, RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
+        RD_KAFKA_RESP_ERR_PRODUCER_FENCED, RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
+        RD_KAFKA_RESP_ERR_PRODUCER_FENCED);
     run(w, RECORDS);
     const bool right =
         w->status == PS_FENCED && strstr(w->error.message, "runtime.instance") != NULL;
@@ -250,10 +247,7 @@ static void test_fenced(void **state) {
 static int64_t produce_large(const world *w) {
     char large[1500];
     memset(large, 'x', sizeof large);
-    char reason[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
-    rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    rd_kafka_t *producer = kafka_mock_producer(&w->mock);
     const rd_kafka_vu_t parts[] = {
         {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = "in"},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
@@ -291,7 +285,7 @@ int fdatasync(int fd) {
 static int64_t committed_of(const world *w, int32_t partition) {
     char reason[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->mock.brokers, reason, sizeof reason);
     rd_kafka_conf_set(conf, "group.id", "p", reason, sizeof reason);
     rd_kafka_t *client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
@@ -377,7 +371,8 @@ static void test_missing_topic(void **state) {
     (void)state;
     world *w = open_world();
     w->sink.topic = "absent";
-    rd_kafka_mock_topic_set_error(w->cluster, "absent", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    rd_kafka_mock_topic_set_error(w->mock.cluster, "absent",
+                                  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     run(w, RECORDS);
     assert_int_equal(w->status, PS_IO);
     assert_non_null(strstr(w->error.message, "absent"));
@@ -392,7 +387,7 @@ static rd_kafka_t *open_member(const world *w) {
     char reason[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->mock.brokers, reason, sizeof reason);
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         rd_kafka_conf_set(conf, settings[i][0], settings[i][1], reason, sizeof reason);
     rd_kafka_t *member = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
@@ -422,15 +417,7 @@ static ps_event await_event(void *source, ps_event_kind kind, rd_kafka_t *other)
 static void test_rebalance_is_heard_while_going_back(void **state) {
     (void)state;
     world *w = open_world();
-    const ps_lane_env env = {.pipeline = "p",
-                             .instance = "i",
-                             .lanes = 1,
-                             .linger_ns = PS_NS_PER_MS,
-                             .memory_bytes = 8 << 20,
-                             .plan = &w->plan,
-                             .partitions = &w->partitions,
-                             .wake = &w->wake,
-                             .metrics = &w->metrics};
+    const ps_lane_env env = world_env(w);
     void *source;
     ps_error error = {""};
     assert_int_equal(ps_source_kafka.open(&w->source, &env, &source, &error), PS_OK);

@@ -21,7 +21,7 @@ enum { PACK_ROWS = 20 };
 static void produce(world *w) {
     char reason[256], value[64];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->mock.brokers, reason, sizeof reason);
     rd_kafka_t *producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
     for (int i = 0; i < RECORDS; i++) {
         const int length = snprintf(value, sizeof value, "{\"value\":%d,\n\"b\":[]}", i);
@@ -67,7 +67,7 @@ static void check_complete(const world *w, bool once) {
     char reason[256];
     uint32_t times[RECORDS] = {0};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->mock.brokers, reason, sizeof reason);
     rd_kafka_conf_set(conf, "enable.partition.eof", "true", reason, sizeof reason);
     rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
     rd_kafka_topic_t *topic = rd_kafka_topic_new(consumer, "out", NULL);
@@ -98,7 +98,8 @@ static void test_packed(void **state) {
         w->sink.pack_rows = PACK_ROWS;
         w->sink.pack_codec = PS_FRAME_LZ4;
         w->sink.delivery = i % 2 == 0 ? PS_KAFKA_EXACTLY_ONCE : PS_KAFKA_AT_LEAST_ONCE;
-        if (i > 1) rd_kafka_mock_push_request_errors(w->cluster, API_PRODUCE, 1, errors[i / 2]);
+        if (i > 1)
+            rd_kafka_mock_push_request_errors(w->mock.cluster, API_PRODUCE, 1, errors[i / 2]);
         run(w, RECORDS);
         if (w->status != PS_END) print_error("case %zu: %s\n", i, w->error.message);
         assert_int_equal(w->status, PS_END);

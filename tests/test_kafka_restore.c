@@ -13,42 +13,28 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
 
 #include "host/base/clock.h"
 #include "ingest/kafka_source_parts.h"
 #include "ingest/kafka_state_parts.h"
 #include "tests/batches.h"
+#include "tests/kafka_mock.h"
 
 enum { ROWS_MAX = 64, CHUNK_BYTES = 700, SECONDS_MAX = 30 };
 
 typedef struct world {
-    rd_kafka_t *client;
-    rd_kafka_mock_cluster_t *cluster;
-    const char *brokers;
+    kafka_mock mock;
     ps_partitions partitions;
     ps_wake wake;
     ps_lane_metrics metrics;
     ps_lane_env env;
 } world;
 
-static void quiet(const rd_kafka_t *client, int level, const char *facility, const char *text) {
-    (void)client, (void)level, (void)facility, (void)text;
-}
-
 static world *open_world(void) {
-    char reason[256];
+    static const char *const topics[] = {"in", "out", "p.state"};
     ps_error error;
     world *w = calloc(1, sizeof *w);
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_log_cb(conf, quiet);
-    w->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
-    w->cluster = rd_kafka_mock_cluster_new(w->client, 1);
-    w->brokers = rd_kafka_mock_cluster_bootstraps(w->cluster);
-    static const char *const topics[] = {"in", "out", "p.state"};
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(rd_kafka_mock_topic_create(w->cluster, topics[i], 1, 1), 0);
+    w->mock = kafka_mock_open(topics, 1);
     w->partitions.topic_count = w->partitions.count = w->partitions.topic[0].count = 1;
     (void)snprintf(w->partitions.topic[0].name, sizeof w->partitions.topic[0].name, "in");
     assert_int_equal(ps_wake_init(&w->wake, &error), PS_OK);
@@ -65,16 +51,8 @@ static world *open_world(void) {
 
 static void close_world(world *w) {
     ps_wake_deinit(&w->wake);
-    rd_kafka_mock_cluster_destroy(w->cluster);
-    rd_kafka_destroy(w->client);
+    kafka_mock_close(&w->mock);
     free(w);
-}
-
-static rd_kafka_t *open_producer(const world *w) {
-    char reason[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
-    return rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
 }
 
 /* ---- a torn state record */
@@ -118,7 +96,7 @@ static void note(void *context, uint32_t partition, const ps_state_entry *entry)
 }
 
 static int64_t restore(const world *w, double *values) {
-    const ps_kafka_sink_config config = {.brokers = w->brokers,
+    const ps_kafka_sink_config config = {.brokers = w->mock.brokers,
                                          .topic = "out",
                                          .delivery = PS_KAFKA_AT_LEAST_ONCE,
                                          .commit_interval_ns = PS_NS_PER_S};
@@ -157,7 +135,7 @@ static void test_torn_record(void **state) {
     test_batch_memory(&batch, &plan->schema);
     void *memory = malloc(ps_state_writer_bytes(plan));
     ps_state_writer *writer = ps_state_writer_open(memory, plan, &w->partitions, CHUNK_BYTES);
-    rd_kafka_t *producer = open_producer(w);
+    rd_kafka_t *producer = kafka_mock_producer(&w->mock);
     fill(&batch, plan, 100, 1.0);
     write_record(writer, &batch, producer, 0);
     fill(&batch, plan, 200, 2.0);
@@ -185,7 +163,7 @@ static void test_torn_record(void **state) {
 static rd_kafka_t *open_other(const world *w) {
     char reason[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, reason, sizeof reason);
+    rd_kafka_conf_set(conf, "bootstrap.servers", w->mock.brokers, reason, sizeof reason);
     rd_kafka_conf_set(conf, "group.id", "p", reason, sizeof reason);
     return rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
 }
@@ -229,9 +207,9 @@ static void test_stale_answer(void **state) {
     (void)state;
     world *w = open_world();
     ps_kafka_source *source = calloc(1, sizeof *source);
-    const ps_kafka_source_config config = {.brokers = w->brokers};
+    const ps_kafka_source_config config = {.brokers = w->mock.brokers};
     const ps_kafka_recipe recipe = {
-        .role = PS_KAFKA_READER, .brokers = w->brokers, .group = "p", .memory_bytes = 1 << 20};
+        .role = PS_KAFKA_READER, .brokers = w->mock.brokers, .group = "p", .memory_bytes = 1 << 20};
     ps_error error;
     int64_t next;
     rd_kafka_t *other = open_other(w);
@@ -244,7 +222,7 @@ static void test_stale_answer(void **state) {
     assert_int_equal(ps_kafka_watch_open(source, &error), PS_OK);
     assert_int_equal(committed(source), 5);
     /* Asked, and while the answer is on its way the partition goes to another and comes back. */
-    assert_int_equal(rd_kafka_mock_broker_set_rtt(w->cluster, 1, 600), 0);
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(w->mock.cluster, 1, 600), 0);
     assert_int_equal(ps_kafka_watch_committed(source, 0, &next, &error), PS_AGAIN);
     while (!is_asking(source)) (void)usleep(1000);
     (void)usleep(100000);
@@ -254,7 +232,7 @@ static void test_stale_answer(void **state) {
     assert_true(is_waiting(source)); /* or nothing is stale here */
     assert_int_equal(ps_kafka_watch_committed(source, 0, &next, &error), PS_AGAIN);
     assert_int_equal(committed(source), 9);
-    assert_int_equal(rd_kafka_mock_broker_set_rtt(w->cluster, 1, 0), 0);
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(w->mock.cluster, 1, 0), 0);
     /* One that is there already, too. */
     assert_int_equal(ps_kafka_watch_committed(source, 0, &next, &error), PS_AGAIN);
     (void)usleep(300000);
@@ -277,9 +255,9 @@ static void test_two_clusters(void **state) {
     world *w = open_world(), *far = open_world();
     ps_plan *plan = calloc(1, sizeof *plan);
     ps_kafka_source *source = calloc(1, sizeof *source);
-    const ps_kafka_source_config from = {.brokers = far->brokers};
+    const ps_kafka_source_config from = {.brokers = far->mock.brokers};
     const ps_kafka_sink_config to = {
-        .brokers = w->brokers, .topic = "out", .commit_interval_ns = PS_NS_PER_S};
+        .brokers = w->mock.brokers, .topic = "out", .commit_interval_ns = PS_NS_PER_S};
     const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
     ps_error error = {""};
     void *sink;
