@@ -10,7 +10,7 @@
 
 enum { SYNTHETIC_ROWS = 6000000, TIME_MAX_S = 135 };
 
-static const char names[] = "synthetic start headers json at_least_once latency";
+static const char names[] = "synthetic start headers json at_least_once intervals latency";
 
 const char *ps_bench_pipeline_names(void) {
     return names;

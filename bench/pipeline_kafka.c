@@ -50,6 +50,18 @@ static const kafka_case once_case = {.name = "at_least_once",
                                      .rivals = beside_once};
 static const kafka_case *const kafka_cases[] = {&headers_case, &json_case, &once_case};
 
+/* In this order, so that a ratio is taken between neighbours. `impl` of the first is PS_IMPL_LEAST.
+ */
+static const struct {
+    const char *impl, *sink;
+} intervals[] = {
+    {PS_IMPL_LEAST, "form: headers, delivery: at_least_once, commit_interval: 100ms"},
+    {"exactly once, 10 ms", "form: headers, commit_interval: 10ms"},
+    {"exactly once, 50 ms", "form: headers, commit_interval: 50ms"},
+    {"exactly once, 100 ms", "form: headers, commit_interval: 100ms"},
+    {"exactly once, 500 ms", "form: headers, commit_interval: 500ms"},
+};
+
 /* From the fork until the worker says that its lanes have started: what follows is the first poll.
  */
 typedef struct start_probe {
@@ -117,7 +129,8 @@ static ps_status old_output(ps_bench *b, bool state, ps_error *error) {
 }
 
 /* A run, then one that finds nothing left to do: its CPU is what starting and stopping cost. */
-static ps_status penstock_round(ps_bench *b, const kafka_case *c, ps_error *error) {
+static ps_status penstock_round(ps_bench *b, const kafka_case *c, const char *impl,
+                                ps_error *error) {
     char source[PS_YAML_LINE_MAX], sink[PS_YAML_LINE_MAX];
     ps_measure full, fixed;
     PS_TRY(new_output(b, PARTITIONS, error));
@@ -130,7 +143,7 @@ static ps_status penstock_round(ps_bench *b, const kafka_case *c, ps_error *erro
         return ps_fail(error, PS_IO, "%s: %.0f rows went through, not %" PRIu64, c->kernel, rows,
                        b->config->rows);
     PS_TRY(ps_bench_run_yaml(b, &fixed, error));
-    ps_result_add(ps_result_of(b, c->kernel, "penstock", true), &full, fixed.cpu_s, b->config->rows,
+    ps_result_add(ps_result_of(b, c->kernel, impl, true), &full, fixed.cpu_s, b->config->rows,
                   full.wall_s - fixed.wall_s);
     if (ps_bench_wants(b, "start")) PS_TRY(start_round(b, error));
     return old_output(b, true, error);
@@ -175,13 +188,22 @@ static ps_status bare_round(ps_bench *b, const kafka_case *c, const rival *r, ps
 
 static ps_status kafka_round(ps_bench *b, const kafka_case *c, ps_error *error) {
     for (const rival *r = c->rivals; r->impl; r++) PS_TRY(bare_round(b, c, r, error));
-    return penstock_round(b, c, error);
+    return penstock_round(b, c, "penstock", error);
+}
+
+static ps_status intervals_round(ps_bench *b, ps_error *error) {
+    for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++) {
+        const kafka_case one = {
+            .name = "intervals", .kernel = PS_CASE_INTERVALS, .sink = intervals[i].sink};
+        PS_TRY(penstock_round(b, &one, intervals[i].impl, error));
+    }
+    return PS_OK;
 }
 
 static bool any_kafka_case(const ps_bench *b) {
     for (size_t i = 0; i < sizeof kafka_cases / sizeof *kafka_cases; i++)
         if (ps_bench_wants(b, kafka_cases[i]->name)) return true;
-    return false;
+    return ps_bench_wants(b, "intervals");
 }
 
 static ps_status fill_source(ps_bench *b, ps_error *error) {
@@ -244,7 +266,7 @@ ps_status ps_bench_kafka_begin(ps_bench *b, ps_error *error) {
 ps_status ps_bench_kafka_round(ps_bench *b, ps_error *error) {
     for (size_t i = 0; i < sizeof kafka_cases / sizeof *kafka_cases; i++)
         if (ps_bench_wants(b, kafka_cases[i]->name)) PS_TRY(kafka_round(b, kafka_cases[i], error));
-    return PS_OK;
+    return ps_bench_wants(b, "intervals") ? intervals_round(b, error) : PS_OK;
 }
 
 ps_status ps_bench_kafka_end(ps_bench *b, ps_error *error) {

@@ -102,17 +102,13 @@ const ps_command ps_command_bench = {
     .operands = "kernels|pipeline [NAME…]",
     .summary = "Measures kernels beside the best libraries, or pipelines beside a bare loop.",
     .details =
-        "kernels: NAME is a kernel; a record of 64 to 4096 bytes, a mix of these, or keys of "
-        "8 to 36 bytes, in\n"
-        "one thread, every implementation this machine can run beside the libraries that are "
-        "installed.\n"
-        "pipeline: NAME is a case: synthetic (events per second and core without Kafka) and, with "
-        "--brokers, headers, json,\n"
-        "at_least_once, plain (bare loop only), latency (20,000 events/s, counted from when "
-        "each should have\n"
-        "left) and start. CPU is user and system time of all threads of the process, less "
-        "that of a run with\n"
-        "nothing to do.",
+        "kernels: NAME is a kernel; a record of 64 to 4096 bytes, a mix of these, or keys of 8 to\n"
+        "36 bytes, in one thread, every implementation this machine can run beside the libraries\n"
+        "that are installed.\n"
+        "pipeline: NAME is a case: synthetic (events per second and core without Kafka) and, with\n"
+        "--brokers, headers, json, at_least_once, intervals (how much the commit interval costs),\n"
+        "latency (20,000 events/s, counted from when each should have left) and start. CPU is user\n"
+        "and system time of all threads of the process, less that of a run with nothing to do.",
     .options = options,
     .operands_min = 1,
     .operands_max = 16,
