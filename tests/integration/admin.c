@@ -12,6 +12,7 @@
 static const char usage[] = "admin BROKERS create TOPIC PARTITIONS [NAME=VALUE…]\n"
                             "admin BROKERS delete|exists|end|begin TOPIC\n"
                             "admin BROKERS committed|move GROUP TOPIC [OFFSET]\n"
+                            "admin BROKERS leader TOPIC PARTITION\n"
                             "admin BROKERS ready";
 
 enum { TIMEOUT_MS = 15000 };
@@ -34,7 +35,7 @@ static void create(rd_kafka_t *client, rd_kafka_queue_t *queue, char **words, in
     char error[256];
     size_t results = 0;
     rd_kafka_NewTopic_t *topic =
-        rd_kafka_NewTopic_new(words[0], (int)strtol(words[1], NULL, 10), 1, error, sizeof error);
+        rd_kafka_NewTopic_new(words[0], (int)strtol(words[1], NULL, 10), -1, error, sizeof error);
     if (!topic) client_die("%s", error);
     (void)rd_kafka_NewTopic_set_config(topic, "retention.ms", "-1");
     for (int i = 2; i < count; i++) {
@@ -139,6 +140,22 @@ static int topic_exists(rd_kafka_t *client, const char *topic) {
     return found;
 }
 
+/* The node that leads a partition: of an internal topic that is who coordinates. */
+static int leader(rd_kafka_t *client, const char *topic, int32_t partition) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
+    const rd_kafka_resp_err_t status = rd_kafka_metadata(client, 0, handle, &metadata, TIMEOUT_MS);
+    if (status) client_die("metadata of %s: %s", topic, rd_kafka_err2str(status));
+    int node = -1;
+    for (int i = 0; metadata->topic_cnt == 1 && i < metadata->topics[0].partition_cnt; i++)
+        if (metadata->topics[0].partitions[i].id == partition)
+            node = metadata->topics[0].partitions[i].leader;
+    rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_destroy(handle);
+    (void)printf("%d\n", node);
+    return node < 0;
+}
+
 int main(int argc, char **argv) {
     if (argc < 3) client_die("%s", usage);
     const char *const command = argv[2];
@@ -160,6 +177,8 @@ int main(int argc, char **argv) {
         (void)printf("%" PRId64 "\n", committed(argv[1], argv[3], argv[4]));
     else if (strcmp(command, "move") == 0 && argc == 6)
         move(client, queue, argv[3], argv[4], atoll(argv[5]));
+    else if (strcmp(command, "leader") == 0 && argc == 5)
+        status = leader(client, argv[3], (int32_t)strtol(argv[4], NULL, 10));
     else
         client_die("%s", usage);
     rd_kafka_queue_destroy(queue);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/integration/chains.h"
 #include "tests/integration/ledger.h"
 #include "tests/integration/packs.h"
 
@@ -18,29 +19,30 @@ typedef struct arguments {
     bool uncommitted, empty;
     packs packs;
     ledger_config config;
+    chains *before, *after; /* NULL: no chains */
+    ledger *ledger;
 } arguments;
 
-static const struct option options[] = {
-    {"brokers",          required_argument, NULL, 'b'},
-    {"source",           required_argument, NULL, 's'},
-    {"output",           required_argument, NULL, 'o'},
-    {"dead",             required_argument, NULL, 'd'},
-    {"form",             required_argument, NULL, 'f'},
-    {"no-hash",          no_argument,       NULL, 'n'},
-    {"field",            required_argument, NULL, 'F'},
-    {"series",           required_argument, NULL, 'S'},
-    {"span",             required_argument, NULL, 'a'},
-    {"warmup",           required_argument, NULL, 'w'},
-    {"threshold",        required_argument, NULL, 't'},
-    {"expect",           required_argument, NULL, 'e'},
-    {"keep",             required_argument, NULL, 'k'},
-    {"keep-score-above", required_argument, NULL, 'K'},
-    {"at-least-once",    no_argument,       NULL, 'l'},
-    {"other-partitions", no_argument,       NULL, 'p'},
-    {"read-uncommitted", no_argument,       NULL, 'u'},
-    {"empty",            no_argument,       NULL, 'E'},
-    {NULL,               0,                 NULL, 0  }
-};
+static const struct option options[] = {{"brokers", required_argument, NULL, 'b'},
+                                        {"source", required_argument, NULL, 's'},
+                                        {"output", required_argument, NULL, 'o'},
+                                        {"dead", required_argument, NULL, 'd'},
+                                        {"form", required_argument, NULL, 'f'},
+                                        {"no-hash", no_argument, NULL, 'n'},
+                                        {"field", required_argument, NULL, 'F'},
+                                        {"series", required_argument, NULL, 'S'},
+                                        {"span", required_argument, NULL, 'a'},
+                                        {"warmup", required_argument, NULL, 'w'},
+                                        {"threshold", required_argument, NULL, 't'},
+                                        {"expect", required_argument, NULL, 'e'},
+                                        {"keep", required_argument, NULL, 'k'},
+                                        {"keep-score-above", required_argument, NULL, 'K'},
+                                        {"at-least-once", no_argument, NULL, 'l'},
+                                        {"other-partitions", no_argument, NULL, 'p'},
+                                        {"read-uncommitted", no_argument, NULL, 'u'},
+                                        {"empty", no_argument, NULL, 'E'},
+                                        {"chains", no_argument, NULL, 'c'},
+                                        {NULL, 0, NULL, 0}};
 
 static const char usage[] =
     "checker --brokers B --source TOPIC --output TOPIC [--dead TOPIC] [--form "
@@ -48,7 +50,8 @@ static const char usage[] =
     "        [--codec zstd|lz4|snappy|none] [--pack-rows N]\n"
     "        [--no-hash] [--field PATH --span N --warmup N --threshold X [--series PATH]]\n"
     "        [--expect HEADER] [--keep PATH=JSON] [--keep-score-above X] [--at-least-once]\n"
-    "        [--other-partitions] [--read-uncommitted] [--empty]";
+    "        [--other-partitions] [--read-uncommitted] [--empty]\n"
+    "        [--chains]";
 
 static void take_form(arguments *a, char *form) {
     char *codec = strchr(form, ':'), *rows = codec ? strchr(codec + 1, ':') : NULL;
@@ -121,26 +124,45 @@ static void take(arguments *a, int option) {
     case 'E':
         a->empty = true;
         break;
+    case 'c':
+        a->before = chains_open();
+        a->after = chains_open();
+        break;
     default:
         client_die("%s", usage);
     }
 }
 
 static void on_source(void *context, const record *r) {
-    ledger_source(context, r);
+    arguments *a = context;
+    if (a->before) chains_add(a->before, r);
+    ledger_source(a->ledger, r);
 }
 static void on_output(void *context, const record *r) {
-    ledger_output(context, r);
+    arguments *a = context;
+    if (a->after) chains_add(a->after, r);
+    ledger_output(a->ledger, r);
 }
 static void on_pack(void *context, const record *r) {
     packs_take(context, r);
 }
 static void on_dead(void *context, const record *r) {
-    ledger_dead(context, r);
+    ledger_dead(((arguments *)context)->ledger, r);
 }
 static void on_any(void *context, const record *r) {
     (void)context;
     (void)r;
+}
+
+/* A line of JSON of its own. */
+static uint64_t report_chains(const arguments *a) {
+    if (!a->before) return 0;
+    const uint64_t broken = chains_differ(a->before, a->after);
+    (void)printf("{\"keys\":%" PRIu64 ",\"wrong_chains\":%" PRIu64 "}\n", chains_keys(a->before),
+                 broken);
+    if (broken > 0)
+        (void)fprintf(stderr, "checker: %" PRIu64 " keys have another count or chain\n", broken);
+    return broken;
 }
 
 int main(int argc, char **argv) {
@@ -154,21 +176,24 @@ int main(int argc, char **argv) {
     a.config.topic = a.source;
 
     const double begin = client_seconds();
-    ledger *l = ledger_open(&a.config);
-    const uint64_t sources = client_read(a.brokers, a.source, true, on_source, l);
+    ledger *const l = a.ledger = ledger_open(&a.config);
+    const uint64_t sources = client_read(a.brokers, a.source, true, on_source, &a);
     if (sources == 0 && !a.empty) client_die("the source %s is empty: nothing to check", a.source);
     a.packs.visit = on_output;
-    a.packs.context = l;
+    a.packs.context = &a;
     const uint64_t outputs = a.config.packed
                                  ? client_read(a.brokers, a.output, true, on_pack, &a.packs)
-                                 : client_read(a.brokers, a.output, true, on_output, l);
-    if (a.dead) (void)client_read(a.brokers, a.dead, true, on_dead, l);
+                                 : client_read(a.brokers, a.output, true, on_output, &a);
+    if (a.dead) (void)client_read(a.brokers, a.dead, true, on_dead, &a);
     ledger_finish(l);
     int64_t aborted = -1;
     if (a.uncommitted)
         aborted = (int64_t)(client_read(a.brokers, a.output, false, on_any, NULL) - outputs);
-    const bool clean = ledger_report(l, aborted, stdout) && a.packs.faults == 0;
+    const uint64_t broken = report_chains(&a);
+    const bool clean = ledger_report(l, aborted, stdout) && a.packs.faults == 0 && broken == 0;
     ledger_close(l);
+    chains_close(a.before);
+    chains_close(a.after);
     if (a.config.packed)
         (void)fprintf(stderr,
                       "checker: %" PRIu64 " packs, %" PRIu64 " rows, %" PRIu64 " in the largest\n",

@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A TCP proxy in front of a broker that breaks connections at requests of a chosen kind: what a
+ * A TCP proxy in front of brokers that breaks connections at requests of a chosen kind: what a
  * network does at the worst moment, on demand. It reads the frames of the Kafka protocol (length,
  * API key, version, correlation id; answers carry length and correlation id) and changes none.
  *
- * Orders come on stdin, one a line; each is obeyed once, and told on stdout when it was:
+ * Orders come on stdin, one a line; each is obeyed once, by the first request of that API key at
+ * whichever broker, and told on stdout when it was:
  *
  *   API before       the connection ends instead of passing the request on
  *   API after        … when the answer to the request is there, which is not passed on
  *   API lose         that answer and all that follow on the connection are swallowed
  *   API drop         the request is swallowed, and so is every answer from then on
  *   API hold MS      the request, and what follows it on the connection, waits
+ *   API late MS      the answer, and what follows it on the connection, waits
+ *   API twice MS     the request arrives once more, so much later, on a connection of its own
+ *   node N reset     all connections to the N-th broker end with a RST
+ *   node N hole MS   nothing passes any more on any of them, nobody is told, and so long nobody new
+ *                    gets through
+ *   peace            what was not obeyed yet is forgotten
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,27 +33,44 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ORDERS_MAX = 64, FRAME_BYTES_MAX = 256 << 20, CHUNK_BYTES = 1 << 16 };
+#include "tests/integration/proxy_orders.h"
 
-typedef struct order {
-    int api;
-    char when[8];
-    long ms;
-    bool open;
-} order;
+enum { NODES_MAX = 9, FRAME_BYTES_MAX = 256 << 20, CHUNK_BYTES = 1 << 16 };
 
-static order orders[ORDERS_MAX];
-static pthread_mutex_t orders_mutex = PTHREAD_MUTEX_INITIALIZER;
+typedef struct pair pair;
 
-typedef struct pair {
+/* A broker, and who is connected to it. */
+typedef struct node {
+    int listener;
+    struct sockaddr_in target;
+    pthread_mutex_t mutex;
+    pair *pairs;
+    struct timespec open_at; /* when the black hole ends */
+} node;
+
+struct pair {
+    pair *next, **at; /* in the node's list */
+    node *node;
     int client, broker;
     pthread_mutex_t mutex;
-    uint32_t users; /* pumps that still use this */
-    bool mute;      /* nothing more is answered */
-    bool watching;  /* for the answer to `correlation` */
-    order watched;  /* what to do then */
+    uint32_t users;    /* pumps that still use this */
+    bool mute;         /* nothing more is answered */
+    atomic_bool deaf;  /* nothing more is asked */
+    atomic_bool reset; /* the client gets a RST */
+    bool watching;     /* for the answer to `correlation` */
+    order watched;     /* what to do then */
     uint8_t correlation[4];
-} pair;
+};
+
+/* A request that arrives once more. */
+typedef struct echo {
+    struct sockaddr_in target;
+    long ms;
+    size_t bytes;
+    uint8_t frame[];
+} echo;
+
+static node nodes[NODES_MAX];
 
 static void die(const char *what) {
     (void)fprintf(stderr, "proxy: %s: %s\n", what, strerror(errno));
@@ -76,36 +101,75 @@ static bool put(int to, const uint8_t *from, size_t bytes) {
     return true;
 }
 
-static void tell(const order *of) {
-    (void)printf("%d %s\n", of->api, of->when);
-    (void)fflush(stdout);
+static void pause_ms(long ms) {
+    const struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+    (void)nanosleep(&pause, NULL);
 }
 
-/* The oldest order for requests of this kind, which is then obeyed: false where there is none. */
-static bool take_order(int api, order *out) {
-    bool found = false;
-    (void)pthread_mutex_lock(&orders_mutex);
-    for (size_t i = 0; !found && i < ORDERS_MAX; i++) {
-        if (!orders[i].open || orders[i].api != api) continue;
-        *out = orders[i];
-        orders[i].open = false;
-        found = true;
-    }
-    (void)pthread_mutex_unlock(&orders_mutex);
-    return found;
+static void start_thread(void *(*pump)(void *), void *argument) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, pump, argument) != 0) die("thread");
+    (void)pthread_detach(thread);
+}
+
+static int connect_to(const struct sockaddr_in *target) {
+    const int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) die("socket");
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (connect(fd, (const struct sockaddr *)target, sizeof *target) == 0) return fd;
+    (void)close(fd);
+    return -1;
+}
+
+static void *send_echo(void *argument) {
+    echo *of = argument;
+    uint8_t answer[256];
+    pause_ms(of->ms);
+    const int fd = connect_to(&of->target);
+    /* The answer is nobody's: its head says that the broker has looked at the request. */
+    if (fd >= 0 && put(fd, of->frame, of->bytes)) (void)recv(fd, answer, sizeof answer, 0);
+    if (fd >= 0) (void)close(fd);
+    free(of);
+    return NULL;
+}
+
+static void start_echo(const pair *from, const order *why, const uint8_t *head, const uint8_t *body,
+                       size_t bytes) {
+    echo *of = malloc(sizeof *of + bytes + 4);
+    if (of == NULL) die("memory");
+    *of = (echo){.target = from->node->target, .ms = why->ms, .bytes = bytes + 4};
+    memcpy(of->frame, head, 4);
+    memcpy(of->frame + 4, body, bytes);
+    start_thread(send_echo, of);
 }
 
 static void leave(pair *of) {
-    (void)shutdown(of->client, SHUT_RDWR);
+    (void)shutdown(of->client, of->reset ? SHUT_RD : SHUT_RDWR);
     (void)shutdown(of->broker, SHUT_RDWR);
-    (void)pthread_mutex_lock(&of->mutex);
+    (void)pthread_mutex_lock(&of->node->mutex);
     const bool last = --of->users == 0;
-    (void)pthread_mutex_unlock(&of->mutex);
+    if (last) *of->at = of->next;
+    if (last && of->next != NULL) of->next->at = of->at;
+    (void)pthread_mutex_unlock(&of->node->mutex);
     if (!last) return;
     (void)close(of->client);
     (void)close(of->broker);
     (void)pthread_mutex_destroy(&of->mutex);
     free(of);
+}
+
+static void set_mute(pair *of) {
+    (void)pthread_mutex_lock(&of->mutex);
+    of->mute = true;
+    (void)pthread_mutex_unlock(&of->mutex);
+}
+
+static void watch(pair *of, const order *obeyed, const uint8_t *correlation) {
+    (void)pthread_mutex_lock(&of->mutex);
+    of->watching = true;
+    of->watched = *obeyed;
+    memcpy(of->correlation, correlation, 4);
+    (void)pthread_mutex_unlock(&of->mutex);
 }
 
 /* One request: false when the connection has to end. */
@@ -120,28 +184,24 @@ static bool pass_request(pair *of, const uint8_t *head, uint8_t **body, size_t *
     }
     if (!get(of->client, *body, bytes)) return false;
     order obeyed;
-    if (take_order((*body)[0] << 8 | (*body)[1], &obeyed)) {
-        if (strcmp(obeyed.when, "before") == 0) {
-            tell(&obeyed);
+    if (of->deaf) return true;
+    if (orders_take((*body)[0] << 8 | (*body)[1], &obeyed)) {
+        if (obeyed.kind != AFTER && obeyed.kind != LOSE && obeyed.kind != LATE)
+            orders_tell(&obeyed);
+        switch (obeyed.kind) {
+        case BEFORE:
             return false;
-        }
-        if (strcmp(obeyed.when, "drop") == 0) {
-            (void)pthread_mutex_lock(&of->mutex);
-            of->mute = true;
-            (void)pthread_mutex_unlock(&of->mutex);
-            tell(&obeyed);
+        case DROP:
+            set_mute(of);
             return true;
-        }
-        if (strcmp(obeyed.when, "hold") == 0) {
-            tell(&obeyed);
-            const struct timespec pause = {obeyed.ms / 1000, obeyed.ms % 1000 * 1000000};
-            (void)nanosleep(&pause, NULL);
-        } else {
-            (void)pthread_mutex_lock(&of->mutex);
-            of->watching = true;
-            of->watched = obeyed;
-            memcpy(of->correlation, *body + 4, 4);
-            (void)pthread_mutex_unlock(&of->mutex);
+        case HOLD:
+            pause_ms(obeyed.ms);
+            break;
+        case TWICE:
+            start_echo(of, &obeyed, head, *body, bytes);
+            break;
+        default:
+            watch(of, &obeyed, *body + 4);
         }
     }
     return put(of->broker, head, 4) && put(of->broker, *body, bytes);
@@ -163,13 +223,15 @@ typedef enum fate { PASSED, SWALLOWED, LAST } fate;
 static fate judge(pair *of, const uint8_t *correlation) {
     (void)pthread_mutex_lock(&of->mutex);
     const bool watched = of->watching && memcmp(correlation, of->correlation, 4) == 0;
-    const bool cut = watched && strcmp(of->watched.when, "after") == 0;
-    if (watched) tell(&of->watched);
+    const order_kind kind = of->watched.kind;
+    const long ms = of->watched.ms;
+    if (watched) orders_tell(&of->watched);
     if (watched) of->watching = false;
-    of->mute = of->mute || watched;
+    of->mute = of->mute || (watched && kind != LATE);
     const bool mute = of->mute;
     (void)pthread_mutex_unlock(&of->mutex);
-    return cut ? LAST : mute ? SWALLOWED : PASSED;
+    if (watched && kind == LATE) pause_ms(ms);
+    return watched && kind == AFTER ? LAST : mute ? SWALLOWED : PASSED;
 }
 
 static void *pump_answers(void *argument) {
@@ -191,12 +253,6 @@ static void *pump_answers(void *argument) {
     return NULL;
 }
 
-static void start_thread(void *(*pump)(void *), void *argument) {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, pump, argument) != 0) die("thread");
-    (void)pthread_detach(thread);
-}
-
 static struct sockaddr_in loopback(const char *port) {
     const unsigned long number = strtoul(port, NULL, 10);
     return (struct sockaddr_in){.sin_family = AF_INET,
@@ -204,57 +260,100 @@ static struct sockaddr_in loopback(const char *port) {
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-static void serve(int client, const struct sockaddr_in *target) {
-    const int on = 1, broker = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (broker < 0) die("socket");
-    (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)setsockopt(broker, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (connect(broker, (const struct sockaddr *)target, sizeof *target) != 0) {
-        (void)close(broker);
+static void serve(node *at, int client) {
+    const int on = 1, broker = connect_to(&at->target);
+    if (broker < 0) {
         (void)close(client); /* the broker is away: so is its proxy */
         return;
     }
+    (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     pair *of = calloc(1, sizeof *of);
     if (of == NULL) die("memory");
+    of->node = at;
     of->client = client;
     of->broker = broker;
     of->users = 2;
     (void)pthread_mutex_init(&of->mutex, NULL);
+    (void)pthread_mutex_lock(&at->mutex);
+    of->next = at->pairs;
+    of->at = &at->pairs;
+    if (of->next != NULL) of->next->at = &of->next;
+    at->pairs = of;
+    (void)pthread_mutex_unlock(&at->mutex);
     start_thread(pump_requests, of);
     start_thread(pump_answers, of);
 }
 
-static void *take_orders(void *argument) {
-    char line[128];
-    (void)argument;
-    while (fgets(line, sizeof line, stdin) != NULL) {
-        order of = {.open = true};
-        if (sscanf(line, "%d %7s %ld", &of.api, of.when, &of.ms) < 2) continue;
-        (void)pthread_mutex_lock(&orders_mutex);
-        size_t at = 0;
-        while (at < ORDERS_MAX && orders[at].open) at++;
-        if (at < ORDERS_MAX) orders[at] = of;
-        (void)pthread_mutex_unlock(&orders_mutex);
+/* While the hole is open the kernel takes connections, and nobody answers them. */
+static void wait_for_peace(node *at) {
+    struct timespec until;
+    do {
+        (void)pthread_mutex_lock(&at->mutex);
+        until = at->open_at;
+        (void)pthread_mutex_unlock(&at->mutex);
+    } while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0);
+}
+
+static void *serve_node(void *argument) {
+    node *at = argument;
+    for (;;) {
+        const int client = accept(at->listener, NULL, NULL);
+        wait_for_peace(at);
+        if (client >= 0) serve(at, client);
     }
     return NULL;
 }
 
+static void break_pair(pair *of, order_kind kind) {
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    if (kind == HOLE) {
+        set_mute(of);
+        of->deaf = true;
+        return;
+    }
+    of->reset = true;
+    (void)setsockopt(of->client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    (void)shutdown(of->client, SHUT_RD); /* sends nothing; the pumps end and their last closes */
+    (void)shutdown(of->broker, SHUT_RDWR);
+}
+
+static void obey_for_node(const order *of) {
+    if (of->target < 1 || of->target > NODES_MAX || nodes[of->target - 1].listener == 0) return;
+    node *at = &nodes[of->target - 1];
+    (void)pthread_mutex_lock(&at->mutex);
+    for (pair *each = at->pairs; each != NULL; each = each->next) break_pair(each, of->kind);
+    if (of->kind == HOLE) {
+        (void)clock_gettime(CLOCK_MONOTONIC, &at->open_at);
+        at->open_at.tv_nsec += of->ms % 1000 * 1000000;
+        at->open_at.tv_sec += of->ms / 1000 + at->open_at.tv_nsec / 1000000000;
+        at->open_at.tv_nsec %= 1000000000;
+    }
+    (void)pthread_mutex_unlock(&at->mutex);
+    orders_tell(of);
+}
+
+static void listen_for(node *at, const char *port, const char *target) {
+    const struct sockaddr_in here = loopback(port);
+    const int on = 1;
+    at->target = loopback(target);
+    (void)pthread_mutex_init(&at->mutex, NULL);
+    at->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)setsockopt(at->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (at->listener < 0 || bind(at->listener, (const struct sockaddr *)&here, sizeof here) != 0 ||
+        listen(at->listener, 64) != 0)
+        die("cannot listen");
+}
+
 int main(int count, char **words) {
-    if (count != 3) {
-        (void)fprintf(stderr, "proxy PORT BROKERS-PORT: both on loopback; orders on stdin\n");
+    const int pairs = (count - 1) / 2;
+    if (count < 3 || count % 2 == 0 || pairs > NODES_MAX) {
+        (void)fprintf(stderr, "proxy PORT BROKERS-PORT…: all on loopback; orders on stdin\n");
         return 2;
     }
-    const struct sockaddr_in here = loopback(words[1]), target = loopback(words[2]);
-    const int on = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (listener < 0 || bind(listener, (const struct sockaddr *)&here, sizeof here) != 0 ||
-        listen(listener, 64) != 0)
-        die("cannot listen");
-    start_thread(take_orders, NULL);
+    for (int i = 0; i < pairs; i++) listen_for(&nodes[i], words[2 * i + 1], words[2 * i + 2]);
+    for (int i = 0; i < pairs; i++) start_thread(serve_node, &nodes[i]);
     (void)printf("ready\n");
     (void)fflush(stdout);
-    for (;;) {
-        const int client = accept(listener, NULL, NULL);
-        if (client >= 0) serve(client, &target);
-    }
+    orders_read(obey_for_node);
+    for (;;) (void)pause();
 }

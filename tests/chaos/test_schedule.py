@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""If this fails, a seed no longer replays its schedule, or half an hour of chaos holds fewer faults than promised."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import schedule  # noqa: E402
+
+
+def text_of(seed, seconds):
+    lists = schedule.schedule(seed, seconds)
+    return "\n".join(f"{name} {fault}" for name, faults in lists.items() for fault in faults)
+
+
+class Schedule(unittest.TestCase):
+    def test_a_seed_replays_its_schedule_and_another_does_not(self):
+        self.assertEqual(text_of(7, 600), text_of(7, 600))
+        self.assertNotEqual(text_of(7, 600), text_of(8, 600))
+
+    def test_half_an_hour_holds_what_is_promised(self):
+        for seed in range(20):
+            counts = schedule.count_by_kind(schedule.schedule(seed, 1800))
+            for kind, count in counts.items():
+                self.assertGreaterEqual(count, {"broker_kill": 40, "zombie": 60}.get(kind, 200), kind)
+
+    def test_the_shortest_run_holds_one_of_each(self):
+        for seed in range(20):
+            counts = schedule.count_by_kind(schedule.schedule(seed, 20))
+            self.assertEqual(set(counts), set(schedule.count_by_kind(schedule.schedule(1, 1800))))
+
+    def test_every_role_of_a_broker_has_its_turn(self):
+        for seed in range(20):
+            roles = [fault.how["role"] for fault in schedule.schedule(seed, 1800)["brokers"]]
+            for role in schedule.BROKER_ROLES:
+                self.assertGreaterEqual(roles.count(role), 13)
+
+    def test_lists_are_in_order_and_within_the_run(self):
+        for name, faults in schedule.schedule(3, 1800).items():
+            moments = [fault.at for fault in faults]
+            self.assertEqual(moments, sorted(moments), name)
+            self.assertTrue(0 <= moments[0] and moments[-1] <= 1800, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
