@@ -90,6 +90,9 @@ static void set_common(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
     set(conf, "retry.backoff.ms", "20");
     set(conf, "log.connection.close", "false"); /* brokers close idle connections: no news */
     set(conf, "topic.metadata.refresh.interval.ms", "60000");
+    /* An answer that never comes (a network that forgets a connection tells nobody) must not stop a
+     * partition for the default's minute. Slow brokers answer within a second or so. */
+    set(conf, "socket.timeout.ms", "10000");
     set(conf, "socket.keepalive.enable", "true"); /* firewalls forget quiet connections */
     set(conf, "socket.nagle.disable", "true");    /* commits are small and waited for */
 }

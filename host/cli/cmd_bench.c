@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "bench/chaos.h"
 #include "bench/kernels.h"
 #include "bench/pipeline.h"
 #include "host/base/log.h"
@@ -8,7 +9,8 @@
 
 typedef struct bench_options {
     const char *json, *brokers;
-    int64_t rows, rounds;
+    int64_t rows, rounds, seed, rate;
+    double minutes;
 } bench_options;
 
 static const ps_option options[] = {
@@ -36,6 +38,27 @@ static const ps_option options[] = {
      .at = offsetof(bench_options, rounds),
      .min = 1,
      .max = 30},
+    {.name = "minutes",
+     .preset = "10",
+     .help = "Of chaos: how long faults go on.",
+     .type = PS_OPTION_NUMBER,
+     .at = offsetof(bench_options, minutes),
+     .min = 0.1,
+     .max = 10000},
+    {.name = "seed",
+     .preset = "1",
+     .help = "Of chaos: the same seed and minutes, the same schedule.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(bench_options, seed),
+     .min = 0,
+     .max = 1e15},
+    {.name = "rate",
+     .preset = "1000",
+     .help = "Of chaos: events a second.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(bench_options, rate),
+     .min = 1,
+     .max = 1e6},
     {.name = NULL}};
 
 /* Whether `names`, separated by blanks, holds the word. */
@@ -73,34 +96,62 @@ static ps_status bench_kernels(const ps_args *args, const bench_options *chosen,
     return ps_bench_kernels(&config, error);
 }
 
+static ps_status bench_chaos(const ps_args *args, const bench_options *chosen, ps_error *error) {
+    (void)args;
+    const ps_chaos_config config = {.minutes = chosen->minutes,
+                                    .seed = chosen->seed,
+                                    .rate = chosen->rate,
+                                    .json = chosen->json};
+    return ps_bench_chaos(&config, error);
+}
+
+static const char *no_names(void) {
+    return "";
+}
+
+static const struct {
+    const char *name;
+    const char *(*names)(void); /* what it can be asked for */
+    ps_status (*run)(const ps_args *args, const bench_options *chosen, ps_error *error);
+} benches[] = {
+    {"kernels", ps_bench_kernels_names, bench_kernels},
+    {"pipeline", ps_bench_pipeline_names, bench_pipeline},
+    {"chaos", no_names, bench_chaos},
+};
+enum { BENCHES = sizeof benches / sizeof *benches };
+
+static int run_one(const ps_args *args, const bench_options *chosen) {
+    ps_error error = {0};
+    size_t at = 0;
+    while (at < BENCHES && strcmp(args->operand[0], benches[at].name) != 0) at++;
+    if (at == BENCHES) {
+        ps_log(PS_LOG_ERROR, "bench",
+               "no bench '%s': try `penstock bench kernels`, `penstock bench pipeline` or "
+               "`penstock bench chaos`",
+               args->operand[0]);
+        return PS_EXIT_USAGE;
+    }
+    const int code = check_names(args, benches[at].names());
+    if (code != PS_EXIT_GO_ON) return code;
+    const ps_status status = benches[at].run(args, chosen, &error);
+    if (status != PS_OK) ps_log(PS_LOG_ERROR, "bench", "%s", error.message);
+    return status == PS_OK ? PS_EXIT_OK : PS_EXIT_FAILED;
+}
+
 static int bench(int argc, char **argv) {
     bench_options chosen = {0};
     ps_args args;
-    ps_error error = {0};
     int code = ps_args_init(&args, &ps_command_bench, argc, argv, &chosen);
-    const bool kernels = code == PS_EXIT_GO_ON && strcmp(args.operand[0], "kernels") == 0;
-    if (code == PS_EXIT_GO_ON && !kernels && strcmp(args.operand[0], "pipeline") != 0) {
-        ps_log(PS_LOG_ERROR, "bench",
-               "no bench '%s': try `penstock bench kernels` or `penstock bench pipeline`",
-               args.operand[0]);
-        code = PS_EXIT_USAGE;
-    }
-    if (code == PS_EXIT_GO_ON)
-        code = check_names(&args, kernels ? ps_bench_kernels_names() : ps_bench_pipeline_names());
-    if (code == PS_EXIT_GO_ON) {
-        const ps_status status = kernels ? bench_kernels(&args, &chosen, &error)
-                                         : bench_pipeline(&args, &chosen, &error);
-        if (status != PS_OK) ps_log(PS_LOG_ERROR, "bench", "%s", error.message);
-        code = status == PS_OK ? PS_EXIT_OK : PS_EXIT_FAILED;
-    }
+    if (code == PS_EXIT_GO_ON) code = run_one(&args, &chosen);
     ps_args_deinit(&args);
     return code;
 }
 
 const ps_command ps_command_bench = {
     .name = "bench",
-    .operands = "kernels|pipeline [NAME…]",
-    .summary = "Measures kernels beside the best libraries, or pipelines beside a bare loop.",
+    .operands = "kernels|pipeline|chaos [NAME…]",
+    .summary = "Measures kernels beside the best libraries, or pipelines beside a bare loop; or "
+               "breaks everything.",
     .details =
         "kernels: NAME is a kernel; a record of 64 to 4096 bytes, a mix of these, or keys of 8 to\n"
         "36 bytes, in one thread, every implementation this machine can run beside the libraries\n"
@@ -108,7 +159,10 @@ const ps_command ps_command_bench = {
         "pipeline: NAME is a case: synthetic (events per second and core without Kafka) and, with\n"
         "--brokers, headers, json, at_least_once, intervals (how much the commit interval costs),\n"
         "latency (20,000 events/s, counted from when each should have left) and start. CPU is user\n"
-        "and system time of all threads of the process, less that of a run with nothing to do.",
+        "and system time of all threads of the process, less that of a run with nothing to do.\n"
+        "chaos: from a build folder, three brokers, a network that loses, holds and repeats, and\n"
+        "workers that are killed and frozen, for so many minutes; then a checker says what was lost,\n"
+        "doubled or reordered. Exit code 1 if anything was.",
     .options = options,
     .operands_min = 1,
     .operands_max = 16,

@@ -12,9 +12,10 @@ def complete(result, run):
     if stage:
         faults.update(stage.counts)
         faults.update(actors.network_counts(stage.proxy.obeyed))
-        stood, partition, since = run.onlooker.slowest if hasattr(run, "onlooker") else (0, -1, 0)
-        result["slowest_recovery_s"] = round(stood, 1)
-        result["slowest_recovery_at"] = f"partition {partition}, {since:.0f} s after the start"
+        slowest = run.onlooker.slowest(8) if hasattr(run, "onlooker") else []
+        result["slowest_recovery_s"] = round(max([one[0] for one in slowest], default=0), 1)
+        result["standstills"] = [f"{stood:.1f} s, partition {partition}, from second {since:.0f} on"
+                                 for stood, partition, since in slowest]
         result["gave_up"] = len(stage.gave_up)
         result["gave_up_words"] = sorted(set(stage.gave_up))[:10]
     result["faults"] = dict(sorted(faults.items()))
@@ -45,7 +46,8 @@ def text(result):
     lines.append("")
     for name in WRONG + ("wrong_score", "wrong_chains", "aborted"):
         lines.append(f"{name:32} {result[name] if result[name] >= 0 else 'not known':>6}")
-    lines.append(f"{'slowest recovery':32} {result.get('slowest_recovery_s', 0):6} s, {result.get('slowest_recovery_at', '')}")
+    lines.append(f"{'slowest recovery':32} {result.get('slowest_recovery_s', 0):6} s")
+    lines += [f"    {stood}" for stood in result.get("standstills", [])]
     lines.append(f"{'workers that gave up':32} {result.get('gave_up', 0):6}")
     lines += [f"    {words}" for words in result.get("gave_up_words", [])]
     lines += [f"    {example}" for example in result["examples"]]

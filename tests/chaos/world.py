@@ -10,7 +10,8 @@ NODES, PARTITIONS, SERIES, WORKERS = 3, 8, 500, 4
 SPAN, WARMUP, THRESHOLD = 288, 30, 6  # of detector ewma: the checker is told the same
 PIPELINE, SOURCE, OUTPUT = "chaos", "chaos.in", "chaos.out"
 HEAP = "-Xms256m -Xmx300m"
-PATIENCE_S = 120  # a partition that stands still for longer is stuck
+PATIENCE_S = 120  # in peace, a partition that stands still for longer is stuck
+CHAOS_PATIENCE_S = 300  # while faults come faster than they are got over
 
 PIPELINE_FILE = f"""pipeline: {PIPELINE}
 source:
@@ -186,7 +187,7 @@ class Onlooker:
 
     def __init__(self, place, brokers):
         self.begin = time.monotonic()
-        self.slowest, self.since, self.looks = (0.0, -1, 0.0), [None] * PARTITIONS, 0
+        self.stood, self.since, self.looks = [(0.0, -1, 0.0)], [None] * PARTITIONS, 0
         self.committed, self.ends = [0] * PARTITIONS, [0] * PARTITIONS
         self.process = subprocess.Popen([place.tool("watch"), brokers, PIPELINE, SOURCE], stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
@@ -203,15 +204,17 @@ class Onlooker:
         for partition, (committed, end) in enumerate(pairs):
             moved = committed > self.committed[partition]
             if moved and self.since[partition] is not None:
-                stood = now - self.since[partition]
-                if stood > self.slowest[0]:
-                    self.slowest = (stood, partition, self.since[partition] - self.begin)
+                self.stood.append((now - self.since[partition], partition, self.since[partition] - self.begin))
             if committed >= end:
                 self.since[partition] = None
             elif moved or self.since[partition] is None:
                 self.since[partition] = now
             self.committed[partition], self.ends[partition] = committed, end
         self.looks += 1
+
+    def slowest(self, count):
+        """The longest standstills: seconds, partition, when they began."""
+        return sorted(self.stood, reverse=True)[:count]
 
     def standing(self):
         """Longest standstill that goes on now, in seconds, and where."""

@@ -83,12 +83,14 @@ uint64_t chains_keys(const chains *of) {
 }
 
 uint64_t chains_differ(const chains *a, const chains *b) {
-    uint64_t same = 0;
+    uint64_t differ = 0;
     for (size_t i = 0; i < a->places; i++) {
-        if (a->at[i].count == 0) continue;
-        const chain *other = place_of(b, a->at[i].name);
-        same += other->count == a->at[i].count &&
-                memcmp(other->digest, a->at[i].digest, DIGEST_BYTES) == 0;
+        const chain *const one = &a->at[i], *const other = place_of(b, one->name);
+        if (one->count == 0) continue;
+        differ +=
+            other->count != one->count || memcmp(other->digest, one->digest, DIGEST_BYTES) != 0;
     }
-    return a->used + b->used - 2 * same;
+    for (size_t i = 0; i < b->places; i++)
+        differ += b->at[i].count > 0 && place_of(a, b->at[i].name)->count == 0;
+    return differ;
 }

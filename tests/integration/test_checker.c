@@ -17,6 +17,7 @@
 
 #include <openssl/evp.h>
 
+#include "tests/integration/chains.h"
 #include "tests/integration/ledger.h"
 #include "tests/integration/payloads.h"
 
@@ -69,9 +70,7 @@ static void make(fake *f, uint64_t number, record *r) {
 }
 
 static void put(record *r, const char *name, const char *value) {
-    r->headers[r->header_count++] = (record_header){
-        name, {(const uint8_t *)value, strlen(value)}
-    };
+    r->headers[r->header_count++] = (record_header){name, {(const uint8_t *)value, strlen(value)}};
 }
 
 /* The shortest decimal of a float. */
@@ -261,23 +260,21 @@ static void mutants_are_caught(void **state) {
     static const struct {
         mutation how;
         int fault;
-    } cases[] = {
-        {LOSES,             FAULT_lost           },
-        {REPEATS,           FAULT_duplicated     },
-        {SWAPS,             FAULT_reordered      },
-        {CHANGES_KEY,       FAULT_wrong_key      },
-        {CHANGES_VALUE,     FAULT_wrong_value    },
-        {CHANGES_TIMESTAMP, FAULT_wrong_timestamp},
-        {CHANGES_DIGEST,    FAULT_wrong_digest   },
-        {DROPS_DIGEST,      FAULT_wrong_digest   },
-        {SCORE_ONE_BIT_OFF, FAULT_wrong_score    },
-        {SCORE_TOO_LONG,    FAULT_long_score     },
-        {DROPS_SCORE,       FAULT_wrong_score    },
-        {FLIPS_ANOMALY,     FAULT_wrong_anomaly  },
-        {OTHER_PARTITION,   FAULT_wrong_partition},
-        {NO_SOURCE,         FAULT_unknown_source },
-        {KILLS_GOOD,        FAULT_wrongly_dead   }
-    };
+    } cases[] = {{LOSES, FAULT_lost},
+                 {REPEATS, FAULT_duplicated},
+                 {SWAPS, FAULT_reordered},
+                 {CHANGES_KEY, FAULT_wrong_key},
+                 {CHANGES_VALUE, FAULT_wrong_value},
+                 {CHANGES_TIMESTAMP, FAULT_wrong_timestamp},
+                 {CHANGES_DIGEST, FAULT_wrong_digest},
+                 {DROPS_DIGEST, FAULT_wrong_digest},
+                 {SCORE_ONE_BIT_OFF, FAULT_wrong_score},
+                 {SCORE_TOO_LONG, FAULT_long_score},
+                 {DROPS_SCORE, FAULT_wrong_score},
+                 {FLIPS_ANOMALY, FAULT_wrong_anomaly},
+                 {OTHER_PARTITION, FAULT_wrong_partition},
+                 {NO_SOURCE, FAULT_unknown_source},
+                 {KILLS_GOOD, FAULT_wrongly_dead}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         trial((fake){.make = payload_telemetry, .keep_above = -1}, cases[i].how, cases[i].fault);
 }
@@ -309,6 +306,32 @@ static void odd_mutants_are_caught(void **state) {
     trial((fake){.make = payload_telemetry, .keep_above = -1, .duplicates = true}, REPEATS, -1);
 }
 
+/* If this fails, an event that takes another's place within its key goes unseen by the chains. */
+static void chains_tell_histories_apart(void **state) {
+    (void)state;
+    static const char *const values[] = {"abc", "bac", "ab", "abc"};
+    chains *const of[] = {chains_open(), chains_open(), chains_open(), chains_open()};
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned k = 0; k < 1000; k++) {
+            char name[16];
+            /* One key has another order, one record less, or is in another partition. */
+            const char *value = values[k == 777 ? i : 0];
+            const int size = snprintf(name, sizeof name, "key-%u", k);
+            record r = {.partition = i == 3 && k == 777,
+                        .key = {(const uint8_t *)name, (size_t)size}};
+            for (; *value; value++) {
+                r.value = (text){(const uint8_t *)value, 1};
+                chains_add(of[i], &r);
+            }
+        }
+    assert_int_equal(chains_keys(of[0]), 1000);
+    assert_int_equal(chains_differ(of[0], of[0]), 0);
+    assert_int_equal(chains_differ(of[0], of[1]), 1);
+    assert_int_equal(chains_differ(of[0], of[2]), 1);
+    assert_int_equal(chains_differ(of[0], of[3]), 2);
+    for (int i = 0; i < 4; i++) chains_close(of[i]);
+}
+
 static void members_are_found(void **state) {
     (void)state;
     text out;
@@ -326,7 +349,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(right_worker_passes),     cmocka_unit_test(mutants_are_caught),
         cmocka_unit_test(json_mutants_are_caught), cmocka_unit_test(odd_mutants_are_caught),
-        cmocka_unit_test(members_are_found),
+        cmocka_unit_test(members_are_found),       cmocka_unit_test(chains_tell_histories_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
