@@ -385,8 +385,13 @@ bool ps_kafka_patience_tell(ps_kafka_patience *patience) {
     return true;
 }
 
+/* RD_KAFKA_RESP_ERR__DESTROY_BROKER, which older libraries do not name: a broker's thread in the
+ * library ended while the question waited in it. */
+enum { BROKER_HANDLE_GONE = -137 };
+
 bool ps_kafka_is_away(rd_kafka_resp_err_t err) {
-    switch (err) {
+    switch ((int)err) {
+    case BROKER_HANDLE_GONE:
     case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
     case RD_KAFKA_RESP_ERR__TIMED_OUT:
@@ -408,6 +413,11 @@ bool ps_kafka_is_away(rd_kafka_resp_err_t err) {
     case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
     case RD_KAFKA_RESP_ERR_NOT_CONTROLLER:
     case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
+    /* A leader that has just begun, or that a client takes for the leader and is none. */
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
         return true;
     default:
         return false;

@@ -82,10 +82,10 @@ static uint32_t choose(ps_kafka_state *state) {
     return chosen;
 }
 
-static bool finish(ps_kafka_state *state, uint32_t partition, bool started) {
+static bool finish(ps_kafka_state *state, uint32_t partition, bool started, bool again) {
     ps_kafka_stand *stand = &state->stand[partition];
     if (started) (void)rd_kafka_consume_stop(state->topic, (int32_t)within_of(state, partition));
-    const ps_kafka_chunk end = {NULL, partition, stand->serving};
+    const ps_kafka_chunk end = {NULL, partition, stand->serving, again};
     stand->serving = 0;
     return push(state, &end);
 }
@@ -113,7 +113,7 @@ static bool begin(ps_kafka_state *state, uint32_t partition, uint32_t *left) {
     }
     for (size_t i = 0; i < 3; i++) stand->point[i] = -1;
     stand->end = end;
-    if (low >= end) return finish(state, partition, false);
+    if (low >= end) return finish(state, partition, false, false);
     if (rd_kafka_consume_start_queue(state->topic, within, RD_KAFKA_OFFSET_BEGINNING,
                                      state->queue) != 0) {
         fail(state, "start", rd_kafka_err2str(rd_kafka_last_error()));
@@ -129,6 +129,14 @@ static uint32_t served_by(const ps_kafka_state *state, int32_t within) {
     return PS_NOWHERE;
 }
 
+/* Whoever had the partition until now deletes what newer records say again, and has just deleted
+ * what was to be read next. What was evicted meanwhile would stay in the table if reading went on.
+ */
+static bool is_gone(rd_kafka_resp_err_t err) {
+    return err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+           err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+}
+
 /* Takes ownership of the message; false: we are closing. */
 static bool take(ps_kafka_state *state, rd_kafka_message_t *message, uint32_t *left) {
     const uint32_t partition = served_by(state, message->partition);
@@ -136,14 +144,17 @@ static bool take(ps_kafka_state *state, rd_kafka_message_t *message, uint32_t *l
     const int64_t offset = message->offset;
     bool goes = true;
     if (partition != PS_NOWHERE && err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const ps_kafka_chunk chunk = {message, partition, state->stand[partition].serving};
+        const ps_kafka_chunk chunk = {message, partition, state->stand[partition].serving, false};
         goes = push(state, &chunk);
         if (!goes) rd_kafka_message_destroy(message);
         return goes;
     }
     if (partition != PS_NOWHERE && err == RD_KAFKA_RESP_ERR__PARTITION_EOF &&
         offset >= state->stand[partition].end) {
-        goes = finish(state, partition, true);
+        goes = finish(state, partition, true, false);
+        --*left;
+    } else if (partition != PS_NOWHERE && is_gone(err)) {
+        goes = finish(state, partition, true, true);
         --*left;
     } else if (err != RD_KAFKA_RESP_ERR__PARTITION_EOF && err != RD_KAFKA_RESP_ERR_NO_ERROR &&
                !ps_kafka_is_away(err)) {

@@ -220,6 +220,7 @@ static ps_status take_chunks(ps_kafka_state *state, ps_state_apply *apply, void 
         const bool fits = stand->reading == PS_KAFKA_ASKING && stand->asking == chunk.asking;
         ps_status status = PS_OK;
         if (fits && chunk.message == NULL) stand->reading = PS_KAFKA_READ;
+        if (fits && chunk.again) stand->sets.again = true;
         if (fits && chunk.message != NULL)
             status = apply_chunk(state, &chunk, apply, context, error);
         if (chunk.message != NULL) rd_kafka_message_destroy(chunk.message);

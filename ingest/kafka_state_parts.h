@@ -20,6 +20,7 @@ typedef struct ps_kafka_chunk {
     rd_kafka_message_t *message;
     uint32_t partition;
     uint32_t asking; /* which request of that partition it answers */
+    bool again;      /* what was read does not count: all is to be read anew */
 } ps_kafka_chunk;
 
 typedef enum ps_kafka_reading { PS_KAFKA_IDLE, PS_KAFKA_ASKING, PS_KAFKA_READ } ps_kafka_reading;

@@ -20,7 +20,7 @@
 #include "tests/batches.h"
 #include "tests/kafka_mock.h"
 
-enum { ROWS_MAX = 64, CHUNK_BYTES = 700, SECONDS_MAX = 30 };
+enum { FETCH = 1, ROWS_MAX = 64, CHUNK_BYTES = 700, SECONDS_MAX = 30 };
 
 typedef struct world {
     kafka_mock mock;
@@ -95,7 +95,8 @@ static void note(void *context, uint32_t partition, const ps_state_entry *entry)
     if (entry->planes != NULL) values[entry->key[0]] = entry->planes[0];
 }
 
-static int64_t restore(const world *w, double *values) {
+/* `*aborted`: how often the reading began anew. */
+static int64_t restore(const world *w, double *values, int *aborted) {
     const ps_kafka_sink_config config = {.brokers = w->mock.brokers,
                                          .topic = "out",
                                          .delivery = PS_KAFKA_AT_LEAST_ONCE,
@@ -108,6 +109,7 @@ static int64_t restore(const world *w, double *values) {
     ps_status status = PS_AGAIN;
     while (status != PS_OK && ps_clock_ns() < deadline_ns) {
         status = ps_sink_kafka.restore(sink, 0, note, values, &next, &error);
+        *aborted += status == PS_ABORTED;
         if (status == PS_ABORTED)
             for (int i = 0; i < ROWS_MAX; i++) values[i] = 0;
         else if (status == PS_AGAIN)
@@ -120,42 +122,78 @@ static int64_t restore(const world *w, double *values) {
     return next;
 }
 
+/* A world with a plan that keeps state, and who writes it. */
+typedef struct writing {
+    world *w;
+    ps_plan *plan;
+    ps_batch batch;
+    void *memory;
+    ps_state_writer *writer;
+    rd_kafka_t *producer;
+} writing;
+
+static void open_writing(writing *of) {
+    ps_operand operand, image;
+    ps_error error;
+    of->w = open_world();
+    of->plan = calloc(1, sizeof *of->plan);
+    assert_int_equal(ps_plan_init(of->plan, ROWS_MAX, 1 << 16, 1000, NULL, &error), PS_OK);
+    assert_int_equal(ps_plan_state(of->plan, "test", 1, &operand, &image, &error), PS_OK);
+    of->plan->groups = true;
+    assert_int_equal(ps_plan_close(of->plan, &error), PS_OK);
+    of->w->env.plan = of->plan;
+    test_batch_memory(&of->batch, &of->plan->schema);
+    of->memory = malloc(ps_state_writer_bytes(of->plan));
+    of->writer = ps_state_writer_open(of->memory, of->plan, &of->w->partitions, CHUNK_BYTES);
+    of->producer = kafka_mock_producer(&of->w->mock);
+}
+
+static void close_writing(writing *of) {
+    rd_kafka_destroy(of->producer);
+    free(of->memory);
+    test_batch_free(&of->batch);
+    ps_plan_deinit(of->plan);
+    free(of->plan);
+    close_world(of->w);
+}
+
+static void write_state(writing *of, int64_t next, double value, uint32_t missing) {
+    fill(&of->batch, of->plan, next, value);
+    write_record(of->writer, &of->batch, of->producer, missing);
+    assert_int_equal(rd_kafka_flush(of->producer, 10000), 0);
+}
+
+static void expect_state(const writing *of, int64_t next, double value, int anew) {
+    double values[ROWS_MAX] = {0};
+    int aborted = 0;
+    assert_int_equal(restore(of->w, values, &aborted), next);
+    for (int i = 0; i < ROWS_MAX; i++) assert_true(values[i] == value);
+    assert_int_equal(aborted, anew);
+}
+
 static void test_torn_record(void **state) {
     (void)state;
-    world *w = open_world();
-    ps_plan *plan = calloc(1, sizeof *plan);
-    ps_operand of, image;
-    ps_error error;
-    assert_int_equal(ps_plan_init(plan, ROWS_MAX, 1 << 16, 1000, NULL, &error), PS_OK);
-    assert_int_equal(ps_plan_state(plan, "test", 1, &of, &image, &error), PS_OK);
-    plan->groups = true;
-    assert_int_equal(ps_plan_close(plan, &error), PS_OK);
-    w->env.plan = plan;
-    ps_batch batch;
-    test_batch_memory(&batch, &plan->schema);
-    void *memory = malloc(ps_state_writer_bytes(plan));
-    ps_state_writer *writer = ps_state_writer_open(memory, plan, &w->partitions, CHUNK_BYTES);
-    rd_kafka_t *producer = kafka_mock_producer(&w->mock);
-    fill(&batch, plan, 100, 1.0);
-    write_record(writer, &batch, producer, 0);
-    fill(&batch, plan, 200, 2.0);
-    write_record(writer, &batch, producer, 1); /* and here the writer died */
-    assert_int_equal(rd_kafka_flush(producer, 10000), 0);
-    double values[ROWS_MAX] = {0};
-    assert_int_equal(restore(w, values), 100);
-    for (int i = 0; i < ROWS_MAX; i++) assert_true(values[i] == 1.0);
-    fill(&batch, plan, 150, 3.0);
-    write_record(writer, &batch, producer, 0);
-    assert_int_equal(rd_kafka_flush(producer, 10000), 0);
-    memset(values, 0, sizeof values);
-    assert_int_equal(restore(w, values), 150);
-    for (int i = 0; i < ROWS_MAX; i++) assert_true(values[i] == 3.0);
-    rd_kafka_destroy(producer);
-    free(memory);
-    test_batch_free(&batch);
-    ps_plan_deinit(plan);
-    free(plan);
-    close_world(w);
+    writing of;
+    open_writing(&of);
+    write_state(&of, 100, 1.0, 0);
+    write_state(&of, 200, 2.0, 1); /* and here the writer died */
+    expect_state(&of, 100, 1.0, 1);
+    write_state(&of, 150, 3.0, 0);
+    expect_state(&of, 150, 3.0, 1);
+    close_writing(&of);
+}
+
+/* If this fails, a worker ends when another one deletes old state records just as it reads them. */
+static void test_deleted_meanwhile(void **state) {
+    (void)state;
+    writing of;
+    open_writing(&of);
+    write_state(&of, 100, 1.0, 0);
+    assert_int_equal(rd_kafka_mock_broker_push_request_error_rtts(
+                         of.w->mock.cluster, 1, FETCH, 1, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE, 0),
+                     0);
+    expect_state(&of, 100, 1.0, 1);
+    close_writing(&of);
 }
 
 /* ---- an answer from before the partition left */
@@ -311,12 +349,37 @@ static void test_commit_before_abort(void **state) {
     free(sink);
 }
 
+/* If this fails, a worker gives up at an error that passes by itself while a broker comes back. */
+static void what_passes_is_waited_for(void **state) {
+    (void)state;
+    static const int passes[] = {
+        -137 /* librdkafka closed its broker while the question waited */,
+        RD_KAFKA_RESP_ERR__TRANSPORT,
+        RD_KAFKA_RESP_ERR__TIMED_OUT,
+        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
+        RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
+        RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+    };
+    static const int stays[] = {
+        RD_KAFKA_RESP_ERR_NO_ERROR,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+        RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
+    };
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
+        assert_true(ps_kafka_is_away((rd_kafka_resp_err_t)passes[i]));
+    for (size_t i = 0; i < sizeof stays / sizeof *stays; i++)
+        assert_false(ps_kafka_is_away((rd_kafka_resp_err_t)stays[i]));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commit_before_abort),
-        cmocka_unit_test(test_two_clusters),
-        cmocka_unit_test(test_torn_record),
-        cmocka_unit_test(test_stale_answer),
+        cmocka_unit_test(what_passes_is_waited_for), cmocka_unit_test(test_commit_before_abort),
+        cmocka_unit_test(test_two_clusters),         cmocka_unit_test(test_torn_record),
+        cmocka_unit_test(test_stale_answer),         cmocka_unit_test(test_deleted_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,10 +158,12 @@ const ps_command ps_command_bench = {
         "that are installed.\n"
         "pipeline: NAME is a case: synthetic (events per second and core without Kafka) and, with\n"
         "--brokers, headers, json, at_least_once, intervals (how much the commit interval costs),\n"
-        "latency (20,000 events/s, counted from when each should have left) and start. CPU is user\n"
+        "latency (20,000 events/s, counted from when each should have left) and start. CPU is "
+        "user\n"
         "and system time of all threads of the process, less that of a run with nothing to do.\n"
         "chaos: from a build folder, three brokers, a network that loses, holds and repeats, and\n"
-        "workers that are killed and frozen, for so many minutes; then a checker says what was lost,\n"
+        "workers that are killed and frozen, for so many minutes; then a checker says what was "
+        "lost,\n"
         "doubled or reordered. Exit code 1 if anything was.",
     .options = options,
     .operands_min = 1,

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who carries the schedule out: one thread a list, and a supervisor who starts again what ended."""
-import os
 import signal
 import threading
 import time
 
+from schedule import NAMES, OTHERS
 from world import WORKERS, Failure, Worker
 
 LEAVE_S = 40  # a worker that was asked to leave is gone by then
@@ -216,7 +216,6 @@ def start_actors(stage, lists):
 
 def network_counts(obeyed):
     """Faults by kind out of what the proxy told."""
-    from schedule import NAMES, OTHERS
     counts = {}
 
     def add(kind, number):
@@ -234,7 +233,3 @@ def network_counts(obeyed):
         elif api in OTHERS:
             add("answer_lost_other", number)
     return counts
-
-
-def runtime_folders(place):
-    os.makedirs(place.path("runtime"), exist_ok=True)

@@ -1,8 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run of chaos comes to, as numbers and as text."""
+import os
+
 import actors
 
 WRONG = ("lost", "duplicated", "reordered")
+# In this order in the file: what is read most comes first, and what happened before what was planned.
+ORDER = ("seed", "minutes", "seconds", "clean", "failure", "events", *WRONG, "wrong_score", "wrong_chains", "keys",
+         "aborted", "slowest_recovery_s", "standstills", "gave_up", "gave_up_words", "wrong", "examples", "cpu", "cores",
+         "faults", "planned")
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return "unknown"
 
 
 def complete(result, run):
@@ -19,12 +33,11 @@ def complete(result, run):
         result["gave_up"] = len(stage.gave_up)
         result["gave_up_words"] = sorted(set(stage.gave_up))[:10]
     result["faults"] = dict(sorted(faults.items()))
-    result["seconds"] = round(result["seconds"], 1)
+    result.update(seconds=round(result["seconds"], 1), cpu=processor(), cores=os.cpu_count())
     for name in WRONG + ("aborted", "keys", "wrong_chains", "wrong_score"):
         result[name] = verdict.get(name, -1)
     result["wrong"] = {name: number for name, number in verdict.items()
-                       if number and name in ("lost", "duplicated", "reordered", "wrong_chains") or
-                       (number and name.startswith(("wrong", "unknown", "long")))}
+                       if number and name.startswith((*WRONG, "wrong", "unknown", "long"))}
     result["examples"] = verdict.get("examples", [])
     if "failure" not in result and verdict.get("clean"):
         missed = [kind for kind, number in faults.items() if number == 0]
@@ -33,7 +46,7 @@ def complete(result, run):
         elif verdict["aborted"] == 0:
             result["failure"] = "no aborted records: the faults hit nothing"
     result["clean"] = "failure" not in result and bool(verdict.get("clean")) and verdict.get("wrong_chains") == 0
-    return result
+    return {name: result[name] for name in ORDER if name in result}
 
 
 def text(result):

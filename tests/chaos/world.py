@@ -179,7 +179,8 @@ class Worker:
     def last_words(self):
         with open(self.place.path(f"{self.name}.err"), encoding="utf-8", errors="replace") as errors:
             lines = [line.strip() for line in errors if not line.startswith("---")]
-        return " | ".join(lines[-3:])
+        reasons = [line for line in lines if "lane-" in line and "warning" not in line]
+        return " | ".join(lines[-3:] + reasons[-1:])
 
 
 class Onlooker:
