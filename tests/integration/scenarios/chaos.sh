@@ -6,9 +6,9 @@ no_broker=yes
 # of fault a few. PS_FULL runs the half hour.
 scenario() {
     local minutes rate
-    minutes=$(rows 40 1800) rate=$(rows 800 1000)
+    minutes=$(rows 32 1800) rate=$(rows 800 1000)
     # Under a sanitizer the same time, fewer events.
-    [ "$scale" = 1 ] || minutes=40
+    [ "$scale" = 1 ] || minutes=32
     minutes=$(awk -v s="$minutes" 'BEGIN { print s / 60 }')
     "$build/penstock" bench chaos --minutes "$minutes" --rate "$rate" --seed "$seed" --json chaos.json >chaos.txt 2>chaos.err || {
         sed 's/^/    /' chaos.txt chaos.err >&2
