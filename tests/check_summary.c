@@ -87,8 +87,9 @@ static void run(ps_kernel_fn *fn, const rows *r, const result *to, uint32_t type
        &params, begin, end);
 }
 
-static void check_equal(ps_check *c, uint32_t segments, uint32_t type) {
+static void check_equal(ps_check *c, uint32_t segments, uint32_t type, bool all_null) {
     const rows r = rows_take(c, segments, type);
+    if (all_null) memset(r.validity, 0, (ROWS + 7) / 8);
     const result expected = result_take(c, segments), actual = result_take(c, segments);
     const uint32_t cut = (uint32_t)(check_random(c) % (segments + 1));
     run(c->kernel->reference, &r, &expected, type, 0, segments);
@@ -184,7 +185,8 @@ static void bench(ps_check *c, uint32_t segments, const char *what_is_run) {
 void ps_check_summary(ps_check *c) {
     for (uint32_t segments = 1; segments <= SERIES; segments += 1 + segments / 4)
         for (uint32_t type = PS_VALUE_F64; type <= PS_VALUE_I64; type++)
-            check_equal(c, segments, type);
+            for (uint32_t all_null = 0; all_null < 2; all_null++)
+                check_equal(c, segments, type, all_null);
     check_cut(c);
     check_sums(c);
     if (c->bench && !c->failed) bench(c, SERIES, "60 segments");
