@@ -90,6 +90,16 @@ static bool finish(ps_kafka_state *state, uint32_t partition, bool started, bool
     return push(state, &end);
 }
 
+/* A broker that has just started, and whoever asked it, may not know what was there before. */
+static bool is_missing(ps_kafka_state *state, rd_kafka_resp_err_t err) {
+    if (err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && err != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC &&
+        err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        return false;
+    const int64_t now_ns = ps_clock_ns();
+    if (state->missing_ns == 0) state->missing_ns = now_ns;
+    return now_ns - state->missing_ns < PS_KAFKA_MISSING_NS_MAX;
+}
+
 /* False: no answer now, or we are closing. `*left`: 1 when there is something to read. */
 static bool begin(ps_kafka_state *state, uint32_t partition, uint32_t *left) {
     ps_kafka_stand *stand = &state->stand[partition];
@@ -99,9 +109,11 @@ static bool begin(ps_kafka_state *state, uint32_t partition, uint32_t *left) {
     const rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(
         state->sink->helper, state->sink->state_topic.name, within, &low, &high, ASK_MS);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        if (!ps_kafka_is_away(err)) fail(state, "its beginning", rd_kafka_err2str(err));
+        if (!ps_kafka_is_away(err) && !is_missing(state, err))
+            fail(state, "its beginning", rd_kafka_err2str(err));
         return false;
     }
+    state->missing_ns = 0;
     const ps_status status = ps_kafka_true_end(state->sink->helper, state->sink->state_topic.name,
                                                within, ASK_MS, &end, &error);
     if (status == PS_AGAIN) return false;

@@ -16,7 +16,6 @@
 /* A broker that does not know the question (the mock) leaves it unanswered, and every start would
  * wait for it. */
 enum { ASK_MS = 1000, LIMITS_MS = 500, BATCH_BYTES = 1000000 };
-#define MISSING_NS_MAX (10 * PS_NS_PER_S)
 
 /* max.message.bytes of each topic in use, as far as this user may ask: librdkafka then refuses what
  * is too large by itself, by record, where a broker would refuse a whole batch. */
@@ -182,7 +181,7 @@ ps_status ps_kafka_setup_again(ps_kafka_sink *sink, ps_error *error) {
         if (status != PS_OK && count == PS_NOWHERE) {
             const int64_t now_ns = ps_clock_ns();
             if (sink->missing_ns == 0) sink->missing_ns = now_ns;
-            return now_ns - sink->missing_ns < MISSING_NS_MAX ? PS_AGAIN : status;
+            return now_ns - sink->missing_ns < PS_KAFKA_MISSING_NS_MAX ? PS_AGAIN : status;
         }
         PS_TRY(status);
         topics[i]->partitions = count;

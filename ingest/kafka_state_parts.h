@@ -66,6 +66,7 @@ struct ps_kafka_state {
     /* the reader's */
     rd_kafka_topic_t *topic;
     rd_kafka_queue_t *queue;
+    int64_t missing_ns; /* since when a partition is unknown to the brokers, 0: none is */
     int64_t trim_due_ns;
     bool trim_refused;
     ps_kafka_stand *stand; /* [partitions] */

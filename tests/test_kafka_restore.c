@@ -20,7 +20,7 @@
 #include "tests/batches.h"
 #include "tests/kafka_mock.h"
 
-enum { FETCH = 1, ROWS_MAX = 64, CHUNK_BYTES = 700, SECONDS_MAX = 30 };
+enum { FETCH = 1, LIST_OFFSETS = 2, ROWS_MAX = 64, CHUNK_BYTES = 700, SECONDS_MAX = 30 };
 
 typedef struct world {
     kafka_mock mock;
@@ -193,6 +193,21 @@ static void test_deleted_meanwhile(void **state) {
                          of.w->mock.cluster, 1, FETCH, 1, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE, 0),
                      0);
     expect_state(&of, 100, 1.0, 1);
+    close_writing(&of);
+}
+
+/* If this fails, a worker ends when the broker that it asks has just started and knows no topics.
+ */
+static void test_unknown_for_a_moment(void **state) {
+    (void)state;
+    writing of;
+    open_writing(&of);
+    write_state(&of, 100, 1.0, 0);
+    const rd_kafka_resp_err_t unknown = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    assert_int_equal(rd_kafka_mock_broker_push_request_error_rtts(
+                         of.w->mock.cluster, 1, LIST_OFFSETS, 2, unknown, 0, unknown, 0),
+                     0);
+    expect_state(&of, 100, 1.0, 0);
     close_writing(&of);
 }
 
@@ -380,6 +395,7 @@ int main(void) {
         cmocka_unit_test(what_passes_is_waited_for), cmocka_unit_test(test_commit_before_abort),
         cmocka_unit_test(test_two_clusters),         cmocka_unit_test(test_torn_record),
         cmocka_unit_test(test_stale_answer),         cmocka_unit_test(test_deleted_meanwhile),
+        cmocka_unit_test(test_unknown_for_a_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
