@@ -181,7 +181,7 @@ static ps_status run_cases(run *r, ps_error *error) {
 ps_status ps_bench_kernels(const ps_kernels_config *config, ps_error *error) {
     run r = {.config = config, .begin_ns = ps_clock_ns()};
     PS_TRY(ps_choice_init(error));
-    ps_choice_measure();
+    ps_choice_measure(NULL);
     PS_TRY(ps_kernels_self_test(error));
     if (config->json) {
         r.json = fopen(config->json, "we");

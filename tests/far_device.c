@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/log.h"
+
 enum { COMMANDS = 8192 };
 
 far_world far;
@@ -35,6 +37,10 @@ struct ps_queue {
     uint64_t noted, through, done;
     command ring[COMMANDS];
 };
+
+void far_quiet(void) {
+    ps_log_init(PS_LOG_ERROR, false);
+}
 
 static bool likely(void) {
     return true;

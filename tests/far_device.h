@@ -19,4 +19,7 @@ typedef struct far_world {
 extern far_world far;
 extern const ps_backend far_device;
 
+/* Only errors are told: such a world has thousands of moves. */
+void far_quiet(void);
+
 #endif

@@ -95,7 +95,7 @@ static void is_kept(void **state) {
     ps_error error;
     (void)state;
     assert_string_equal(ps_choice_by(), "not measured yet");
-    ps_choice_measure();
+    ps_choice_measure(NULL);
     assert_string_equal(ps_choice_by(), "measured");
     char chosen[64];
     snprintf(chosen, sizeof chosen, "%s", ps_dispatch_chosen(PS_KERNEL_SHA256));
@@ -104,28 +104,37 @@ static void is_kept(void **state) {
     assert_string_equal(ps_dispatch_chosen(PS_KERNEL_SHA256), chosen);
 }
 
-static void a_job_measures_aside(void **state) {
+static void a_job_that_ends_first_keeps_nothing(void **state) {
     ps_error error;
+    const atomic_bool stop = true;
     (void)state;
-    ps_choice_start();
-    for (int i = 0; i < 3000 && strcmp(ps_choice_by(), "measured") != 0; i++) usleep(10000);
-    ps_choice_stop();
-    assert_string_equal(ps_choice_by(), "measured");
+    ps_choice_measure(&stop);
+    assert_false(ps_choice_known());
     assert_int_equal(ps_choice_init(&error), PS_OK);
-    assert_string_equal(ps_choice_by(), "measured");
-    ps_choice_start(); /* nothing to do */
-    ps_choice_stop();
+    assert_string_equal(ps_choice_by(), "not measured yet");
+}
+
+static void is_measured_anew(void **state) {
+    (void)state;
+    ps_choice_measure(NULL);
+    assert_true(ps_dispatch_choose(PS_KERNEL_XXH3, "scalar"));
+    ps_choice_measure(NULL); /* known: nothing happens */
+    assert_string_equal(ps_dispatch_chosen(PS_KERNEL_XXH3), "scalar");
+    ps_choice_forget();
+    assert_false(ps_choice_known());
+    ps_choice_measure(NULL);
+    assert_true(ps_choice_known());
 }
 
 static void a_level_is_a_level(void **state) {
     ps_error error;
     (void)state;
-    ps_choice_measure();
+    ps_choice_measure(NULL);
     setenv("PS_ISA", "scalar", 1);
     assert_int_equal(ps_choice_init(&error), PS_OK);
     assert_string_equal(ps_choice_by(), "PS_ISA");
     assert_string_equal(ps_dispatch_chosen(PS_KERNEL_SHA256), "scalar");
-    ps_choice_measure();
+    ps_choice_measure(NULL);
     assert_string_equal(ps_choice_by(), "PS_ISA");
     const atomic_bool stop = false;
     assert_true(ps_calibrate(&stop));
@@ -135,9 +144,13 @@ static void a_level_is_a_level(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fresh, clean)
     const struct CMUnitTest tests[] = {
-        TEST(finds_the_faster_one),     TEST(stops_without_a_trace),
-        TEST(text_goes_there_and_back), TEST(is_kept),
-        TEST(a_job_measures_aside),     TEST(a_level_is_a_level),
+        TEST(finds_the_faster_one),
+        TEST(stops_without_a_trace),
+        TEST(text_goes_there_and_back),
+        TEST(is_kept),
+        TEST(a_job_that_ends_first_keeps_nothing),
+        TEST(is_measured_anew),
+        TEST(a_level_is_a_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

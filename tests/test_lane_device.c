@@ -11,7 +11,7 @@
 
 enum { FAR_WORLDS = 1000 };
 
-static void far_worlds(uint32_t series_max) {
+static void far_worlds(uint32_t usual, uint32_t series_max) {
     static const char *const names[] = {"ewma"};
     const ps_field fields[] = {{.name = "x", .type = PS_FIELD_FLOAT}};
     const ps_field_list list = {.count = 1, .at = (ps_field *)(uintptr_t)fields};
@@ -28,7 +28,7 @@ static void far_worlds(uint32_t series_max) {
     assert_int_equal(ps_stage_detect.plan(&detect, plan, &error), PS_OK);
     assert_int_equal(ps_plan_close(plan, &error), PS_OK);
     uint64_t first, last, moves = 0, aborts = 0;
-    seeds(FAR_WORLDS, &first, &last);
+    seeds(usual, &first, &last);
     far = (far_world){.below = below};
     for (uint64_t seed = first; seed <= last; seed++) {
         new_world(seed);
@@ -54,18 +54,30 @@ static void far_worlds(uint32_t series_max) {
 
 static void test_far_worlds(void **state) {
     (void)state;
-    far_worlds(100);
+    far_worlds(FAR_WORLDS, 100);
 }
 
 /* Of seven series in a partition three have a place: ids change hands all the time. */
 static void test_far_evictions(void **state) {
     (void)state;
-    far_worlds(3 * PARTITIONS);
+    far_worlds(FAR_WORLDS, 3 * PARTITIONS);
+}
+
+/* Lanes go from the device to the processor and back between batches: nobody may notice. */
+static void test_wandering(void **state) {
+    (void)state;
+    wanders_to = &late;
+    far_worlds(FAR_WORLDS / 4, 3 * PARTITIONS);
+    print_message("%llu moves\n", (unsigned long long)wandered);
+    assert_true(wandered > 0);
+    wanders_to = NULL;
 }
 
 int main(int argc, char **argv) {
     world_init(argc, argv);
+    far_quiet();
     const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_far_worlds, tell_world),
-                                       cmocka_unit_test_teardown(test_far_evictions, tell_world)};
+                                       cmocka_unit_test_teardown(test_far_evictions, tell_world),
+                                       cmocka_unit_test_teardown(test_wandering, tell_world)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

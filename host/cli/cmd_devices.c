@@ -157,20 +157,27 @@ static void print_cost(const ps_cost *cost) {
 
 static ps_status calibrate_one(const ps_backend *backend, uint32_t index, const ps_costs *here,
                                ps_error *error) {
-    ps_costs costs;
-    const int64_t from = ps_clock_ns();
-    PS_TRY(ps_costs_measure(backend, index, &costs, error));
-    (void)printf("\n%s device %u, measured in %.0f ms\n", backend->name, index,
-                 (double)(ps_clock_ns() - from) / 1e6);
+    ps_costs measured;
+    const ps_costs *costs = here;
+    if (!backend->shares_memory) {
+        PS_TRY(ps_costs_measure(backend, index, NULL, &measured, error));
+        costs = &measured;
+    }
+    (void)printf("\n%s device %u, measured in %.0f ms", backend->name, index,
+                 (double)costs->took_ns / 1e6);
+    if (costs->build_ns > 10 * PS_NS_PER_MS)
+        (void)printf(", beside %.0f ms in which its driver built kernels",
+                     (double)costs->build_ns / 1e6);
+    (void)printf("\n");
     if (!backend->shares_memory)
-        (void)printf("copies    %.1f us each, %.2f GB/s up, %.2f GB/s down\n", costs.copy_ns / 1e3,
-                     1.0 / costs.up_byte_ns, 1.0 / costs.down_byte_ns);
+        (void)printf("copies    %.1f us each, %.2f GB/s up, %.2f GB/s down\n", costs->copy_ns / 1e3,
+                     1.0 / costs->up_byte_ns, 1.0 / costs->down_byte_ns);
     (void)printf("kernel          a launch     a row    a byte   worth it from\n");
     for (int id = 0; id < PS_KERNEL_COUNT; id++) {
-        if (costs.kernel[id].known == 0) continue;
+        if (costs->kernel[id].known == 0) continue;
         (void)printf("%-9s", ps_kernels[id].name);
-        print_cost(&costs.kernel[id]);
-        const uint64_t rows = ps_break_even(here, &costs, (ps_kernel_id)id, 256);
+        print_cost(&costs->kernel[id]);
+        const uint64_t rows = ps_break_even(here, costs, (ps_kernel_id)id, 256);
         if (backend->shares_memory)
             (void)printf("\n");
         else if (rows == 0)
@@ -185,11 +192,15 @@ static int calibrate(void) {
     ps_error error = {""};
     ps_costs here;
     int code = PS_EXIT_OK;
-    if (ps_dispatch_init(&error) != PS_OK) {
+    if (ps_choice_init(&error) != PS_OK) {
         ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
         return PS_EXIT_USAGE;
     }
-    if (ps_costs_measure(&ps_backend_cpu, 0, &here, &error) != PS_OK) {
+    const int64_t from_ns = ps_clock_ns();
+    ps_choice_forget();
+    ps_choice_measure(NULL);
+    (void)printf("implementations chosen in %.0f ms\n", (double)(ps_clock_ns() - from_ns) / 1e6);
+    if (ps_costs_measure(&ps_backend_cpu, 0, NULL, &here, &error) != PS_OK) {
         ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
         return PS_EXIT_FAILED;
     }
@@ -211,7 +222,7 @@ static int show(bool json) {
         ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
         return PS_EXIT_USAGE;
     }
-    ps_choice_measure();
+    ps_choice_measure(NULL);
     if (ps_topology_open(NULL, &topology, &error) != PS_OK) {
         ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
         return PS_EXIT_FAILED;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,26 +37,14 @@ static const ps_option options[] = {
      .choices = "none|json"},
     {.name = NULL}};
 
-static void print_summary(const ps_launch *launch, const ps_run_result *result, uint32_t summary) {
+static void print_summary(const ps_run_result *result, uint32_t summary) {
     char text[1024];
     ps_totals_sentence(&result->totals, result->seconds, text, sizeof text);
     ps_log(PS_LOG_INFO, "run", "%s", text);
     if (summary != SUMMARY_JSON) return;
-    ps_totals_json(&result->totals, result->seconds, launch->pipeline.backend->name,
-                   ps_dispatch_isa(), text, sizeof text);
+    ps_totals_json(&result->totals, result->seconds, result->backend, ps_dispatch_isa(), text,
+                   sizeof text);
     (void)printf("%s\n", text);
-}
-
-static void *measure(void *unused) {
-    (void)unused;
-    ps_placement_measure();
-    return NULL;
-}
-
-/* A device that was never measured: this run goes on without it, the next one can choose. */
-static void measure_beside(void) {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, measure, NULL) == 0) (void)pthread_detach(thread);
 }
 
 static int run_launched(ps_launch *launch, const run_options *chosen) {
@@ -67,20 +54,22 @@ static int run_launched(ps_launch *launch, const run_options *chosen) {
                                       launch->pipeline.backend->name, ps_dispatch_isa()};
     ps_status status = ps_kernels_self_test(&error);
     if (status != PS_OK) return ps_launch_failed("run", status, &error);
-    if (launch->placement.unmeasured) measure_beside();
     launch->pipeline.until_end = chosen->until_end;
     ps_run_catch_signals();
     if (launch->config.metrics.listen != NULL) {
         status = ps_http_open(launch->config.metrics.listen, &source, &http, &error);
         if (status != PS_OK) return ps_launch_failed("run", status, &error);
     }
-    const ps_run_look look = {
-        .where = "run", .live = ps_term_is(STDERR_FILENO), .announce = true, .http = http};
+    const ps_run_look look = {.where = "run",
+                              .live = ps_term_is(STDERR_FILENO),
+                              .announce = true,
+                              .http = http,
+                              .placement = &launch->placement};
     ps_run_result result = {0};
     status = ps_run_pipeline(&launch->pipeline, &look, &result, &error);
     ps_http_close(http);
     if (status != PS_OK && result.seconds == 0) return ps_launch_failed("run", status, &error);
-    print_summary(launch, &result, chosen->summary);
+    print_summary(&result, chosen->summary);
     if (status == PS_OK) return PS_EXIT_OK;
     if (!result.told) return ps_launch_failed("run", status, &error);
     return status == PS_BAD_CONFIG ? PS_EXIT_USAGE : PS_EXIT_FAILED;

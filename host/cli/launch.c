@@ -76,6 +76,7 @@ int ps_launch_init(ps_launch *launch, const char *command, const char *file, con
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
     fill(launch, launch->placement.backend);
     launch->pipeline.backend_auto = automatic;
+    if (automatic) launch->pipeline.placement = &launch->placement;
     if (launch->pipeline.codec != NULL) launch->plan.schema.escape = launch->pipeline.codec->escape;
     return PS_EXIT_GO_ON;
 }

@@ -84,6 +84,15 @@ static void write_ready(FILE *out, const metric *row, const ps_metrics_source *s
                       ps_pipeline_health(source->pipeline, i) == PS_HEALTH_READY);
 }
 
+static void write_backend(FILE *out, const metric *row, const ps_metrics_source *source) {
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++) {
+        const ps_lane_metrics *lane = ps_pipeline_metrics(source->pipeline, i);
+        const char *name = atomic_load((_Atomic(const char *) *)(uintptr_t)&lane->backend);
+        if (name != NULL)
+            (void)fprintf(out, "%s{lane=\"%u\",backend=\"%s\"} 1\n", row->name, i, name);
+    }
+}
+
 static void write_phases(FILE *out, const metric *row, const ps_metrics_source *source) {
     static const struct {
         const char *name;
@@ -207,6 +216,10 @@ static const metric metrics[] = {
            "(sink) and `idle`."),
     METRIC("penstock_call_seconds_total", "counter", "lane, call, kernel", write_calls,
            "Time per kernel call of the plan; `penstock explain` lists the calls."),
+    METRIC("penstock_lane_backend", "gauge", "lane, backend", write_backend,
+           "1; the label says where the lane computes now."),
+    LANE_COUNTER(moves, "lane_moves_total",
+                 "Times a lane went to another back-end because batches said that it is faster."),
     METRIC("penstock_lane_ready", "gauge", "lane", write_ready,
            "1 once the lane is open and past its restore."),
     METRIC("process_resident_memory_bytes", "gauge", "", write_resident,

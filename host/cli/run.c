@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/cli/run.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -48,6 +49,35 @@ void ps_run_stop(void) {
     if (pipeline != NULL) ps_pipeline_stop(pipeline);
 }
 
+/* What the machine has not been asked yet: lanes run on defaults until this knows better. */
+typedef struct measuring {
+    ps_placement *placement;
+    pthread_t thread;
+    atomic_bool stop;
+    bool started;
+} measuring;
+
+static void *measure(void *argument) {
+    measuring *m = argument;
+    ps_choice_measure(&m->stop);
+    /* Behind it, because what kernels cost depends on it. */
+    if (m->placement != NULL && m->placement->unmeasured)
+        ps_placement_measure(m->placement, &m->stop);
+    return NULL;
+}
+
+static void measuring_start(measuring *m, ps_placement *placement) {
+    m->placement = placement;
+    atomic_init(&m->stop, false);
+    if (!ps_choice_known() || (placement != NULL && placement->unmeasured))
+        m->started = pthread_create(&m->thread, NULL, measure, m) == 0;
+}
+
+static void measuring_stop(measuring *m) {
+    atomic_store(&m->stop, true);
+    if (m->started) (void)pthread_join(m->thread, NULL);
+}
+
 ps_status ps_run_pipeline(const ps_pipeline_config *config, const ps_run_look *look,
                           ps_run_result *result, ps_error *error) {
     ps_pipeline *pipeline = NULL;
@@ -62,15 +92,19 @@ ps_status ps_run_pipeline(const ps_pipeline_config *config, const ps_run_look *l
                    ps_pipeline_lanes(pipeline), ps_pipeline_lanes(pipeline) == 1 ? "" : "s",
                    config->backend->name, ps_dispatch_isa());
         atomic_store(&running, pipeline);
-        ps_choice_start();
+        measuring beside = {.started = false};
+        measuring_start(&beside, look->placement);
         status = ps_pipeline_run(pipeline, error);
-        ps_choice_stop();
+        measuring_stop(&beside);
         atomic_store(&running, NULL);
     }
     ps_http_watch(look->http, NULL, NULL);
     ps_monitor_close(monitor);
     const int64_t ready_ns = ps_pipeline_ready_ns(pipeline);
     ps_totals_take(pipeline, &result->totals);
+    const ps_lane_metrics *first = ps_pipeline_metrics(pipeline, 0);
+    result->backend = atomic_load((_Atomic(const char *) *)(uintptr_t)&first->backend);
+    if (result->backend == NULL) result->backend = config->backend->name;
     for (uint32_t i = 0; i < ps_pipeline_lanes(pipeline); i++)
         result->told = result->told || ps_pipeline_health(pipeline, i) == PS_HEALTH_FAILED;
     result->seconds = (double)(ps_clock_ns() - (ready_ns == 0 ? begin_ns : ready_ns)) / 1e9;

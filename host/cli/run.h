@@ -12,12 +12,15 @@ typedef struct ps_run_look {
     bool live;         /* draw the live line */
     bool announce;     /* say that it has started */
     ps_http *http;     /* NULL: none */
+    /* What it holds too little of is measured beside the job. NULL: the back-end is given. */
+    ps_placement *placement;
 } ps_run_look;
 
 typedef struct ps_run_result {
     ps_totals totals;
-    double seconds; /* since the first lane was ready */
-    bool told;      /* a lane failed and has said why */
+    const char *backend; /* where the first lane was in the end */
+    double seconds;      /* since the first lane was ready */
+    bool told;           /* a lane failed and has said why */
 } ps_run_result;
 
 /* SIGTERM and SIGINT drain the pipeline that runs; a second one ends the process at once. */

@@ -6,38 +6,13 @@
 #include <string.h>
 
 #include "host/base/clock.h"
-#include "host/base/limits.h"
-#include "host/device/cache.h"
-#include "kernels/ewma.h"
-#include "kernels/sha256.h"
-#include "kernels/vote.h"
-#include "kernels/zscore.h"
+#include "host/device/samples.h"
 #include "simd/dispatch.h"
 
-enum {
-    ROWS = 2048,
-    SHORT = 64, /* bytes of a record, twice */
-    LONG = 512,
-    SERIES = 64,
-    PLACE = 512,
-    REPEATS = 3,
-    BLOCK_BYTES = ROWS * LONG + 64 * PLACE + ROWS * 128
-};
+enum { REPEATS = 3, SMALL_COPY = 512 };
 
-typedef enum shape { SHAPE_NONE, SHAPE_BYTES, SHAPE_SERIES, SHAPE_SEGMENT, SHAPE_VOTE } shape;
-
-/* Kernels whose operands are alike share a sample; one that has none is never the reason for a
- * choice. `down` is what comes back per row. */
-static const struct {
-    shape shape;
-    uint32_t down;
-} samples[PS_KERNEL_COUNT] = {
-    [PS_KERNEL_SHA256] = {SHAPE_BYTES, 32},   [PS_KERNEL_XXH3] = {SHAPE_BYTES, 8},
-    [PS_KERNEL_CRC32C] = {SHAPE_BYTES, 4},    [PS_KERNEL_BLAKE3] = {SHAPE_BYTES, 32},
-    [PS_KERNEL_MURMUR2] = {SHAPE_BYTES, 4},   [PS_KERNEL_FNV1A] = {SHAPE_BYTES, 8},
-    [PS_KERNEL_SEGMENT] = {SHAPE_SEGMENT, 4}, [PS_KERNEL_EWMA] = {SHAPE_SERIES, 4},
-    [PS_KERNEL_ZSCORE] = {SHAPE_SERIES, 4},   [PS_KERNEL_VOTE] = {SHAPE_VOTE, 6},
-};
+/* What takes so long is known well enough after one look: all kernels share 150 ms. */
+#define LONG_NS 2e6
 
 typedef struct bench {
     const ps_backend *backend;
@@ -45,70 +20,20 @@ typedef struct bench {
     ps_queue *queue;
     ps_wake wake;
     ps_block block;
+    ps_costs *out;
+    const atomic_bool *stop;
     ps_error *error;
-    size_t used;
     uint64_t ticket;
-    ps_span span[PS_OPERANDS_MAX];
-    uint32_t operands;
-    uint8_t params[PS_PARAMS_MAX];
+    int64_t begun_ns;
 } bench;
 
-static void *operand(bench *b, size_t bytes) {
-    PS_CHECK_OP(b->used + bytes, <=, (size_t)BLOCK_BYTES);
-    uint8_t *at = b->block.host + b->used;
-    memset(at, 0, bytes);
-    b->span[b->operands++] = (ps_span){&b->block, b->used};
-    b->used += (bytes + PLACE - 1) / PLACE * PLACE;
-    return at;
+/* The processor's own work as its thread's time, so that a busy machine measures the same. */
+static int64_t now_ns(const bench *b) {
+    return ps_clock_read(b->backend->shares_memory ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC);
 }
 
-static void make_bytes(bench *b, ps_kernel_id kernel, uint32_t length) {
-    (void)operand(b, (size_t)ROWS * length + PS_ARENA_PADDING);
-    uint32_t *begin = operand(b, ROWS * sizeof *begin);
-    uint32_t *lengths = operand(b, ROWS * sizeof *lengths);
-    (void)operand(b, (size_t)ROWS * samples[kernel].down);
-    for (uint32_t i = 0; i < ROWS; i++) begin[i] = i * length, lengths[i] = length;
-    const ps_sha256_params plain = {PS_SHA256_PLAIN};
-    if (kernel == PS_KERNEL_SHA256) memcpy(b->params, &plain, sizeof plain);
-}
-
-static void make_segment(bench *b) {
-    uint32_t *index = operand(b, ROWS * sizeof *index), *rank = operand(b, ROWS * sizeof *rank);
-    uint32_t *first = operand(b, (SERIES + 1) * sizeof *first);
-    (void)operand(b, ROWS * sizeof(uint32_t));
-    for (uint32_t i = 0; i < ROWS; i++) index[i] = i % SERIES, rank[i] = i / SERIES;
-    for (uint32_t i = 0; i <= SERIES; i++) first[i] = i * (ROWS / SERIES);
-}
-
-static void make_series(bench *b, ps_kernel_id kernel) {
-    double *value = operand(b, ROWS * sizeof *value);
-    memset(operand(b, ROWS / 8), 0xff, ROWS / 8);
-    uint32_t *order = operand(b, ROWS * sizeof *order);
-    uint32_t *first = operand(b, (SERIES + 1) * sizeof *first);
-    uint32_t *series = operand(b, SERIES * sizeof *series);
-    memset(operand(b, SERIES), 1, SERIES);
-    (void)operand(b, 3 * SERIES * sizeof(double));
-    (void)operand(b, 3 * SERIES * sizeof(double));
-    (void)operand(b, ROWS * sizeof(float));
-    for (uint32_t i = 0; i < ROWS; i++)
-        value[i] = i * 37 % 101, order[i] = i % (ROWS / SERIES) * SERIES + i / (ROWS / SERIES);
-    for (uint32_t i = 0; i <= SERIES; i++) first[i] = i * (ROWS / SERIES);
-    for (uint32_t i = 0; i < SERIES; i++) series[i] = i;
-    const ps_ewma_params ewma = {.alpha = 0.1, .warmup = 5, .capacity = SERIES};
-    const ps_zscore_params zscore = {.warmup = 5, .capacity = SERIES};
-    if (kernel == PS_KERNEL_EWMA)
-        memcpy(b->params, &ewma, sizeof ewma);
-    else
-        memcpy(b->params, &zscore, sizeof zscore);
-}
-
-static void make_vote(bench *b) {
-    const ps_vote_params vote = {.detectors = 2, .stride = ROWS, .vote = 1, .threshold = 4.0f};
-    (void)operand(b, 2 * ROWS * sizeof(float));
-    (void)operand(b, ROWS * sizeof(float));
-    (void)operand(b, ROWS);
-    (void)operand(b, ROWS);
-    memcpy(b->params, &vote, sizeof vote);
+static int64_t took(const bench *b) {
+    return now_ns(b) - b->begun_ns - b->out->build_ns;
 }
 
 static ps_status finish(bench *b) {
@@ -119,24 +44,41 @@ static ps_status finish(bench *b) {
     return PS_OK;
 }
 
-/* The best of a few: what disturbs a measurement only ever makes it longer. */
-static ps_status time_launch(bench *b, ps_call *call, uint32_t n, double *best_ns) {
+static ps_status launch(bench *b, ps_call *call, const ps_sample *sample, double *ns) {
+    const int64_t from = now_ns(b);
+    b->out->launches++;
+    PS_TRY(b->backend->launch(b->queue, call, sample->params, 0, sample->items));
+    PS_TRY(finish(b));
+    *ns = (double)(now_ns(b) - from);
+    return PS_OK;
+}
+
+/* The best of a few: what disturbs a measurement only ever makes it longer. The first one on a
+ * device is its driver's, which may compile only now, and for each size anew. */
+static ps_status time_sample(bench *b, ps_kernel_id kernel, uint32_t rows, uint32_t length,
+                             double *best_ns) {
+    ps_sample sample;
+    ps_call *call = NULL;
+    double ns;
+    ps_sample_make(kernel, rows, length, &b->block, &sample);
+    const int64_t from = now_ns(b);
+    PS_TRY(b->backend->bind(b->queue, kernel, sample.span, &call, b->error));
+    PS_TRY(b->backend->upload(b->queue, (ps_span){&b->block, 0}, sample.used));
+    if (!b->backend->shares_memory) {
+        PS_TRY(launch(b, call, &sample, &ns));
+        b->out->build_ns += now_ns(b) - from;
+    }
     *best_ns = 1e18;
-    for (int i = 0; i < REPEATS; i++) {
-        const int64_t from = ps_clock_ns();
-        PS_TRY(b->backend->launch(b->queue, call, b->params, 0, n));
-        PS_TRY(finish(b));
-        const double ns = (double)(ps_clock_ns() - from);
+    for (int i = 0; i < REPEATS && (i == 0 || *best_ns < LONG_NS); i++) {
+        PS_TRY(launch(b, call, &sample, &ns));
         if (ns < *best_ns) *best_ns = ns;
-        /* All kernels share 200 ms; what takes so long is no candidate, and known well enough. */
-        if (ns > 5e6) break;
     }
     return PS_OK;
 }
 
 static ps_status time_copies(bench *b, ps_costs *out) {
     const ps_span all = {&b->block, 0};
-    const size_t sizes[2] = {PLACE, BLOCK_BYTES};
+    const size_t sizes[2] = {SMALL_COPY, PS_SAMPLE_BYTES};
     double up[2] = {1e18, 1e18}, down[2] = {1e18, 1e18};
     for (int i = 0; i < 2 * REPEATS; i++) {
         const int64_t from = ps_clock_ns();
@@ -150,54 +92,28 @@ static ps_status time_copies(bench *b, ps_costs *out) {
         if (down_ns < down[i % 2]) down[i % 2] = down_ns;
     }
     out->copy_ns = up[0];
-    out->up_byte_ns = up[1] > up[0] ? (up[1] - up[0]) / (double)BLOCK_BYTES : 0.0;
-    out->down_byte_ns = down[1] > down[0] ? (down[1] - down[0]) / (double)BLOCK_BYTES : 0.0;
+    out->up_byte_ns = up[1] > up[0] ? (up[1] - up[0]) / PS_SAMPLE_BYTES : 0.0;
+    out->down_byte_ns = down[1] > down[0] ? (down[1] - down[0]) / PS_SAMPLE_BYTES : 0.0;
     return PS_OK;
-}
-
-/* One size of sample: a single item and all of them. */
-static ps_status measure_size(bench *b, ps_kernel_id kernel, uint32_t length, double *one_ns,
-                              double *all_ns) {
-    ps_call *call = NULL;
-    b->used = 0;
-    b->operands = 0;
-    memset(b->params, 0, sizeof b->params);
-    switch (samples[kernel].shape) {
-    case SHAPE_BYTES:
-        make_bytes(b, kernel, length);
-        break;
-    case SHAPE_SERIES:
-        make_series(b, kernel);
-        break;
-    case SHAPE_SEGMENT:
-        make_segment(b);
-        break;
-    case SHAPE_VOTE:
-        make_vote(b);
-        break;
-    case SHAPE_NONE:
-        return PS_UNSUPPORTED;
-    }
-    PS_TRY(b->backend->bind(b->queue, kernel, b->span, &call, b->error));
-    PS_TRY(b->backend->upload(b->queue, (ps_span){&b->block, 0}, b->used));
-    const uint32_t n = samples[kernel].shape == SHAPE_SERIES ? SERIES : ROWS;
-    PS_TRY(time_launch(b, call, 1, one_ns));
-    return time_launch(b, call, n, all_ns);
 }
 
 static ps_status measure_kernel(bench *b, ps_kernel_id kernel, ps_cost *out) {
     double one, all, all_long = 0.0;
-    memset(out, 0, sizeof *out);
-    const ps_status status = measure_size(b, kernel, SHORT, &one, &all);
-    if (status == PS_UNSUPPORTED) return PS_OK;
+    const ps_status status = time_sample(b, kernel, 1, PS_SAMPLE_SHORT, &one);
+    if (status == PS_UNSUPPORTED) return PS_OK; /* this device cannot: it stays unknown */
     PS_TRY(status);
-    if (samples[kernel].shape == SHAPE_BYTES) {
-        double one_long;
-        PS_TRY(measure_size(b, kernel, LONG, &one_long, &all_long));
-        if (all_long > all) out->byte_ns = (all_long - all) / ((double)ROWS * (LONG - SHORT));
+    PS_TRY(time_sample(b, kernel, PS_SAMPLE_ROWS, PS_SAMPLE_SHORT, &all));
+    if (ps_sample_reads_bytes(kernel) && all >= LONG_NS) {
+        /* Eight times that would tell no more. */
+        out->byte_ns = all / ((double)PS_SAMPLE_ROWS * PS_SAMPLE_SHORT);
+    } else if (ps_sample_reads_bytes(kernel)) {
+        PS_TRY(time_sample(b, kernel, PS_SAMPLE_ROWS, PS_SAMPLE_LONG, &all_long));
+        if (all_long > all)
+            out->byte_ns =
+                (all_long - all) / ((double)PS_SAMPLE_ROWS * (PS_SAMPLE_LONG - PS_SAMPLE_SHORT));
     }
     out->fixed_ns = one < all ? one : all;
-    const double rest = (all - out->fixed_ns) / ROWS - SHORT * out->byte_ns;
+    const double rest = (all - out->fixed_ns) / PS_SAMPLE_ROWS - PS_SAMPLE_SHORT * out->byte_ns;
     out->row_ns = rest > 0.0 ? rest : 0.0;
     out->known = 1;
     return PS_OK;
@@ -205,11 +121,18 @@ static ps_status measure_kernel(bench *b, ps_kernel_id kernel, ps_cost *out) {
 
 static ps_status measure_all(bench *b, ps_costs *out) {
     PS_TRY(ps_wake_init(&b->wake, b->error));
-    PS_TRY(b->backend->block_open(b->device, b->block.host, BLOCK_BYTES, &b->block, b->error));
+    PS_TRY(b->backend->block_open(b->device, b->block.host, PS_SAMPLE_BYTES, &b->block, b->error));
     PS_TRY(b->backend->queue_open(b->device, &b->wake, &b->queue, b->error));
+    b->begun_ns = now_ns(b);
+    for (uint32_t id = 0; id < PS_KERNEL_COUNT; id++) out->kernel[id].factor = 1.0;
     if (!b->backend->shares_memory) PS_TRY(time_copies(b, out));
-    for (uint32_t id = 0; id < PS_KERNEL_COUNT; id++)
+    for (uint32_t id = 0; id < PS_KERNEL_COUNT; id++) {
+        if (b->stop != NULL && atomic_load(b->stop)) return PS_AGAIN;
+        if (took(b) > PS_CALIBRATION_NS_MAX) break;
         PS_TRY(measure_kernel(b, (ps_kernel_id)id, &out->kernel[id]));
+    }
+    PS_CHECK_OP(out->launches, <=, (uint32_t)PS_CALIBRATION_LAUNCHES_MAX);
+    out->took_ns = took(b);
     return PS_OK;
 }
 
@@ -236,21 +159,24 @@ bool ps_costs_load(const ps_backend *backend, uint32_t index, ps_costs *out) {
     const bool fits = kept != NULL && bytes == sizeof *out;
     if (fits) memcpy(out, kept, sizeof *out);
     free(kept);
-    return fits;
+    return fits && strcmp(out->name, name) == 0;
 }
 
-ps_status ps_costs_measure(const ps_backend *backend, uint32_t index, ps_costs *out,
-                           ps_error *error) {
-    char name[PS_CACHE_NAME_MAX];
-    bench b = {.backend = backend, .error = error, .wake = {-1}};
+void ps_costs_keep(const ps_costs *costs) {
+    if (costs->name[0] != '\0') ps_cache_write(costs->name, costs, sizeof *costs);
+}
+
+ps_status ps_costs_measure(const ps_backend *backend, uint32_t index, const atomic_bool *stop,
+                           ps_costs *out, ps_error *error) {
+    bench b = {.backend = backend, .out = out, .stop = stop, .error = error, .wake = {-1}};
     memset(out, 0, sizeof *out);
     PS_TRY(backend->open(index, &b.device, error));
-    uint8_t *host = aligned_alloc(4096, (BLOCK_BYTES + 4095) / 4096 * 4096);
+    uint8_t *host = aligned_alloc(4096, (PS_SAMPLE_BYTES + 4095) / 4096 * 4096);
     if (host == NULL) {
         backend->close(b.device);
         return ps_fail(error, PS_NO_MEMORY, "no memory to measure %s", backend->name);
     }
-    memset(host, 0, BLOCK_BYTES);
+    memset(host, 0, PS_SAMPLE_BYTES);
     b.block.host = host;
     const ps_status status = measure_all(&b, out);
     if (status == PS_DEVICE)
@@ -261,20 +187,27 @@ ps_status ps_costs_measure(const ps_backend *backend, uint32_t index, ps_costs *
     backend->close(b.device);
     ps_wake_deinit(&b.wake);
     free(host);
-    if (status == PS_OK && cache_name(backend, index, name)) ps_cache_write(name, out, sizeof *out);
+    if (status == PS_OK && cache_name(backend, index, out->name)) ps_costs_keep(out);
     return status;
+}
+
+void ps_cost_correct(ps_cost *cost, double ratio) {
+    const double bounded = ratio < 0.5 ? 0.5 : ratio > 2.0 ? 2.0 : ratio;
+    const double factor = cost->factor * (1.0 + (bounded - 1.0) / 16.0);
+    cost->factor = factor < 1.0 / 64 ? 1.0 / 64 : factor > 64.0 ? 64.0 : factor;
 }
 
 uint64_t ps_break_even(const ps_costs *processor, const ps_costs *device, ps_kernel_id kernel,
                        uint32_t row_bytes) {
     const ps_cost *here = &processor->kernel[kernel], *there = &device->kernel[kernel];
     if (here->known == 0 || there->known == 0) return 0;
-    const double bytes = samples[kernel].shape == SHAPE_BYTES ? row_bytes : 0;
-    const double up = samples[kernel].shape == SHAPE_BYTES ? row_bytes + 8.0 : 16.0;
-    const double copies = up * device->up_byte_ns + samples[kernel].down * device->down_byte_ns;
-    const double gain = ps_cost_of(here, 1, bytes) - here->fixed_ns -
-                        (ps_cost_of(there, 1, bytes) - there->fixed_ns) - copies;
-    const double extra = there->fixed_ns + 2 * device->copy_ns - here->fixed_ns;
+    const double bytes = ps_sample_reads_bytes(kernel) ? row_bytes : 0;
+    const double up = ps_sample_reads_bytes(kernel) ? row_bytes + 8.0 : 16.0;
+    const double copies = up * device->up_byte_ns + ps_sample_down(kernel) * device->down_byte_ns;
+    const double here_none = ps_cost_of(here, 0, 0), there_none = ps_cost_of(there, 0, 0);
+    const double gain = ps_cost_of(here, 1, bytes) - here_none -
+                        (ps_cost_of(there, 1, bytes) - there_none) - copies;
+    const double extra = there_none + 2 * device->copy_ns - here_none;
     if (gain <= 0.0) return 0;
     return extra <= 0.0 ? 1 : (uint64_t)(extra / gain) + 1;
 }

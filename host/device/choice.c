@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/device/choice.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,12 +9,9 @@
 #include "simd/cpu.h"
 #include "simd/dispatch.h"
 
-/* What is chosen by: written by the main thread, or by the one it started. */
+/* What is chosen by: written by the main thread, or by the one that measures. */
 static const char unknown[] = "not measured yet", measured[] = "measured", forced[] = "PS_ISA";
 static _Atomic(const char *) by = unknown;
-static atomic_bool stop;
-static pthread_t thread;
-static bool running;
 
 /* Another processor, another build or other implementations: another file. */
 static void cache_name(char name[PS_CACHE_NAME_MAX]) {
@@ -54,39 +50,22 @@ ps_status ps_choice_init(ps_error *error) {
     return PS_OK;
 }
 
-static bool known(void) {
+bool ps_choice_known(void) {
     const char *const now = atomic_load(&by);
     return now == measured || now == forced;
 }
 
-static void measure(void) {
+void ps_choice_forget(void) {
+    if (atomic_load(&by) == measured) atomic_store(&by, unknown);
+}
+
+void ps_choice_measure(const atomic_bool *stop) {
+    static const atomic_bool never = false;
     char name[PS_CACHE_NAME_MAX], text[PS_CALIBRATION_TEXT_MAX];
-    if (!ps_calibrate(&stop)) return;
+    if (ps_choice_known() || !ps_calibrate(stop != NULL ? stop : &never)) return;
     cache_name(name);
     ps_cache_write(name, text, ps_calibration_text(text));
     atomic_store(&by, measured);
-}
-
-void ps_choice_measure(void) {
-    if (!known() && !running) measure();
-}
-
-static void *in_thread(void *nothing) {
-    measure();
-    return nothing;
-}
-
-void ps_choice_start(void) {
-    if (known() || running) return;
-    atomic_store(&stop, false);
-    running = pthread_create(&thread, NULL, in_thread, NULL) == 0;
-}
-
-void ps_choice_stop(void) {
-    if (!running) return;
-    atomic_store(&stop, true);
-    (void)pthread_join(thread, NULL);
-    running = false;
 }
 
 const char *ps_choice_by(void) {

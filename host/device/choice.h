@@ -6,18 +6,24 @@
 #ifndef PS_HOST_DEVICE_CHOICE_H
 #define PS_HOST_DEVICE_CHOICE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 #include "host/base/status.h"
 
 /* ps_dispatch_init(), then what the cache says. PS_ISA forces a level and leaves the cache alone.
  */
 PS_MUST_USE ps_status ps_choice_init(ps_error *error);
 
-/* Where nothing was in the cache: measures, on the calling thread or, for a job, on one of its own
- * that ps_choice_stop() ends. Neither does anything where the choice is forced or known.
+/* Whether it is forced, or measured. */
+bool ps_choice_known(void);
+
+/* What was measured counts no more; what is forced stays. */
+void ps_choice_forget(void);
+
+/* Measures what is not known yet; nothing has changed where `stop` (may be NULL) became true.
  * Threads: one caller; the kernels may run meanwhile. */
-void ps_choice_measure(void);
-void ps_choice_start(void);
-void ps_choice_stop(void);
+void ps_choice_measure(const atomic_bool *stop);
 
 /* "PS_ISA", "measured" or "not measured yet". */
 const char *ps_choice_by(void);

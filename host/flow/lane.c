@@ -257,6 +257,12 @@ static ps_status step(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_erro
     if (lane->restoring > 0) sooner(ask_again_ns, ps_clock_ns() + 20 * PS_NS_PER_MS);
     if (lane->draining && (hold || lane->going_back)) lane->ended = true;
     if (hold || lane->going_back || lane->settling) return PS_OK;
+    if (lane->move_to != NULL && lane->restoring == 0) {
+        /* The queue runs dry first: its wake tells when. */
+        if (lane->mark_done < lane->marked) return PS_OK;
+        PS_TRY(ps_lane_move(lane, error));
+        *moved = true;
+    }
     return fill(lane, moved, ask_again_ns, error);
 }
 

@@ -11,6 +11,7 @@
 
 #include "host/device/backend.h"
 #include "host/flow/parts.h"
+#include "host/flow/placement.h"
 #include "host/mem/topology.h"
 
 typedef struct ps_lane ps_lane;
@@ -18,6 +19,7 @@ typedef struct ps_lane ps_lane;
 typedef struct ps_lane_config {
     ps_lane_env env; /* its plan, wake and metrics outlive the lane */
     const ps_backend *backend;
+    const ps_placement *placement; /* NULL: stay on `backend` */
     const ps_source *source;
     const void *source_config;
     const ps_codec *codec; /* NULL: work on raw bytes */
@@ -48,6 +50,12 @@ void ps_lane_drain(ps_lane *lane);
 
 /* True once every partition it was given is being read (or it was given none). */
 bool ps_lane_ready(const ps_lane *lane);
+
+/* Where it computes now. */
+const ps_backend *ps_lane_backend(const ps_lane *lane);
+
+/* Has it go on there as soon as nothing is under way. For tests: else batches say so. */
+void ps_lane_move_to(ps_lane *lane, const ps_backend *backend);
 
 /* Rows left until the ends seen at start; -1: unknown. */
 int64_t ps_lane_remaining(const ps_lane *lane);

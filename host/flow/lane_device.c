@@ -16,21 +16,29 @@ static ps_status failed(const ps_lane *lane, ps_status status, ps_error *error) 
 
 static ps_status launch(ps_lane *lane, const ps_batch *batch) {
     const ps_backend *backend = lane->config.backend;
-    if (lane->traffic != NULL) PS_TRY(ps_traffic_up(lane->traffic, backend, lane->queue, batch));
+    const uint64_t slot = batch->ticket % lane->config.depth;
     int64_t since_ns = ps_clock_ns();
+    lane->launched_ns[slot] = since_ns;
+    if (lane->traffic != NULL) {
+        PS_TRY(ps_traffic_up(lane->traffic, backend, lane->queue, batch));
+        since_ns = ps_clock_ns();
+    }
     for (uint32_t i = 0; i < lane->plan->call_count; i++) {
         const ps_call_plan *call = &lane->plan->call[i];
         const uint32_t n = call->extent == PS_PER_SEGMENT ? batch->segment_count
                            : call->extent == PS_PER_ROW   ? batch->rows
                                                           : 1;
-        PS_TRY(backend->launch(lane->queue, lane->call[batch->ticket % lane->config.depth][i],
-                               call->params, 0, n));
+        PS_TRY(backend->launch(lane->queue, lane->call[slot][i], call->params, 0, n));
         const int64_t now_ns = ps_clock_ns();
         ps_count(&lane->metrics->call_ns[i], (uint64_t)(now_ns - since_ns));
+        if (lane->traffic == NULL)
+            ps_judge_call(lane->judge, i, batch->rows, batch->arena_used,
+                          (double)(now_ns - since_ns));
         since_ns = now_ns;
     }
     if (lane->traffic != NULL) PS_TRY(ps_traffic_down(lane->traffic, backend, lane->queue, batch));
-    lane->mark_of[batch->ticket % lane->config.depth] = ++lane->marked;
+    lane->mark_of[slot] = ++lane->marked;
+    lane->spent_ns[slot] = ps_clock_ns() - lane->launched_ns[slot];
     return backend->mark(lane->queue, lane->marked);
 }
 
@@ -67,17 +75,51 @@ static void follow(ps_lane *lane, const ps_batch *batch) {
     }
 }
 
+static int64_t later(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* The model of what batches take follows what they take. A device's batch ended between the last
+ * look, the lane's sleep not counted, since the device would have woken it, and this one; it began
+ * when it was launched and the one before it had ended. */
+static void judge(ps_lane *lane, const ps_batch *batch, int64_t now_ns) {
+    const int64_t launched_ns = lane->launched_ns[batch->ticket % lane->config.depth];
+    const int64_t spent_ns = lane->spent_ns[batch->ticket % lane->config.depth];
+    const int64_t idle_ns = (int64_t)(ps_read(&lane->metrics->idle_ns) - lane->looked_idle_ns);
+    int64_t early_ns = later(lane->looked_ns + idle_ns, launched_ns + spent_ns);
+    if (early_ns > now_ns) early_ns = now_ns;
+    if (lane->traffic != NULL) {
+        const int64_t low_ns = later(early_ns - later(launched_ns, lane->through_ns), spent_ns);
+        const int64_t high_ns = later(now_ns - later(launched_ns, lane->through_early_ns), low_ns);
+        ps_judge_device(lane->judge, batch->rows, batch->arena_used, (double)low_ns,
+                        (double)high_ns);
+    }
+    lane->through_ns = now_ns;
+    lane->through_early_ns = later(early_ns, lane->through_early_ns);
+    const ps_backend *to =
+        ps_judge_batch(lane->judge, lane->config.backend, batch->rows, batch->arena_used, now_ns);
+    if (to != NULL && lane->move_to == NULL) ps_lane_move_to(lane, to);
+}
+
 ps_status ps_lane_compute(ps_lane *lane, ps_error *error) {
+    const int64_t now_ns = ps_clock_ns();
     PS_TRY(failed(lane, lane->config.backend->done(lane->queue, &lane->mark_done), error));
     while (lane->computed < lane->submitted &&
            lane->mark_of[(lane->computed + 1) % lane->config.depth] <= lane->mark_done)
         lane->computed++;
-    if (lane->computed <= lane->finished) return PS_OK;
+    if (lane->computed <= lane->finished) {
+        lane->looked_ns = now_ns;
+        lane->looked_idle_ns = ps_read(&lane->metrics->idle_ns);
+        return PS_OK;
+    }
     /* Only partitions that come and go are ever restored beside others. */
     const bool follows = lane->traffic != NULL && lane->config.source->event != NULL;
     while (lane->finished < lane->computed) {
         lane->finished++;
+        judge(lane, ps_lane_slot(lane, lane->finished), now_ns);
         if (follows) follow(lane, ps_lane_slot(lane, lane->finished));
     }
+    lane->looked_ns = now_ns;
+    lane->looked_idle_ns = ps_read(&lane->metrics->idle_ns);
     return PS_OK;
 }

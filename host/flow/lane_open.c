@@ -19,7 +19,7 @@ size_t ps_lane_bytes(const ps_plan *plan, uint32_t depth) {
     bytes += ps_arena_size(plan->state_bytes);                    /* detectors' planes */
     bytes += ps_arena_size(plan->constant_bytes);                 /* what kernels read */
     bytes += ps_arena_size(PS_PARTITIONS_MAX * sizeof(ps_owned)); /* who owns what */
-    bytes += ps_arena_size(sizeof(ps_traffic));                   /* what crosses to a device */
+    bytes += ps_arena_size(sizeof(ps_judge));                     /* what crosses to a device */
     if (plan->groups)
         bytes += ps_arena_size(ps_series_bytes(plan->series_max, plan->schema.rows_max));
     return bytes;
@@ -32,10 +32,8 @@ static ps_status open_memory(ps_lane *lane, ps_error *error) {
     PS_TRY(
         ps_arena_open(arena, ps_lane_bytes(plan, lane->config.depth), lane->config.os_node, error));
     lane->owned = ps_arena_take(arena, PS_PARTITIONS_MAX * sizeof(ps_owned));
-    if (!lane->config.backend->shares_memory) {
-        lane->traffic = ps_arena_take(arena, sizeof *lane->traffic);
-        ps_traffic_plan(plan, lane->traffic);
-    }
+    lane->judge = ps_arena_take(arena, sizeof *lane->judge);
+    ps_judge_init(lane->judge, plan, lane->config.placement, lane->config.env.lanes);
     for (uint32_t i = 0; i < lane->config.depth; i++) {
         ps_batch *batch = &lane->slot[i];
         batch->schema = schema;
@@ -43,19 +41,14 @@ static ps_status open_memory(ps_lane *lane, ps_error *error) {
         batch->positions = ps_arena_take(arena, PS_PARTITIONS_MAX * sizeof(ps_position));
         batch->segments = ps_arena_take(arena, schema->segments_max * sizeof(ps_segment));
         batch->evictions = ps_arena_take(arena, schema->rows_max * sizeof(ps_eviction));
-        void *block = ps_arena_take(arena, schema->block_bytes);
-        ps_arena_huge(arena, block, schema->block_bytes);
-        PS_TRY(lane->config.backend->block_open(lane->device, block, schema->block_bytes,
-                                                &batch->block, error));
+        lane->memory[i] = ps_arena_take(arena, schema->block_bytes);
+        ps_arena_huge(arena, lane->memory[i], schema->block_bytes);
         ps_batch_reset(batch);
     }
-    void *state = ps_arena_take(arena, plan->state_bytes);
-    PS_TRY(lane->config.backend->block_open(lane->device, state, plan->state_bytes, &lane->state,
-                                            error));
+    lane->memory[PS_DEPTH_MAX] = ps_arena_take(arena, plan->state_bytes);
     uint8_t *constants = ps_arena_take(arena, plan->constant_bytes);
     if (plan->constant_bytes > 0) memcpy(constants, plan->constants, plan->constant_bytes);
-    PS_TRY(lane->config.backend->block_open(lane->device, constants, plan->constant_bytes,
-                                            &lane->constants, error));
+    lane->memory[PS_DEPTH_MAX + 1] = constants;
     if (plan->groups) {
         void *memory = ps_arena_take(arena, ps_series_bytes(plan->series_max, schema->rows_max));
         lane->series = ps_series_open(memory, plan->series_max, schema->rows_max,
@@ -121,13 +114,28 @@ static ps_status test_device(ps_lane *lane, ps_error *error) {
     return PS_OK;
 }
 
-static ps_status open_device(ps_lane *lane, ps_error *error) {
+static ps_status open_blocks(ps_lane *lane, ps_error *error) {
+    const ps_backend *backend = lane->config.backend;
+    const ps_plan *plan = lane->plan;
+    uint8_t *const *memory = lane->memory;
+    for (uint32_t i = 0; i < lane->config.depth; i++)
+        PS_TRY(backend->block_open(lane->device, memory[i], plan->schema.block_bytes,
+                                   &lane->slot[i].block, error));
+    PS_TRY(backend->block_open(lane->device, memory[PS_DEPTH_MAX], plan->state_bytes, &lane->state,
+                               error));
+    return backend->block_open(lane->device, memory[PS_DEPTH_MAX + 1], plan->constant_bytes,
+                               &lane->constants, error);
+}
+
+ps_status ps_lane_open_device(ps_lane *lane, ps_error *error) {
     const ps_lane_config *config = &lane->config;
+    lane->traffic = config->backend->shares_memory ? NULL : &lane->judge->traffic;
     PS_TRY(config->backend->open(0, &lane->device, error));
     if (!config->backend->shares_memory) PS_TRY(test_device(lane, error));
     PS_TRY(config->backend->queue_open(lane->device, config->env.wake, &lane->queue, error));
-    PS_TRY(open_memory(lane, error));
+    PS_TRY(open_blocks(lane, error));
     PS_TRY(bind_calls(lane, error));
+    atomic_store(&lane->metrics->backend, config->backend->name);
     const ps_span constants = {&lane->constants, 0};
     if (config->backend->upload(lane->queue, constants, lane->plan->constant_bytes) != PS_OK)
         return ps_fail(error, PS_DEVICE, "the %s device failed: %s", config->backend->name,
@@ -137,7 +145,8 @@ static ps_status open_device(ps_lane *lane, ps_error *error) {
 
 static ps_status open_parts(ps_lane *lane, ps_error *error) {
     ps_lane_config *config = &lane->config;
-    PS_TRY(open_device(lane, error));
+    PS_TRY(open_memory(lane, error));
+    PS_TRY(ps_lane_open_device(lane, error));
     if (config->codec != NULL)
         PS_TRY(config->codec->open(config->codec_config, &lane->plan->schema, &lane->codec, error));
     PS_TRY(config->source->open(config->source_config, &config->env, &lane->source, error));
@@ -172,6 +181,17 @@ ps_status ps_lane_open(const ps_lane_config *config, ps_lane **out, ps_error *er
     return PS_OK;
 }
 
+void ps_lane_close_device(ps_lane *lane) {
+    const ps_backend *backend = lane->config.backend;
+    if (lane->queue != NULL) backend->queue_close(lane->queue);
+    for (uint32_t i = 0; i < PS_DEPTH_MAX; i++)
+        if (lane->slot[i].block.host != NULL)
+            backend->block_close(lane->device, &lane->slot[i].block);
+    if (lane->state.host != NULL) backend->block_close(lane->device, &lane->state);
+    if (lane->constants.host != NULL) backend->block_close(lane->device, &lane->constants);
+    if (lane->device != NULL) backend->close(lane->device);
+}
+
 void ps_lane_close(ps_lane *lane) {
     if (lane == NULL) return;
     /* The sink first: its clients may still send out of the slots. */
@@ -181,14 +201,9 @@ void ps_lane_close(ps_lane *lane) {
         lane->config.source->close(lane->source);
     }
     if (lane->codec != NULL) lane->config.codec->close(lane->codec);
-    const ps_backend *backend = lane->config.backend;
-    if (lane->queue != NULL) backend->queue_close(lane->queue);
-    for (uint32_t i = 0; i < PS_DEPTH_MAX; i++)
-        if (lane->slot[i].block.host != NULL)
-            backend->block_close(lane->device, &lane->slot[i].block);
-    if (lane->state.host != NULL) backend->block_close(lane->device, &lane->state);
-    if (lane->constants.host != NULL) backend->block_close(lane->device, &lane->constants);
-    if (lane->device != NULL) backend->close(lane->device);
+    ps_lane_close_device(lane);
+    /* One lane's word is enough. */
+    if (lane->judge != NULL && lane->config.env.lane == 0) ps_judge_keep(lane->judge);
     ps_arena_close(&lane->arena);
     free(lane);
 }

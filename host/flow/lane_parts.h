@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The inside of a lane, shared by lane.c (the step), lane_open.c (memory and bindings) and
- * lane_restore.c (partitions that come and go). Nobody else includes this.
+ * lane_restore.c (partitions that come and go), lane_move.c (from one device to another). Nobody
+ * else includes this.
  */
 #ifndef PS_HOST_FLOW_LANE_PARTS_H
 #define PS_HOST_FLOW_LANE_PARTS_H
 
 #include "host/batch/series.h"
 #include "host/flow/lane.h"
-#include "host/flow/traffic.h"
 #include "host/mem/arena.h"
 
 typedef enum ps_ownership {
@@ -36,8 +36,10 @@ struct ps_lane {
     ps_device *device;
     ps_queue *queue;
     ps_arena arena;
+    uint8_t *memory[PS_DEPTH_MAX + 2]; /* of the slots' blocks, state and constants */
     ps_block state, constants;
-    ps_traffic *traffic;  /* NULL where the device computes in the host's memory */
+    ps_judge *judge;
+    ps_traffic *traffic;  /* the judge's; NULL where the device computes in the host's memory */
     ps_series *series;    /* NULL where no stage works per series */
     const ps_column *key; /* what names the series */
     ps_batch slot[PS_DEPTH_MAX];
@@ -48,8 +50,14 @@ struct ps_lane {
     uint64_t marked, mark_done, mark_state;
     uint64_t mark_of[PS_DEPTH_MAX]; /* of each slot's batch */
     uint64_t sink_rows,
-        sink_dead; /* the sink's counters when the batch at hand began to be emitted */
-    bool filling;  /* the slot of ticket submitted + 1 holds rows already */
+        sink_dead;             /* the sink's counters when the batch at hand began to be emitted */
+    const ps_backend *move_to; /* as soon as nothing is under way; NULL: stay */
+    int64_t launched_ns[PS_DEPTH_MAX], spent_ns[PS_DEPTH_MAX]; /* of each slot's batch */
+    int64_t looked_ns;                                         /* when the device was asked last */
+    int64_t through_ns,
+        through_early_ns;    /* when it had finished one: at the latest, and earliest */
+    uint64_t looked_idle_ns; /* the lane's idle time by then */
+    bool filling;            /* the slot of ticket submitted + 1 holds rows already */
     bool draining, ended;
     bool going_back; /* nothing is filled until every partition stands where it was committed */
     bool settling;   /* restored state waits until the device is through with what it has */
@@ -83,6 +91,14 @@ ps_status ps_lane_compute(ps_lane *lane, ps_error *error) PS_MUST_USE;
 
 /* Queues the upload of the whole state. */
 ps_status ps_lane_upload_state(ps_lane *lane, ps_error *error) PS_MUST_USE;
+
+/* Opens config.backend's device and binds the lane's memory to it. */
+ps_status ps_lane_open_device(ps_lane *lane, ps_error *error) PS_MUST_USE;
+void ps_lane_close_device(ps_lane *lane);
+
+/* Goes over to `move_to`, if nothing is under way: memory stays where it is, state is carried over.
+ * One that does not open is not asked again. DEVICE: the one that is left is lost. */
+ps_status ps_lane_move(ps_lane *lane, ps_error *error) PS_MUST_USE;
 
 /* Queues copies and calls of one batch. */
 ps_status ps_lane_launch(ps_lane *lane, const ps_batch *batch, ps_error *error) PS_MUST_USE;

@@ -29,9 +29,11 @@ typedef struct ps_lane_metrics {
     ps_counter series, series_evicted, state_bytes_written;
     ps_counter fill_ns, decode_ns, resolve_ns, emit_ns, idle_ns;
     ps_counter call_ns[PS_CALLS_MAX];
-    ps_counter partitions; /* owned now */
-    _Atomic int64_t lag;   /* rows behind the ends, all owned partitions; -1 unknown */
-    ps_histogram commit;   /* commit latency */
+    ps_counter moves;              /* from one back-end to another */
+    _Atomic(const char *) backend; /* where the lane computes; NULL: it is not open */
+    ps_counter partitions;         /* owned now */
+    _Atomic int64_t lag;           /* rows behind the ends, all owned partitions; -1 unknown */
+    ps_histogram commit;           /* commit latency */
 } ps_lane_metrics;
 
 /* Of one source partition: written by the lane that owns it, and so by one at a time. */

@@ -129,6 +129,7 @@ static ps_lane_config lane_config(worker *lane) {
                 .partition_metrics = pipeline->partition_metrics,
                 .dead = config->dead},
         .backend = config->backend,
+        .placement = config->placement,
         .source = config->source,
         .source_config = config->source_config,
         .codec = config->codec,
@@ -150,8 +151,9 @@ static void note_progress(worker *lane, ps_lane *opened) {
     atomic_store_explicit(&lane->remaining, ps_lane_remaining(opened), memory_order_relaxed);
 }
 
-static ps_status run_lane(worker *lane, ps_lane *opened) {
+static ps_status run_lane(worker *lane, ps_lane *opened, const char *name) {
     ps_pipeline *pipeline = lane->pipeline;
+    const ps_backend *on = ps_lane_backend(opened);
     bool draining = false;
     int64_t moved_ns = ps_clock_ns();
     for (;;) {
@@ -163,6 +165,10 @@ static ps_status run_lane(worker *lane, ps_lane *opened) {
         int64_t again_ns;
         const ps_status status = ps_lane_step(opened, &moved, &again_ns, &lane->error);
         if (status != PS_OK) return status;
+        if (ps_lane_backend(opened) != on) {
+            on = ps_lane_backend(opened);
+            ps_log(PS_LOG_INFO, name, "goes on with %s: batches say that it is faster", on->name);
+        }
         const int64_t step_ns = ps_clock_ns();
         if (moved || !draining) moved_ns = step_ns;
         if (step_ns - moved_ns > DRAIN_NS_MAX) {
@@ -199,8 +205,9 @@ static bool live(worker *lane, ps_lane_config *config, const char *name) {
         const ps_place place = ps_topology_place(pipeline->topology, lane->number, pipeline->lanes);
         if (pipeline->config.numa && pipeline->lanes <= ps_topology_cores(pipeline->topology))
             (void)ps_topology_pin(pipeline->topology, place);
-        lane->status = run_lane(lane, opened);
+        lane->status = run_lane(lane, opened, name);
     }
+    if (ran) config->backend = ps_lane_backend(opened);
     ps_lane_close(opened);
     /* A device that was asked for by name and does not even open is an error to be seen. */
     const bool may = ran ? lane->status == PS_DEVICE
@@ -211,6 +218,7 @@ static bool live(worker *lane, ps_lane_config *config, const char *name) {
     ps_log(PS_LOG_WARNING, name, "%s; going on with %s from the last committed position",
            lane->error.message, next->name);
     config->backend = next;
+    config->placement = NULL; /* what was lost once is not gone back to */
     return true;
 }
 

@@ -13,6 +13,7 @@ typedef struct ps_pipeline_config {
     const char *name, *instance;
     const ps_plan *plan; /* closed */
     const ps_backend *backend;
+    const ps_placement *placement; /* of `auto`, for lanes that move; NULL: they stay */
     bool backend_auto; /* chosen, not asked for: one that does not open is passed over */
     const ps_source *source;
     const void *source_config;

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/device/samples.h"
+
+#include <string.h>
+
+#include "host/base/limits.h"
+#include "kernels/ewma.h"
+#include "kernels/merkle.h"
+#include "kernels/moments.h"
+#include "kernels/sha256.h"
+#include "kernels/sketch.h"
+#include "kernels/summary.h"
+#include "kernels/vote.h"
+#include "kernels/where.h"
+#include "kernels/zscore.h"
+
+enum { PLACE = 512, SERIES_ROWS = 32, HASH = 32, STATE_PLANES = PS_SUMMARY_PLANES };
+
+typedef struct making {
+    ps_sample *sample;
+    const ps_block *block;
+    uint32_t rows, length;
+} making;
+
+static void *operand(const making *m, size_t bytes) {
+    ps_sample *s = m->sample;
+    PS_CHECK_OP(s->used + bytes, <=, (size_t)PS_SAMPLE_BYTES);
+    uint8_t *at = m->block->host + s->used;
+    memset(at, 0, bytes);
+    s->span[s->operands++] = (ps_span){m->block, s->used};
+    s->used += (bytes + PLACE - 1) / PLACE * PLACE;
+    return at;
+}
+
+static void params(const making *m, const void *bytes, size_t count) {
+    memcpy(m->sample->params, bytes, count);
+}
+
+static void values(const making *m) {
+    double *value = operand(m, m->rows * sizeof *value);
+    for (uint32_t i = 0; i < m->rows; i++) value[i] = i * 37 % 101 + 0.5;
+}
+
+static void validity(const making *m) {
+    const size_t bytes = (m->rows + 63) / 64 * 8;
+    memset(operand(m, bytes), 0xff, bytes);
+}
+
+static void bytes_of(const making *m, uint32_t down) {
+    uint8_t *arena = operand(m, (size_t)m->rows * m->length + PS_ARENA_PADDING);
+    uint32_t *begin = operand(m, m->rows * sizeof *begin);
+    uint32_t *lengths = operand(m, m->rows * sizeof *lengths);
+    (void)operand(m, (size_t)m->rows * down);
+    for (uint32_t i = 0; i < m->rows * m->length; i++) arena[i] = (uint8_t)(' ' + i * 7 % 89);
+    for (uint32_t i = 0; i < m->rows; i++) begin[i] = i * m->length, lengths[i] = m->length;
+}
+
+static void hash4(const making *m) {
+    bytes_of(m, 4);
+}
+static void hash8(const making *m) {
+    bytes_of(m, 8);
+}
+static void hash32(const making *m) {
+    bytes_of(m, HASH);
+}
+static void sha256(const making *m) {
+    const ps_sha256_params plain = {PS_SHA256_PLAIN};
+    bytes_of(m, HASH);
+    params(m, &plain, sizeof plain);
+}
+
+static void merkle(const making *m) {
+    const ps_merkle_params level = {.carry = PS_NONE};
+    (void)operand(m, (size_t)m->rows * 2 * HASH);
+    (void)operand(m, HASH);
+    (void)operand(m, (size_t)m->rows * HASH);
+    params(m, &level, sizeof level);
+}
+
+static uint32_t segments(const making *m) {
+    return (m->rows + SERIES_ROWS - 1) / SERIES_ROWS;
+}
+
+static uint32_t first_row(const making *m, uint32_t segment) {
+    const uint32_t row = segment * SERIES_ROWS;
+    return row < m->rows ? row : m->rows;
+}
+
+static void segment(const making *m) {
+    const uint32_t count = segments(m);
+    uint32_t *index = operand(m, m->rows * sizeof *index), *rank = operand(m, m->rows * 4);
+    uint32_t *first = operand(m, (count + 1) * sizeof *first);
+    (void)operand(m, m->rows * sizeof(uint32_t));
+    for (uint32_t i = 0; i < m->rows; i++) index[i] = i / SERIES_ROWS, rank[i] = i % SERIES_ROWS;
+    for (uint32_t i = 0; i <= count; i++) first[i] = first_row(m, i);
+}
+
+/* From `value` to `image`: what kernels per series have alike. */
+static void series(const making *m) {
+    const uint32_t count = segments(m);
+    m->sample->items = count;
+    values(m);
+    validity(m);
+    uint32_t *order = operand(m, m->rows * sizeof *order);
+    uint32_t *first = operand(m, (count + 1) * sizeof *first);
+    uint32_t *id = operand(m, count * sizeof *id);
+    memset(operand(m, count), 1, count);
+    (void)operand(m, STATE_PLANES * count * sizeof(double));
+    (void)operand(m, STATE_PLANES * count * sizeof(double));
+    /* Rows of a series lie apart, as they do in a stream. */
+    for (uint32_t i = 0; i < m->rows; i++) order[i] = i;
+    for (uint32_t i = 0; m->rows % count == 0 && i < m->rows; i++)
+        order[i] = i % (m->rows / count) * count + i / (m->rows / count);
+    for (uint32_t i = 0; i <= count; i++) first[i] = first_row(m, i);
+    for (uint32_t i = 0; i < count; i++) id[i] = i;
+}
+
+static void ewma(const making *m) {
+    const ps_ewma_params p = {.alpha = 0.1, .warmup = 5, .capacity = segments(m)};
+    series(m);
+    (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
+static void zscore(const making *m) {
+    const ps_zscore_params p = {.warmup = 5, .capacity = segments(m)};
+    series(m);
+    (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
+static void summary(const making *m) {
+    const ps_summary_params p = {.capacity = segments(m), .outputs = 2};
+    const uint32_t plane = m->rows * (uint32_t)sizeof(double);
+    const uint32_t table[] = {PS_SUMMARY_MEAN, 0, PS_SUMMARY_DEVIATION, plane};
+    (void)operand(m, 2 * plane);
+    memcpy(operand(m, sizeof table), table, sizeof table);
+    series(m);
+    params(m, &p, sizeof p);
+}
+
+static void vote(const making *m) {
+    const ps_vote_params p = {.detectors = 2, .stride = m->rows, .vote = 1, .threshold = 4.0f};
+    (void)operand(m, 2 * m->rows * sizeof(float));
+    (void)operand(m, m->rows * sizeof(float));
+    (void)operand(m, m->rows);
+    (void)operand(m, m->rows);
+    params(m, &p, sizeof p);
+}
+
+/* `x > 1 and x < 90`, with x the doubles at the begin of the block. */
+static void where(const making *m) {
+    static const uint32_t one = 0x3ff00000, ninety = 0x40568000; /* upper halves of doubles */
+    const uint32_t program[] = {
+        PS_WHERE_LOAD_F64, 0, 0, 0, PS_WHERE_TEST_F64 | PS_WHERE_GREATER << 8, 0, one,
+        PS_WHERE_LOAD_F64, 0, 0, 0, PS_WHERE_TEST_F64 | PS_WHERE_LESS << 8,    0, ninety,
+        PS_WHERE_AND};
+    const ps_where_params p = {.words = sizeof program / sizeof *program};
+    values(m);
+    memcpy(operand(m, sizeof program), program, sizeof program);
+    (void)operand(m, m->rows);
+    memset(operand(m, m->rows), 1, m->rows);
+    params(m, &p, sizeof p);
+}
+
+static void moments(const making *m) {
+    const ps_moments_params p = {m->rows, PS_VALUE_F64};
+    m->sample->items = (m->rows + PS_MOMENTS_ROWS - 1) / PS_MOMENTS_ROWS;
+    values(m);
+    validity(m);
+    (void)operand(m, m->sample->items * PS_MOMENTS_WIDTH * sizeof(double));
+    params(m, &p, sizeof p);
+}
+static void moments_fold(const making *m) {
+    const ps_moments_fold_params p = {(m->rows + PS_MOMENTS_ROWS - 1) / PS_MOMENTS_ROWS, 0};
+    m->sample->items = 1;
+    (void)operand(m, p.records * PS_MOMENTS_WIDTH * sizeof(double));
+    (void)operand(m, PS_MOMENTS_WIDTH * sizeof(double));
+    params(m, &p, sizeof p);
+}
+static void sketch(const making *m) {
+    const ps_sketch_params p = {.rows = m->rows, .type = PS_VALUE_F64, .lanes = 1};
+    m->sample->items = 1;
+    values(m);
+    validity(m);
+    (void)operand(m, PS_SKETCH_BUCKETS * sizeof(uint32_t));
+    params(m, &p, sizeof p);
+}
+static void sketch_fold(const making *m) {
+    const ps_sketch_fold_params p = {.lanes = 1};
+    m->sample->items = PS_SKETCH_BUCKETS;
+    (void)operand(m, PS_SKETCH_BUCKETS * sizeof(uint32_t));
+    (void)operand(m, PS_SKETCH_BUCKETS * sizeof(uint64_t));
+    params(m, &p, sizeof p);
+}
+
+/* make: lays the operands out; reads_bytes; down: bytes that come back of a row. */
+#define SAMPLE_SHA256 \
+    { sha256, true, HASH }
+#define SAMPLE_MERKLE \
+    { merkle, false, HASH }
+#define SAMPLE_XXH3 \
+    { hash8, true, 8 }
+#define SAMPLE_CRC32C \
+    { hash4, true, 4 }
+#define SAMPLE_BLAKE3 \
+    { hash32, true, HASH }
+#define SAMPLE_MURMUR2 \
+    { hash4, true, 4 }
+#define SAMPLE_FNV1A \
+    { hash8, true, 8 }
+#define SAMPLE_SEGMENT \
+    { segment, false, 4 }
+#define SAMPLE_EWMA \
+    { ewma, false, 4 }
+#define SAMPLE_ZSCORE \
+    { zscore, false, 4 }
+#define SAMPLE_VOTE \
+    { vote, false, 6 }
+#define SAMPLE_WHERE \
+    { where, false, 1 }
+#define SAMPLE_SUMMARY \
+    { summary, false, 16 }
+#define SAMPLE_MOMENTS \
+    { moments, false, 0 }
+#define SAMPLE_MOMENTS_FOLD \
+    { moments_fold, false, 0 }
+#define SAMPLE_SKETCH \
+    { sketch, false, 0 }
+#define SAMPLE_SKETCH_FOLD \
+    { sketch_fold, false, 0 }
+#define SAMPLE_ENTROPY \
+    { hash4, true, 4 }
+
+static const struct {
+    void (*make)(const making *);
+    bool reads_bytes;
+    uint32_t down;
+} samples[PS_KERNEL_COUNT] = {
+#define PS_KERNEL_ROW(name, NAME, buffers, ulp) [PS_KERNEL_##NAME] = SAMPLE_##NAME,
+#include "kernels/kernels.def"
+#undef PS_KERNEL_ROW
+};
+
+void ps_sample_make(ps_kernel_id kernel, uint32_t rows, uint32_t length, const ps_block *block,
+                    ps_sample *out) {
+    const making m = {out, block, rows, length};
+    memset(out, 0, sizeof *out);
+    out->items = rows;
+    samples[kernel].make(&m);
+    PS_CHECK_OP(out->operands, ==, (uint32_t)ps_kernels[kernel].buffers);
+}
+
+bool ps_sample_reads_bytes(ps_kernel_id kernel) {
+    return samples[kernel].reads_bytes;
+}
+
+uint32_t ps_sample_down(ps_kernel_id kernel) {
+    return samples[kernel].down;
+}
