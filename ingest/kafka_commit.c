@@ -15,7 +15,7 @@ ps_status ps_kafka_source_commit(void *self, const ps_position *positions, uint3
     ps_kafka_source *source = self;
     for (uint32_t i = 0; i < count; i++) {
         int64_t *safe = &source->safe[positions[i].partition];
-        if (*safe == 0) source->safe_count++;
+        if (*safe == PS_OFFSET_NONE) source->safe_count++;
         if (positions[i].next > *safe) *safe = positions[i].next;
     }
     ps_kafka_source_commit_due(source, PS_KAFKA_COMMIT_GATHERED);
@@ -23,8 +23,8 @@ ps_status ps_kafka_source_commit(void *self, const ps_position *positions, uint3
 }
 
 void ps_kafka_source_commit_forget(ps_kafka_source *source, uint32_t partition) {
-    if (source->safe[partition] == 0) return;
-    source->safe[partition] = 0;
+    if (source->safe[partition] == PS_OFFSET_NONE) return;
+    source->safe[partition] = PS_OFFSET_NONE;
     source->safe_count--;
 }
 
@@ -36,12 +36,12 @@ void ps_kafka_source_commit_due(ps_kafka_source *source, ps_kafka_commit_how how
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)source->safe_count);
     for (uint32_t p = 0; p < all->count; p++) {
-        if (source->safe[p] == 0) continue;
+        if (source->safe[p] == PS_OFFSET_NONE) continue;
         uint32_t within;
         const uint32_t topic = ps_partitions_topic(all, p, &within);
         rd_kafka_topic_partition_list_add(list, all->topic[topic].name, (int32_t)within)->offset =
             source->safe[p];
-        source->safe[p] = 0;
+        source->safe[p] = PS_OFFSET_NONE;
     }
     source->safe_count = 0;
     source->safe_ns = now_ns;

@@ -419,12 +419,14 @@ static ps_status open_source(const void *config, const ps_lane_env *env, void **
     source->env = env;
     source->group = source->config->group != NULL ? source->config->group : env->pipeline;
     source->place = calloc(env->partitions->count + 1, sizeof *source->place);
-    source->safe = calloc(env->partitions->count + 1, sizeof *source->safe);
+    source->safe = malloc((env->partitions->count + 1) * sizeof *source->safe);
     source->scratch = malloc(SCRATCH_BYTES);
     source->scratch_bytes = SCRATCH_BYTES;
     ps_status status = PS_OK;
     if (source->place == NULL || source->safe == NULL || source->scratch == NULL)
         status = ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
+    for (uint32_t p = 0; status == PS_OK && p < env->partitions->count; p++)
+        source->safe[p] = PS_OFFSET_NONE;
     if (status == PS_OK) status = ps_kafka_source_connect(source, error);
     if (status == PS_OK) status = ps_kafka_watch_open(source, error);
     if (status != PS_OK) {

@@ -83,7 +83,7 @@ typedef struct ps_kafka_source {
     ps_kafka_answer *answer; /* who wants to hear of commits */
     void *answer_opaque;
     int64_t polled_ns, lag_ns;
-    int64_t *safe; /* [partitions] positions to commit for a sink that does not: kafka_commit.c */
+    int64_t *safe; /* [partitions] PS_OFFSET_NONE, or to commit for a sink that does not */
     uint32_t safe_count;
     int64_t safe_ns;  /* when they were last committed */
     uint8_t *scratch; /* packed headers of the record at hand */

@@ -300,6 +300,35 @@ static void test_stale_answer(void **state) {
     close_world(w);
 }
 
+/* ---- a partition without a record */
+
+/* Its position is 0, and that is one to commit like any other. If this fails, --until-end waits for
+ * ever for a partition that is empty, where the sink leaves the group's offsets to the source. */
+static void test_commit_of_zero(void **state) {
+    (void)state;
+    world *w = open_world();
+    ps_kafka_source *source = calloc(1, sizeof *source);
+    const ps_position zero = {.partition = 0, .next = 0};
+    ps_error error;
+    source->env = &w->env;
+    source->group = "p";
+    source->safe = malloc(sizeof *source->safe);
+    source->safe[0] = PS_OFFSET_NONE;
+    source->safe_ns = ps_clock_ns(); /* so that it is committed below, and not before */
+    source->client = open_other(w);
+    assert_int_equal(ps_kafka_source_commit(source, &zero, 1, &error), PS_OK);
+    ps_kafka_source_commit_due(source, PS_KAFKA_COMMIT_ANSWERED);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, "in", 0);
+    assert_int_equal(rd_kafka_committed(source->client, list, 10000), 0);
+    assert_int_equal(list->elems[0].offset, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(source->client);
+    free(source->safe);
+    free(source);
+    close_world(w);
+}
+
 /* ---- the source's cluster is not the sink's */
 
 /* The consumer belongs to the lane, which may be replacing it: here it is gone. */
@@ -395,7 +424,7 @@ int main(void) {
         cmocka_unit_test(what_passes_is_waited_for), cmocka_unit_test(test_commit_before_abort),
         cmocka_unit_test(test_two_clusters),         cmocka_unit_test(test_torn_record),
         cmocka_unit_test(test_stale_answer),         cmocka_unit_test(test_deleted_meanwhile),
-        cmocka_unit_test(test_unknown_for_a_moment),
+        cmocka_unit_test(test_unknown_for_a_moment), cmocka_unit_test(test_commit_of_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
