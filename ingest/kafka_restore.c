@@ -16,12 +16,8 @@
 enum { ASK_MS = 1000, TAKE_MAX = 32, TRIM_MS = 3000, TRIM_SHARE = 50 };
 
 void ps_kafka_state_rest(ps_kafka_state *state, int64_t ms) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    const int64_t ns = until.tv_nsec + ms * PS_NS_PER_MS;
-    until.tv_sec += (time_t)(ns / PS_NS_PER_S);
-    until.tv_nsec = (long)(ns % PS_NS_PER_S);
-    if (!state->stop) (void)pthread_cond_timedwait(&state->changed, &state->mutex, &until);
+    if (!state->stop)
+        ps_clock_wait(&state->changed, &state->mutex, ps_clock_ns() + ms * PS_NS_PER_MS);
 }
 
 static void fail(ps_kafka_state *state, const char *what, const char *reason) {

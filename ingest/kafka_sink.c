@@ -14,8 +14,6 @@
 #include "ingest/kafka_sink_calls.h"
 
 /* A call that does not return for this long never will (librdkafka #5511, #5456, #4420). */
-/* Batches whose json copies librdkafka may hold at once: the default depth. */
-
 #define STUCK_NS (PS_KAFKA_TRANSACTION_MS * PS_NS_PER_MS + 30 * PS_NS_PER_S)
 
 static void sooner(int64_t *ask_again_ns, int64_t at_ns) {

@@ -192,13 +192,8 @@ static void enter(ps_kafka_sink *sink, ps_kafka_phase phase) {
 }
 
 static void rest(ps_kafka_sink *sink, int64_t ms) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    const int64_t ns = until.tv_nsec + ms * PS_NS_PER_MS;
-    until.tv_sec += (time_t)(ns / PS_NS_PER_S);
-    until.tv_nsec = (long)(ns % PS_NS_PER_S);
     pthread_mutex_lock(&sink->mutex);
-    if (!sink->stop) (void)pthread_cond_timedwait(&sink->changed, &sink->mutex, &until);
+    if (!sink->stop) ps_clock_wait(&sink->changed, &sink->mutex, ps_clock_ns() + ms * PS_NS_PER_MS);
     pthread_mutex_unlock(&sink->mutex);
 }
 

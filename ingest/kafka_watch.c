@@ -15,12 +15,7 @@
 enum { ASK_MS = 1000, RETRY_MS = 50, LOOK_MS = 200 };
 
 static void pause_ms(ps_kafka_watch *watch, int64_t ms) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    const int64_t ns = until.tv_nsec + ms * PS_NS_PER_MS;
-    until.tv_sec += (time_t)(ns / PS_NS_PER_S);
-    until.tv_nsec = (long)(ns % PS_NS_PER_S);
-    (void)pthread_cond_timedwait(&watch->changed, &watch->mutex, &until);
+    ps_clock_wait(&watch->changed, &watch->mutex, ps_clock_ns() + ms * PS_NS_PER_MS);
 }
 
 static void add_partition(const ps_kafka_source *source, rd_kafka_topic_partition_list_t *list,

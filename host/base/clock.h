@@ -4,6 +4,7 @@
 #ifndef PS_HOST_BASE_CLOCK_H
 #define PS_HOST_BASE_CLOCK_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -20,6 +21,14 @@ static inline int64_t ps_clock_read(clockid_t clock) {
 /* Monotonic, nanoseconds since an arbitrary start. */
 static inline int64_t ps_clock_ns(void) {
     return ps_clock_read(CLOCK_MONOTONIC);
+}
+
+/* Waits for a change, at most until then. The wall clock may be set meanwhile, by hours. */
+static inline void ps_clock_wait(pthread_cond_t *changed, pthread_mutex_t *mutex,
+                                 int64_t until_ns) {
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / PS_NS_PER_S),
+                                   .tv_nsec = (long)(until_ns % PS_NS_PER_S)};
+    (void)pthread_cond_clockwait(changed, mutex, CLOCK_MONOTONIC, &until);
 }
 
 /* Wall clock, milliseconds since 1970-01-01 UTC, as Kafka counts. */

@@ -78,10 +78,7 @@ static void *monitor_main(void *argument) {
     (void)pthread_mutex_lock(&monitor->lock);
     while (!monitor->stopping) {
         tick(monitor);
-        const int64_t until_ns = ps_clock_ns() + TICK_NS;
-        const struct timespec until = {.tv_sec = until_ns / PS_NS_PER_S,
-                                       .tv_nsec = until_ns % PS_NS_PER_S};
-        (void)pthread_cond_timedwait(&monitor->stop, &monitor->lock, &until);
+        ps_clock_wait(&monitor->stop, &monitor->lock, ps_clock_ns() + TICK_NS);
     }
     (void)pthread_mutex_unlock(&monitor->lock);
     if (monitor->live) ps_log_live("");
@@ -94,11 +91,7 @@ ps_status ps_monitor_open(const ps_pipeline *pipeline, bool live, ps_monitor **o
     if (monitor == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for the monitor");
     monitor->pipeline = pipeline;
     monitor->live = live;
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&monitor->stop, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    (void)pthread_cond_init(&monitor->stop, NULL);
     (void)pthread_mutex_init(&monitor->lock, NULL);
     if (pthread_create(&monitor->thread, NULL, monitor_main, monitor) != 0) {
         free(monitor);
