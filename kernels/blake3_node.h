@@ -50,10 +50,11 @@ PS_FN void ps_blake3_block(ps_u32 *cv, const ps_u32 *w, ps_u32 chunk, ps_u32 byt
     for (ps_u32 i = 0; i < 8; i++) v[i] = cv[i];
     for (ps_u32 i = 0; i < 4; i++) v[8 + i] = start[i];
     v[12] = chunk, v[13] = 0, v[14] = bytes, v[15] = flags;
-    for (ps_u32 round = 0; round < 7; round++)
-        for (ps_u32 i = 0; i < 8; i++)
-            ps_blake3_quarter(v, i & 3u, i >> 2, w[ps_blake3_schedule[round][2 * i]],
-                              w[ps_blake3_schedule[round][2 * i + 1]]);
+    PS_UNROLLED
+    for (ps_u32 round = 0; round < 7; round++) PS_UNROLLED
+    for (ps_u32 i = 0; i < 8; i++)
+        ps_blake3_quarter(v, i & 3u, i >> 2, w[ps_blake3_schedule[round][2 * i]],
+                          w[ps_blake3_schedule[round][2 * i + 1]]);
     for (ps_u32 i = 0; i < 8; i++) cv[i] = v[i] ^ v[i + 8];
 }
 

@@ -9,6 +9,8 @@
  */
 #include "kernels/crc32c.h"
 
+#include "kernels/stage_gpu.h"
+
 /* The remainder of every byte value. */
 PS_TABLE ps_u32 ps_crc32c_table[256] = {
     0x00000000, 0xf26b8303, 0xe13b70f7, 0x1350f3f4, 0xc79a971f, 0x35f1141c, 0x26a1e7e8, 0xd4ca64eb,
@@ -44,6 +46,7 @@ PS_TABLE ps_u32 ps_crc32c_table[256] = {
     0xf36e6f75, 0x0105ec76, 0x12551f82, 0xe03e9c81, 0x34f4f86a, 0xc69f7b69, 0xd5cf889d, 0x27a40b9e,
     0x79b737ba, 0x8bdcb4b9, 0x988c474d, 0x6ae7c44e, 0xbe2da0a5, 0x4c4623a6, 0x5f16d052, 0xad7d5351};
 
+#if defined(PS_PLAIN_C)
 PS_FN void ps_crc32c_at(ps_u32 row, PS_GLOBAL const ps_u8 *PS_RESTRICT bytes,
                         PS_GLOBAL const ps_u32 *PS_RESTRICT begin,
                         PS_GLOBAL const ps_u32 *PS_RESTRICT length,
@@ -55,4 +58,24 @@ PS_FN void ps_crc32c_at(ps_u32 row, PS_GLOBAL const ps_u8 *PS_RESTRICT bytes,
     for (ps_u32 i = 0; i < n; i++) crc = (crc >> 8) ^ ps_crc32c_table[(crc ^ record[i]) & 255u];
     out[row] = ~crc;
 }
-PS_ENTRY_4(crc32c, const ps_u8, const ps_u32, const ps_u32, ps_u32)
+#else
+PS_FN_SHARING void ps_crc32c_staged(PS_LOCAL ps_u32 *memory, ps_u32 row, ps_u32 end,
+                                    PS_GLOBAL const ps_u8 *PS_RESTRICT bytes,
+                                    PS_GLOBAL const ps_u32 *PS_RESTRICT begin,
+                                    PS_GLOBAL const ps_u32 *PS_RESTRICT length,
+                                    PS_GLOBAL ps_u32 *PS_RESTRICT out, ps_crc32c_params p) {
+    const ps_stage stage = ps_stage_open(memory, bytes, begin, length, row, end, 0);
+    const ps_u32 windows = ps_stage_windows(&stage, stage.length / 64u + 1u);
+    ps_u32 crc = 0xFFFFFFFFu;
+    (void)p;
+    for (ps_u32 window = 0; window < windows; window++) {
+        const ps_u64 done = (ps_u64)window * 64u;
+        const ps_u32 left = stage.length > done ? stage.length - (ps_u32)done : 0u;
+        ps_stage_load(&stage, window);
+        for (ps_u32 i = 0; i < 64u && i < left; i++)
+            crc = (crc >> 8) ^ ps_crc32c_table[(crc ^ ps_stage_byte(&stage, i)) & 255u];
+    }
+    if (row < end) out[row] = ~crc;
+}
+#endif
+PS_ENTRY_RECORDS(crc32c, ps_u32)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The common part of C11, CUDA C and OpenCL C 1.2 (with cl_khr_fp64), so that one kernel source is
  * the reference, the GPU program and the input of the SIMD builds. One work-item is one row, one
- * segment or one virtual lane; there are no barriers, no shared memory, no size_t or bool
- * parameters, and scalars travel in one struct by value.
+ * segment or one virtual lane; there are no size_t or bool parameters, scalars travel in one struct
+ * by value, and items do not wait for each other but where kernels/stage_gpu.h loads records.
  */
 #ifndef PS_KERNELS_DIALECT_H
 #define PS_KERNELS_DIALECT_H
@@ -93,6 +93,7 @@ PS_FN ps_u64 ps_mul_high(ps_u64 a, ps_u64 b) {
     return (ps_u64)(((ps_u128)a * b) >> 64);
 }
 #endif
+#include "kernels/group.h"
 
 #define PS_NULL \
     0xFFFFFFFFu /* in a length column: the value is null, which is not the same as empty */

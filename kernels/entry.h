@@ -4,6 +4,8 @@
  * kernel ps_<name>(T0 *, …, params, begin, end), one work-item per i (kernels/entry_gpu.h). OpenCL
  * C 1.2 has no variadic macros, hence one line per number of buffers. The SIMD floor compiles the
  * same text again with an instruction set's flags and its own PS_SUFFIX.
+ * PS_ENTRY_RECORDS(name, T) is PS_ENTRY_4 for kernels of the form (bytes, begin, length, out): a
+ * GPU runs ps_<name>_staged() there, whose items load their records together.
  */
 #ifndef PS_KERNELS_ENTRY_H
 #define PS_KERNELS_ENTRY_H
@@ -81,6 +83,8 @@
     PS_ENTRY_C_(name, PS_BUF_11_, (PS_WRITES_11_(A, B, C, D, E, F, G, H, I, J, K)))
 #define PS_ENTRY_12(name, A, B, C, D, E, F, G, H, I, J, K, L) \
     PS_ENTRY_C_(name, PS_BUF_12_, (PS_WRITES_12_(A, B, C, D, E, F, G, H, I, J, K, L)))
+
+#define PS_ENTRY_RECORDS(name, T) PS_ENTRY_4(name, const ps_u8, const ps_u32, const ps_u32, T)
 
 #else
 #include "kernels/entry_gpu.h"

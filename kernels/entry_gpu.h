@@ -84,4 +84,12 @@
     PS_KERNEL void ps_##name(PS_ARGS_12_(A, B, C, D, E, F, G, H, I, J, K, L), \
                              ps_##name##_params p, ps_u32 begin, ps_u32 end)  \
         PS_BODY_(name, PS_USE_12_)
+
+/* The items of a group go the same way to its end, also those behind the last record. */
+#define PS_ENTRY_RECORDS(name, T)                                                                 \
+    PS_KERNEL PS_IN_GROUPS void ps_##name(PS_ARGS_4_(const ps_u8, const ps_u32, const ps_u32, T), \
+                                          ps_##name##_params p, ps_u32 begin, ps_u32 end) {       \
+        PS_LOCAL_ARRAY ps_u32 memory[PS_STAGE_MEMORY];                                            \
+        ps_##name##_staged(memory, PS_ITEM + begin, end, PS_USE_4_, p);                           \
+    }
 #endif

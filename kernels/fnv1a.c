@@ -9,6 +9,9 @@
  */
 #include "kernels/fnv1a.h"
 
+#include "kernels/stage_gpu.h"
+
+#if defined(PS_PLAIN_C)
 PS_FN void ps_fnv1a_at(ps_u32 row, PS_GLOBAL const ps_u8 *PS_RESTRICT bytes,
                        PS_GLOBAL const ps_u32 *PS_RESTRICT begin,
                        PS_GLOBAL const ps_u32 *PS_RESTRICT length,
@@ -20,4 +23,24 @@ PS_FN void ps_fnv1a_at(ps_u32 row, PS_GLOBAL const ps_u8 *PS_RESTRICT bytes,
     for (ps_u32 i = 0; i < n; i++) hash = (hash ^ record[i]) * PS_FNV1A_PRIME;
     out[row] = hash;
 }
-PS_ENTRY_4(fnv1a, const ps_u8, const ps_u32, const ps_u32, ps_u64)
+#else
+PS_FN_SHARING void ps_fnv1a_staged(PS_LOCAL ps_u32 *memory, ps_u32 row, ps_u32 end,
+                                   PS_GLOBAL const ps_u8 *PS_RESTRICT bytes,
+                                   PS_GLOBAL const ps_u32 *PS_RESTRICT begin,
+                                   PS_GLOBAL const ps_u32 *PS_RESTRICT length,
+                                   PS_GLOBAL ps_u64 *PS_RESTRICT out, ps_fnv1a_params p) {
+    const ps_stage stage = ps_stage_open(memory, bytes, begin, length, row, end, 0);
+    const ps_u32 windows = ps_stage_windows(&stage, stage.length / 64u + 1u);
+    ps_u64 hash = stage.there ? PS_FNV1A_START : 0;
+    (void)p;
+    for (ps_u32 window = 0; window < windows; window++) {
+        const ps_u64 done = (ps_u64)window * 64u;
+        const ps_u32 left = stage.length > done ? stage.length - (ps_u32)done : 0u;
+        ps_stage_load(&stage, window);
+        for (ps_u32 i = 0; i < 64u && i < left; i++)
+            hash = (hash ^ ps_stage_byte(&stage, i)) * PS_FNV1A_PRIME;
+    }
+    if (row < end) out[row] = hash;
+}
+#endif
+PS_ENTRY_RECORDS(fnv1a, ps_u64)

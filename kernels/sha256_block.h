@@ -17,24 +17,33 @@ PS_TABLE ps_u32 ps_sha256_round[64] = {
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
+/* The bytes of a word the other way round. */
+PS_FN ps_u32 ps_swapped(ps_u32 x) {
+    return (x & 255u) << 24 | (x & 0xFF00u) << 8 | (x >> 8 & 0xFF00u) | x >> 24;
+}
+
 /* Folds the sixteen words `w` into the state; `w` is used up. */
 PS_FN void ps_sha256_block(ps_u32 *state, ps_u32 *w) {
     ps_u32 a = state[0], b = state[1], c = state[2], d = state[3];
     ps_u32 e = state[4], f = state[5], g = state[6], h = state[7];
-    for (ps_u32 round = 0; round < 64; round++) {
-        const ps_u32 at = round & 15u;
-        if (round >= 16) {
-            const ps_u32 near = w[(round + 1) & 15u], far = w[(round + 14) & 15u];
-            w[at] += w[(round + 9) & 15u] +
-                     (ps_rotate_right(near, 7) ^ ps_rotate_right(near, 18) ^ (near >> 3)) +
-                     (ps_rotate_right(far, 17) ^ ps_rotate_right(far, 19) ^ (far >> 10));
+    /* Sixteen rounds at a time, so that a GPU keeps the words in registers. */
+    for (ps_u32 first = 0; first < 64; first += 16) {
+        PS_UNROLLED
+        for (ps_u32 at = 0; at < 16; at++) {
+            if (first > 0) {
+                const ps_u32 near = w[(at + 1) & 15u], far = w[(at + 14) & 15u];
+                w[at] += w[(at + 9) & 15u] +
+                         (ps_rotate_right(near, 7) ^ ps_rotate_right(near, 18) ^ (near >> 3)) +
+                         (ps_rotate_right(far, 17) ^ ps_rotate_right(far, 19) ^ (far >> 10));
+            }
+            const ps_u32 t =
+                h + (ps_rotate_right(e, 6) ^ ps_rotate_right(e, 11) ^ ps_rotate_right(e, 25)) +
+                ((e & f) ^ (~e & g)) + ps_sha256_round[first + at] + w[at];
+            const ps_u32 u =
+                (ps_rotate_right(a, 2) ^ ps_rotate_right(a, 13) ^ ps_rotate_right(a, 22)) +
+                ((a & b) ^ (a & c) ^ (b & c));
+            h = g, g = f, f = e, e = d + t, d = c, c = b, b = a, a = t + u;
         }
-        const ps_u32 t = h +
-                         (ps_rotate_right(e, 6) ^ ps_rotate_right(e, 11) ^ ps_rotate_right(e, 25)) +
-                         ((e & f) ^ (~e & g)) + ps_sha256_round[round] + w[at];
-        const ps_u32 u = (ps_rotate_right(a, 2) ^ ps_rotate_right(a, 13) ^ ps_rotate_right(a, 22)) +
-                         ((a & b) ^ (a & c) ^ (b & c));
-        h = g, g = f, f = e, e = d + t, d = c, c = b, b = a, a = t + u;
     }
     state[0] += a, state[1] += b, state[2] += c, state[3] += d;
     state[4] += e, state[5] += f, state[6] += g, state[7] += h;

@@ -11,8 +11,9 @@
 #include "host/base/log.h"
 #include "host/device/backend.h"
 #include "host/device/cuda.h"
+#include "kernels/dialect.h"
 
-enum { DEVICES_MAX = 16, THREADS = 128 /* of a group */ };
+enum { DEVICES_MAX = 16 };
 
 struct ps_device {
     int id;
@@ -293,9 +294,9 @@ static ps_status launch(ps_queue *queue, ps_call *call, const void *params, uint
     argument[call->buffers] = (void *)(uintptr_t)params;
     argument[call->buffers + 1] = &begin;
     argument[call->buffers + 2] = &end;
-    const uint32_t groups = (uint32_t)(((uint64_t)(end - begin) + THREADS - 1) / THREADS);
+    const uint32_t groups = (uint32_t)(((uint64_t)(end - begin) + PS_GROUP - 1) / PS_GROUP);
     return told(queue, "launch",
-                cu()->cuLaunchKernel(call->function, groups, 1, 1, THREADS, 1, 1, 0, queue->stream,
+                cu()->cuLaunchKernel(call->function, groups, 1, 1, PS_GROUP, 1, 1, 0, queue->stream,
                                      argument, NULL));
 }
 

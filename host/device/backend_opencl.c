@@ -13,14 +13,16 @@
 
 #include "host/device/kernel_text.h"
 #include "host/device/opencl.h"
+#include "kernels/dialect.h"
 
-enum { DEVICES_MAX = 16, ITEMS = 64 /* a launch is rounded up to that many */ };
+enum { DEVICES_MAX = 16 };
 
 /* A device of the machine. Programs belong to it, so lanes that open it together compile once. */
 struct ps_device {
     cl_object id, context;
     uint32_t lanes; /* that have it open; the context lives as long as one has */
     bool exact, floats;
+    uint32_t group; /* work-items of one: launches are rounded up to that many */
     ps_device_about about;
     cl_object program[PS_KERNEL_COUNT];
 };
@@ -90,6 +92,9 @@ static void learn(ps_device *device, cl_object id) {
     device->exact = (single_has & CL_FP_EXACT_DIVIDE) != 0;
     device->floats = device->exact && (single_has & single_needs) == single_needs &&
                      (double_has & double_needs) == double_needs;
+    const uint64_t group_max = ask_number(id, CL_DEVICE_GROUP_MAX, sizeof(size_t));
+    device->group = PS_GROUP;
+    while (device->group > 1 && device->group > group_max) device->group /= 2;
     ask(id, CL_DEVICE_NAME_INFO, device->about.name, sizeof device->about.name);
     ask(id, CL_DRIVER_VERSION_INFO, driver, sizeof driver);
     ask(id, CL_DEVICE_VERSION_INFO, version, sizeof version);
@@ -268,8 +273,8 @@ static ps_status program_of(ps_device *device, ps_kernel_id kernel, cl_object *p
     ps_status status = PS_OK;
     (void)pthread_mutex_lock(&machine.lock);
     if (device->program[kernel] == NULL) {
-        const ps_opencl_target target = {device->context, device->id, &device->about,
-                                         device->exact};
+        const ps_opencl_target target = {device->context, device->id, &device->about, device->exact,
+                                         device->group};
         status = ps_opencl_build(cl(), &target, kernel, &device->program[kernel], error);
     }
     *program = device->program[kernel];
@@ -317,7 +322,8 @@ static ps_status told(ps_queue *queue, const char *what, int32_t status) {
 static ps_status launch(ps_queue *queue, ps_call *call, const void *params, uint32_t begin,
                         uint32_t end) {
     if (begin >= end) return PS_OK;
-    const size_t items = ((size_t)(end - begin) + ITEMS - 1) / ITEMS * ITEMS;
+    const size_t group = queue->device->group;
+    const size_t items = ((size_t)(end - begin) + group - 1) / group * group;
     int32_t status =
         cl()->clSetKernelArg(call->kernel, call->params_at, call->params_bytes, params);
     if (status == 0)
@@ -325,8 +331,8 @@ static ps_status launch(ps_queue *queue, ps_call *call, const void *params, uint
     if (status == 0)
         status = cl()->clSetKernelArg(call->kernel, call->params_at + 2, sizeof end, &end);
     if (status == 0)
-        status = cl()->clEnqueueNDRangeKernel(queue->queue, call->kernel, 1, NULL, &items, NULL, 0,
-                                              NULL, NULL);
+        status = cl()->clEnqueueNDRangeKernel(queue->queue, call->kernel, 1, NULL, &items, &group,
+                                              0, NULL, NULL);
     return told(queue, "launch", status);
 }
 

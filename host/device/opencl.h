@@ -20,6 +20,7 @@ enum {
     CL_TYPE_CPU = 2,
     CL_TYPE_ANY = 2 | 4 | 8,
     CL_DEVICE_TYPE_INFO = 0x1000,
+    CL_DEVICE_GROUP_MAX = 0x1004,
     CL_DEVICE_SINGLE_FP = 0x101B,
     CL_DEVICE_MEMORY = 0x101F,
     CL_DEVICE_LITTLE = 0x1026,
@@ -96,11 +97,12 @@ typedef struct ps_opencl {
 const ps_opencl *ps_opencl_load(const char **why);
 
 /* A program of one kernel, from the cache or compiled; `exact`: the device divides floats as IEEE
- * 754 says. UNSUPPORTED: its compiler refuses the text. */
+ * 754 says; `group`: work-items of a group. UNSUPPORTED: its compiler refuses the text. */
 typedef struct ps_opencl_target {
     cl_object context, device;
     const ps_device_about *about;
     bool exact;
+    uint32_t group;
 } ps_opencl_target;
 ps_status ps_opencl_build(const ps_opencl *cl, const ps_opencl_target *target, ps_kernel_id kernel,
                           cl_object *program, ps_error *error) PS_MUST_USE;

@@ -44,8 +44,11 @@ const ps_opencl *ps_opencl_load(const char **why) {
     return driver.there ? &driver.functions : NULL;
 }
 
-static const char *options_of(const ps_opencl_target *target) {
-    return target->exact ? "-cl-std=CL1.2 -cl-fp32-correctly-rounded-divide-sqrt" : "-cl-std=CL1.2";
+enum { OPTIONS_MAX = 96 };
+
+static void options_of(const ps_opencl_target *target, char options[OPTIONS_MAX]) {
+    (void)snprintf(options, OPTIONS_MAX, "-cl-std=CL1.2 -DPS_GROUP=%uu%s", target->group,
+                   target->exact ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
 }
 
 static void name_of(const ps_opencl_target *target, ps_kernel_id kernel, const char *options,
@@ -85,8 +88,8 @@ static void to_cache(const ps_opencl *cl, cl_object program, const char *name) {
 
 ps_status ps_opencl_build(const ps_opencl *cl, const ps_opencl_target *target, ps_kernel_id kernel,
                           cl_object *out, ps_error *error) {
-    char name[PS_CACHE_NAME_MAX], log[256] = "";
-    const char *options = options_of(target);
+    char name[PS_CACHE_NAME_MAX], log[256] = "", options[OPTIONS_MAX];
+    options_of(target, options);
     name_of(target, kernel, options, name);
     *out = from_cache(cl, target, name, options);
     if (*out != NULL) return PS_OK;
