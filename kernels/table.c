@@ -6,6 +6,7 @@
 #include "kernels/entropy.h"
 #include "kernels/ewma.h"
 #include "kernels/fnv1a.h"
+#include "kernels/lz4.h"
 #include "kernels/merkle.h"
 #include "kernels/moments.h"
 #include "kernels/murmur2.h"

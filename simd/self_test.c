@@ -4,6 +4,7 @@
 #include "host/base/limits.h"
 #include "kernels/entropy.h"
 #include "kernels/ewma.h"
+#include "kernels/lz4.h"
 #include "kernels/merkle.h"
 #include "kernels/moments.h"
 #include "kernels/sha256.h"
@@ -271,6 +272,22 @@ static bool self_test_entropy(const asked *a) {
     for (uint32_t i = 0; i < ROWS; i++)
         right &= entropy[i] == (i == NULL_ROW ? 0x7fc00000u : 0x3fcae00du);
     return right;
+}
+
+/* 32 times the same letter: one of it, a match of 26 over itself, and the five literals of an end.
+ */
+static bool self_test_lz4(const asked *a) {
+    static const uint8_t expected[11] = {0x1f, 'a', 1, 0, 7, 0x50, 'a', 'a', 'a', 'a', 'a'};
+    static uint32_t table[PS_LZ4_TABLE];
+    const ps_lz4_params params = {PS_LZ4_BOUND(32)};
+    const uint32_t at = 0, bytes = 32;
+    uint8_t chunk[32 + PS_ARENA_PADDING] = {0}, block[PS_LZ4_BOUND(32)] = {0};
+    uint32_t written = 0;
+    memset(chunk, 'a', bytes);
+    const ps_known operands[] = {OBJECT(chunk), OBJECT(at),    OBJECT(bytes),
+                                 OBJECT(table), OBJECT(block), OBJECT(written)};
+    return ask(a, operands, &params, 1) && written == sizeof expected &&
+           memcmp(block, expected, sizeof expected) == 0;
 }
 
 #define PS_KERNEL_ROW(name, NAME, buffers, ulp) [PS_KERNEL_##NAME] = self_test_##name,

@@ -5,6 +5,7 @@
 
 #include "host/base/limits.h"
 #include "kernels/ewma.h"
+#include "kernels/lz4.h"
 #include "kernels/merkle.h"
 #include "kernels/moments.h"
 #include "kernels/sha256.h"
@@ -68,6 +69,21 @@ static void sha256(const making *m) {
     const ps_sha256_params plain = {PS_SHA256_PLAIN};
     bytes_of(m, HASH);
     params(m, &plain, sizeof plain);
+}
+
+/* One chunk: no plan calls it, and its measuring is to cost little. */
+static void lz4(const making *m) {
+    const uint32_t all = m->rows * m->length, bytes = all < 65536 ? all : 65536;
+    const ps_lz4_params chunk = {PS_LZ4_BOUND(bytes)};
+    uint8_t *arena = operand(m, bytes + PS_ARENA_PADDING);
+    (void)operand(m, sizeof(uint32_t));
+    memcpy(operand(m, sizeof bytes), &bytes, sizeof bytes);
+    (void)operand(m, PS_LZ4_TABLE * sizeof(uint32_t));
+    (void)operand(m, chunk.stride);
+    (void)operand(m, sizeof(uint32_t));
+    for (uint32_t i = 0; i < bytes; i++) arena[i] = (uint8_t)(' ' + i * i % 97 * 7 % 89);
+    params(m, &chunk, sizeof chunk);
+    m->sample->items = 1;
 }
 
 static void merkle(const making *m) {
@@ -230,6 +246,8 @@ static void sketch_fold(const making *m) {
     { sketch_fold, false, 0 }
 #define SAMPLE_ENTROPY \
     { hash4, true, 4 }
+#define SAMPLE_LZ4 \
+    { lz4, true, 0 }
 
 static const struct {
     void (*make)(const making *);
