@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "host/base/check.h"
 #include "host/base/limits.h"
 #include "host/device/merkle.h"
+#include "kernels/lz4.h"
 #include "kernels/moments.h"
 #include "kernels/score.h"
 #include "kernels/sha256.h"
@@ -47,6 +49,34 @@ static void open_records(const ps_kernel_case *row, ps_contest *out) {
     out->buf[1] = begin;
     out->buf[2] = length;
     out->buf[3] = take(out->out_bytes);
+    out->item_bytes[1] = out->item_bytes[2] = sizeof *begin;
+    out->item_bytes[3] = row->out_bytes;
+}
+
+/* Lines of JSON in chunks: what is compressed and not hashed. */
+static void open_chunks(const ps_kernel_case *row, ps_contest *out) {
+    static ps_lz4_params params;
+    uint64_t random = 20261121;
+    params.stride = PS_LZ4_BOUND(row->max);
+    out->n = RECORDS_BYTES / row->max;
+    out->records = out->n;
+    out->bytes = (uint64_t)out->n * row->max;
+    out->params = &params;
+    out->out = 5;
+    out->out_bytes = out->n * sizeof(uint32_t);
+    out->item_bytes[1] = out->item_bytes[2] = out->item_bytes[5] = sizeof(uint32_t);
+    out->item_bytes[3] = PS_LZ4_TABLE * sizeof(uint32_t);
+    out->item_bytes[4] = params.stride;
+    char *const bytes = take((size_t)out->bytes + 128);
+    for (size_t at = 0; at < out->bytes;)
+        at += (size_t)snprintf(bytes + at, 128,
+                               "{\"host\":\"host-%u\",\"cpu\":%u.%u,\"seq\":%u,\"ok\":true}\n",
+                               next_random(&random) % 500, next_random(&random) % 100,
+                               next_random(&random) % 10, next_random(&random) % 1000000);
+    out->buf[0] = bytes;
+    for (uint32_t i = 1; i < 6; i++) out->buf[i] = take(out->n * out->item_bytes[i]);
+    uint32_t *const begin = out->buf[1], *const length = out->buf[2];
+    for (uint32_t i = 0; i < out->n; i++) begin[i] = i * row->max, length[i] = row->max;
 }
 
 /* RFC 6962's root over records: leaf hashes and all levels, as chosen for this machine. */
@@ -76,6 +106,9 @@ static void open_tree(const ps_kernel_case *row, ps_contest *out) {
     out->buf[2] = length;
     out->buf[3] = take(PS_NODE_BYTES);
     out->buf[4] = take(PS_MERKLE_SCRATCH_BYTES);
+    out->item_bytes[1] = out->item_bytes[2] = sizeof *begin;
+    out->item_bytes[3] = PS_NODE_BYTES;
+    out->item_bytes[4] = PS_NODE_BYTES + 1; /* all nodes, and the frontier of an empty log */
     out->buf[5] = take((size_t)LEAVES * PS_NODE_BYTES); /* for those who keep all hashes */
     out->contestant[out->count++] = (ps_contestant){
         .name = ps_dispatch_chosen(PS_KERNEL_MERKLE), .fn = run_tree, .own = true, .chosen = true};
@@ -118,6 +151,7 @@ static const ps_kernel_case cases[] = {
     RECORDS("crc32c", CRC32C, 4),
     RECORDS("murmur2", MURMUR2, 4),
     RECORDS("fnv1a", FNV1A, 8),
+    {"lz4", "65536", PS_KERNEL_LZ4, open_chunks, 65536, 65536, 0},
     {"merkle", "1048576", PS_KERNEL_MERKLE, open_tree, 32, 32, PS_NODE_BYTES},
     {"moments", "65536", PS_KERNEL_MOMENTS, open_column, 65536, 65536, 0},
     {"moments", "16777216", PS_KERNEL_MOMENTS, open_column, 16777216, 16777216, 0},

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/devices.h"
 #include "host/base/check.h"
 #include "host/base/clock.h"
 #include "host/device/choice.h"
@@ -50,7 +51,16 @@ static void add_own(ps_contest *c, ps_kernel_id id) {
 }
 
 static void call(const ps_contest *c, uint32_t who) {
-    c->contestant[who].fn(c->buf, c->params, 0, c->n);
+    const ps_contestant *const one = &c->contestant[who];
+    if (one->on == NULL)
+        one->fn(c->buf, c->params, 0, c->n);
+    else
+        PS_CHECK(ps_bench_device_call(one->on, one->copies) == PS_OK);
+}
+
+/* What runs here is measured by what it takes of its thread, a device by the clock. */
+static int64_t now(const ps_contestant *one) {
+    return ps_clock_read(one->on == NULL ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC);
 }
 
 /* Before anything is measured, everybody's answer is compared with the reference's. */
@@ -61,7 +71,7 @@ static ps_status compare(const ps_contest *c, ps_error *error) {
     memcpy(expected, c->buf[c->out], c->out_bytes);
     ps_status status = PS_OK;
     for (uint32_t i = 1; i < c->count && status == PS_OK; i++) {
-        if (c->contestant[i].bound) continue;
+        if (c->contestant[i].free || c->contestant[i].on != NULL) continue;
         memset(c->buf[c->out], 0xa5, c->out_bytes);
         call(c, i);
         if (memcmp(expected, c->buf[c->out], c->out_bytes) != 0)
@@ -76,16 +86,17 @@ static ps_status compare(const ps_contest *c, ps_error *error) {
 static void measure(ps_contest *c, uint32_t rounds) {
     uint32_t calls[PS_CASE_CONTESTANTS_MAX];
     for (uint32_t i = 0; i < c->count; i++) {
-        const int64_t from = ps_clock_read(CLOCK_THREAD_CPUTIME_ID);
+        const int64_t from = now(&c->contestant[i]);
         call(c, i);
-        calls[i] = 1 + (uint32_t)(SAMPLE_NS / (ps_clock_read(CLOCK_THREAD_CPUTIME_ID) - from + 1));
+        calls[i] = 1 + (uint32_t)(SAMPLE_NS / (now(&c->contestant[i]) - from + 1));
     }
     for (uint32_t round = 0; round < rounds; round++)
         for (uint32_t i = 0; i < c->count; i++) {
-            const int64_t from = ps_clock_read(CLOCK_THREAD_CPUTIME_ID);
+            ps_contestant *const one = &c->contestant[i];
+            const uint64_t records = c->records * (one->on != NULL ? one->times : 1);
+            const int64_t from = now(one);
             for (uint32_t k = 0; k < calls[i]; k++) call(c, i);
-            const double ns = (double)(ps_clock_read(CLOCK_THREAD_CPUTIME_ID) - from);
-            ps_samples_add(&c->contestant[i].ns, ns / calls[i] / (double)c->records);
+            ps_samples_add(&one->ns, (double)(now(one) - from) / calls[i] / (double)records);
         }
 }
 
@@ -142,8 +153,11 @@ static void print_rows(const ps_contest *c, run *r) {
                       "\"chosen\":%s,\"ns_per_record\":%.3f,\"gb_per_s\":%.4f,\"spread\":%.4f,"
                       "\"x_reference\":%.3f,\"x_library\":%.3f,\"rounds\":%u}",
                       r->rows ? "," : "", c->kernel, c->name, one->name,
-                      one->own ? "own" : "library", one->chosen ? "true" : "false", ns, gb_per_s,
-                      spread(&one->ns), beside_reference, beside_library, one->ns.count);
+                      one->on    ? "device"
+                      : one->own ? "own"
+                                 : "library",
+                      one->chosen ? "true" : "false", ns, gb_per_s, spread(&one->ns),
+                      beside_reference, beside_library, one->ns.count);
         r->rows = true;
     }
 }
@@ -153,16 +167,19 @@ static ps_status run_case(const ps_kernel_case *row, run *r, ps_error *error) {
     if (!c) return ps_fail(error, PS_NO_MEMORY, "out of memory");
     c->kernel = row->kernel;
     c->name = row->name;
+    c->id = row->id;
     row->open(row, c);
     if (c->count == 0) add_own(c, row->id);
     ps_libraries_add(c);
-    const ps_status status = compare(c, error);
+    ps_status status = compare(c, error);
+    if (status == PS_OK) status = ps_devices_add(c, error);
     if (status == PS_OK) {
         /* A slow machine gets fewer rounds, and the rows say how many. */
         const bool late = (ps_clock_ns() - r->begin_ns) / PS_NS_PER_S > TIME_MAX_S;
         measure(c, late ? 3 : ROUNDS);
         print_rows(c, r);
     }
+    ps_devices_remove(c);
     for (uint32_t i = 0; i < PS_CASE_BUFFERS_MAX; i++) free(c->buf[i]);
     free(c);
     return status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * `penstock bench kernels`: every implementation of a kernel beside the best libraries there are,
- * on the same bytes, in one thread, interleaved. Needs nothing but floors 0 to 2, so it runs on a
- * bare machine as well; libraries are looked for when it starts, and one that is not there has no
- * row.
+ * on the same bytes, in one thread, interleaved. Needs nothing but floors 0 to 3, so it runs on a
+ * bare machine as well; libraries and devices are looked for when it starts, and one that is not
+ * there has no row.
  *
  * To add a case: a row in kernel_cases.c; where its operands have another form, a function beside
  * it. To add a library: a function of a kernel's form and a row in libraries.c.
@@ -32,24 +32,33 @@ const char *ps_bench_kernels_names(void);
 
 enum { PS_CASE_BUFFERS_MAX = 12, PS_CASE_CONTESTANTS_MAX = 16 };
 
-/* One who takes part in a case. Every one is called in the form of a kernel. */
+typedef struct ps_bench_device ps_bench_device; /* bench/devices.h */
+
+/* One who takes part in a case. Every one is called in the form of a kernel, or is a device. */
 typedef struct ps_contestant {
     const char *name;
     ps_kernel_fn *fn;
+    ps_bench_device *on; /* NULL: it runs here */
+    bool copies;         /* to the device and back */
+    uint32_t times;      /* a device's call computes the case so many times */
     bool own, chosen;
-    bool bound;    /* does less than the kernel, and says how fast that can be: not compared */
+    bool free;     /* not compared: it does less than the kernel and says how fast that can be, or
+                      its answer is right and another one */
     ps_samples ns; /* of one record, a sample a round */
 } ps_contestant;
 
 /* A case that is open: its operands, and who runs on them. */
 typedef struct ps_contest {
     const char *kernel, *name;
+    ps_kernel_id id;
     void *buf[PS_CASE_BUFFERS_MAX];
     const void *params;
     uint32_t n;              /* items of a call */
     uint64_t records, bytes; /* what a call counts as: rows of the result are of one record */
     uint32_t out;            /* which buffer is written … */
     size_t out_bytes;        /* … and how much: what all must agree in */
+    /* Of an item in buffers 1 and up, where a device may take part; buffer 0 are `bytes` bytes. */
+    size_t item_bytes[PS_CASE_BUFFERS_MAX];
     ps_contestant contestant[PS_CASE_CONTESTANTS_MAX];
     uint32_t count;
 } ps_contest;

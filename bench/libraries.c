@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench/kernels.h"
+#include "kernels/lz4.h"
 #include "kernels/moments.h"
 #include "simd/cpu.h"
 #include "simd/unroll.h"
@@ -213,6 +214,25 @@ static void run_isal(void *const *buf, const void *params, uint32_t begin, uint3
         out[i] = ~isal(bytes + from[i], (int)length[i], UINT32_MAX);
 }
 
+static int (*lz4)(const char *, char *, int, int);
+
+static bool open_lz4(void) {
+    FIND(lz4, "liblz4.so.1", "LZ4_compress_default");
+    return lz4 != NULL;
+}
+
+/* Its blocks are its own: others find other matches. */
+static void run_lz4(void *const *buf, const void *params, uint32_t begin, uint32_t end) {
+    const char *const bytes = buf[0];
+    const uint32_t *const from = buf[1], *const length = buf[2];
+    const ps_lz4_params *const p = params;
+    char *const out = buf[4];
+    uint32_t *const written = buf[5];
+    for (uint32_t i = begin; i < end; i++)
+        written[i] = (uint32_t)lz4(bytes + from[i], out + (size_t)i * p->stride, (int)length[i],
+                                   (int)p->stride);
+}
+
 static const struct {
     const char *kernel, *name;
     bool (*open)(void);
@@ -231,6 +251,7 @@ static const struct {
     {"xxh3", "xxhash inlined, avx512", has_avx512, ps_xxhash_avx512},
 #endif
     {"crc32c", "isa-l", open_isal, run_isal},
+    {"lz4", "liblz4", open_lz4, run_lz4},
 };
 
 void ps_libraries_add(ps_contest *c) {
@@ -240,7 +261,8 @@ void ps_libraries_add(ps_contest *c) {
         if (libraries[i].open() && c->count < PS_CASE_CONTESTANTS_MAX)
             c->contestant[c->count++] = (ps_contestant){.name = libraries[i].name,
                                                         .fn = libraries[i].fn,
-                                                        .bound = libraries[i].fn == run_reading};
+                                                        .free = libraries[i].fn == run_reading ||
+                                                                libraries[i].fn == run_lz4};
         else if (!(told >> i & 1))
             (void)fprintf(stderr, "bench: %s is not on this machine: no row\n", libraries[i].name);
         told |= UINT64_C(1) << i;
