@@ -2,10 +2,12 @@
 #include "ingest/kafka_client.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
@@ -315,6 +317,21 @@ static ps_status fill(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe, ps_e
     return set_properties(conf, recipe, error);
 }
 
+/* A client's threads may run where the process may, not only on the core of the lane that makes it:
+ * they inherit the mask of the thread that creates them. */
+static rd_kafka_t *open_unpinned(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *reason,
+                                 size_t bytes) {
+    cpu_set_t lane, process;
+    /* The first thread's mask: it is never pinned. */
+    const bool pinned = sched_getaffinity(0, sizeof lane, &lane) == 0 &&
+                        sched_getaffinity(getpid(), sizeof process, &process) == 0 &&
+                        !CPU_EQUAL(&lane, &process) &&
+                        sched_setaffinity(0, sizeof process, &process) == 0;
+    rd_kafka_t *made = rd_kafka_new(type, conf, reason, bytes);
+    if (pinned) (void)sched_setaffinity(0, sizeof lane, &lane);
+    return made;
+}
+
 ps_status ps_kafka_client_open(const ps_kafka_recipe *recipe, rd_kafka_t **out, ps_error *error) {
     if (recipe->brokers == NULL || recipe->brokers[0] == '\0')
         return ps_fail(error, PS_BAD_CONFIG, "brokers: say which, e.g. localhost:9092");
@@ -323,8 +340,8 @@ ps_status ps_kafka_client_open(const ps_kafka_recipe *recipe, rd_kafka_t **out, 
     char reason[400];
     if (status == PS_OK) {
         const bool consumes = recipe->role == PS_KAFKA_CONSUMER || recipe->role == PS_KAFKA_READER;
-        *out = rd_kafka_new(consumes ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, reason,
-                            sizeof reason);
+        *out = open_unpinned(consumes ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, reason,
+                             sizeof reason);
         if (*out != NULL) return PS_OK; /* which owns the settings now */
     }
     rd_kafka_conf_destroy(conf);

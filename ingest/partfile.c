@@ -227,6 +227,11 @@ static ps_status reopen_part(ps_partfile *file, const manifest *counts, ps_error
     if (fstatat(file->dir->fd, open, &about, 0) != 0 && errno == ENOENT &&
         fstatat(file->dir->fd, rolled, &about, 0) != 0 && errno == ENOENT)
         return PS_OK;
+    if (fstatat(file->dir->fd, open, &about, 0) != 0 && errno == ENOENT)
+        return ps_fail(error, PS_IO,
+                       "%s has another size than its manifest says (%lld bytes): the folder was "
+                       "changed by somebody else; put the file back, or take another folder",
+                       rolled, (long long)counts->length);
     PS_TRY(open_cut(file, open, (uint64_t)counts->length, &file->fd, error));
     file->first = counts->first;
     file->length = counts->length;

@@ -172,6 +172,18 @@ static void test_all_at_once(void **state) {
         NULL));
     assert_int_equal(config.faults.count, 5);
     ps_config_deinit(&config);
+    /* A stage behind a faulty one is read all the same; that it knows a name of the faulty one's is
+     * not held against it. */
+    assert_false(read_text(&config,
+                           "pipeline: p\nsource: {synthetic: {rows: 1}}\n"
+                           "decode: {json: {fields: {cpu: float}}, series: $key}\nstages:\n"
+                           "  - detect: {field: cpuu, detectors: [ewma]}\n"
+                           "  - filter: {where: \"score > \"}\n"
+                           "  - filter: {where: \"score > 3\"}\n"
+                           "  - hash: {algorithm: sha256, of: cpu}\nsink: {discard: {}}\n",
+                           NULL));
+    assert_int_equal(config.faults.count, 3);
+    ps_config_deinit(&config);
 }
 
 static void test_set(void **state) {

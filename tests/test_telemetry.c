@@ -204,13 +204,13 @@ static void keeps_the_rate(void **state) {
         .rows = 100, .series = 10, .bytes = 200, .seed = 5, .partitions = 1, .rate = 1000};
     rig *r = rig_open(&config, 0, 1, 1000);
     const int64_t begin_ns = ps_clock_ns();
-    uint32_t asked = 0;
     int64_t first_ms = 0, last_ms = 0;
-    for (uint64_t rows = 0; rows < 100; asked++) {
+    for (uint64_t rows = 0; rows < 100;) {
         int64_t again_ns = INT64_MAX;
         const ps_status status = ps_source_synthetic.fill(r->self, &r->batch, &again_ns, NULL);
+        const int64_t asked_ns = ps_clock_ns();
         if (status == PS_AGAIN) {
-            assert_true(again_ns < ps_clock_ns() + 50 * PS_NS_PER_MS);
+            assert_true(again_ns < asked_ns + 50 * PS_NS_PER_MS);
             while (ps_clock_ns() < again_ns) {}
             continue;
         }
@@ -222,7 +222,6 @@ static void keeps_the_rate(void **state) {
     }
     assert_true(ps_clock_ns() - begin_ns >= 98 * PS_NS_PER_MS);
     assert_in_range(last_ms - first_ms, 98, 100);
-    assert_true(asked >= 20);
     rig_close(r);
 }
 

@@ -15,6 +15,7 @@ extern "C" {
     X(END, "the stream has ended")                                          \
     X(NO_MEMORY, "out of memory")                                           \
     X(BAD_CONFIG, "bad configuration")                                      \
+    X(UNKNOWN_NAME, "no such name")                                         \
     X(UNSUPPORTED, "this build or device cannot")                           \
     X(IO, "input or output failed")                                         \
     X(DEVICE, "the device failed")                                          \

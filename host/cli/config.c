@@ -91,8 +91,12 @@ static void read_one(ps_config *config, ps_part_kind kind, const ps_item *sectio
         else if (ps_registry_find(kind, item->key) == NULL)
             unknown_part(kind, item, &config->faults);
         else
-            ps_fault_add(&config->faults, item->place, "a pipeline has one %s; '%s' came first",
-                         ps_part_kind_text(kind), node->first->key);
+            ps_fault_add(
+                &config->faults, item->place,
+                kind == PS_PART_STAGE
+                    ? "an item of stages is one %s; '%s' came first: begin another with `-`"
+                    : "a pipeline has one %s; '%s' came first",
+                ps_part_kind_text(kind), node->first->key);
     }
 }
 

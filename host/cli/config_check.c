@@ -239,15 +239,17 @@ ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) {
         return status;
     }
     (void)snprintf(plan->series_field, sizeof plan->series_field, "%s", series_of(config));
-    /* Behind a stage that is not right, none is asked: what it would have added is missing. */
-    for (uint32_t i = 0; i < config->stage_count && status == PS_OK; i++) {
+    /* Behind a stage that is not right no name is missed: it might have been that stage's. */
+    for (uint32_t i = 0; i < config->stage_count; i++) {
         const ps_chosen *stage = &config->stage[i];
-        if (stage->faulty) return PS_BAD_CONFIG;
-        const ps_status planned = ps_config_stage(config, i)->plan(stage->config, plan, error);
-        if (planned == PS_OK) continue;
-        ps_fault_add(&config->faults, quoted_place(stage, error->message), "%s: %s",
-                     stage->about->name, error->message);
-        status = planned;
+        ps_status planned = PS_BAD_CONFIG;
+        if (!stage->faulty) {
+            planned = ps_config_stage(config, i)->plan(stage->config, plan, error);
+            if (planned != PS_OK && (status == PS_OK || planned != PS_UNKNOWN_NAME))
+                ps_fault_add(&config->faults, quoted_place(stage, error->message), "%s: %s",
+                             stage->about->name, error->message);
+        }
+        if (planned != PS_OK) status = PS_BAD_CONFIG;
     }
     if (status != PS_OK) return status;
     status = ps_plan_close(plan, error);

@@ -171,12 +171,10 @@ static ps_status run_lane(worker *lane, ps_lane *opened, const char *name) {
         }
         const int64_t step_ns = ps_clock_ns();
         if (moved || !draining) moved_ns = step_ns;
-        if (step_ns - moved_ns > DRAIN_NS_MAX) {
-            ps_log(PS_LOG_WARNING, NULL,
-                   "stopping without an answer from the sink: what it has not confirmed will be "
-                   "read again");
-            return PS_END;
-        }
+        if (step_ns - moved_ns > DRAIN_NS_MAX)
+            return ps_fail(&lane->error, PS_IO,
+                           "stopped without an answer from the sink: what it has not confirmed "
+                           "will be read again");
         if (ps_lane_ready(opened)) {
             int64_t never = 0;
             atomic_store_explicit(&lane->health, PS_HEALTH_READY, memory_order_relaxed);

@@ -63,7 +63,7 @@ void ps_plan_deinit(ps_plan *plan) {
 ps_status ps_plan_read(ps_plan *plan, const char *name, uint32_t *column, ps_error *error) {
     const ps_column *found = ps_schema_find(&plan->schema, name);
     if (found == NULL || name[0] == '$')
-        return ps_fail(error, PS_BAD_CONFIG,
+        return ps_fail(error, PS_UNKNOWN_NAME,
                        "there is no field '%s': declare it under decode, or use value or key",
                        name);
     *column = (uint32_t)(found - plan->schema.column);

@@ -92,8 +92,8 @@ ps_status ps_plan_init(ps_plan *plan, uint32_t rows_max, uint32_t arena_bytes, u
                        const ps_field_list *fields, ps_error *error) PS_MUST_USE;
 void ps_plan_deinit(ps_plan *plan);
 
-/* A declared field, `value`, `key`, or a column that an earlier stage added. PS_BAD_CONFIG names
- * the nearest one. */
+/* A declared field, `value`, `key`, or a column that an earlier stage added; else
+ * PS_UNKNOWN_NAME. */
 ps_status ps_plan_read(ps_plan *plan, const char *name, uint32_t *column,
                        ps_error *error) PS_MUST_USE;
 ps_status ps_plan_add(ps_plan *plan, const char *name, ps_type type, ps_extent extent,

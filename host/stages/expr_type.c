@@ -62,12 +62,14 @@ static ps_status unknown(const resolver *r, const ps_node *node, const char *nam
         if (load_of(r->plan, i, &type) != 0) ps_nearest_offer(&nearest, schema->column[i].name);
     const char *meant = ps_nearest_take(&nearest);
     if (meant != NULL)
-        return ps_expr_fail(r->error, node->begin, "there is no field '%s'; did you mean '%s'?",
-                            name, meant);
-    return ps_expr_fail(r->error, node->begin,
-                        "there is no field '%s': declare it under decode (texts take single "
-                        "quotes)",
-                        name);
+        (void)ps_expr_fail(r->error, node->begin, "there is no field '%s'; did you mean '%s'?",
+                           name, meant);
+    else
+        (void)ps_expr_fail(r->error, node->begin,
+                           "there is no field '%s': declare it under decode (texts take single "
+                           "quotes)",
+                           name);
+    return PS_UNKNOWN_NAME;
 }
 
 static ps_status resolve_column(resolver *r, ps_node *node) {

@@ -162,11 +162,12 @@ taken_port() {
 
 # Below 32768, the proxies' ports included, because outgoing connections take theirs from there on.
 # A block is locked until this script ends, by when its brokers listen, so that two starts at once
-# never choose the same one.
+# never choose the same one, whichever clone they belong to.
 pick_base_port() {
-    mkdir -p "$deps/ports"
+    local locks=${TMPDIR:-/tmp}/penstock-ports-$UID
+    mkdir -p "$locks"
     for base_port in $(seq 12000 400 18400 | shuf); do
-        exec 8>"$deps/ports/$base_port"
+        exec 8>"$locks/$base_port"
         if flock -n 8 && ! taken_port 0 1 2 3 $((fault_proxy_offset + 2)) >/dev/null; then return 0; fi
     done
     return 1
