@@ -119,8 +119,8 @@ static bool begin(ps_kafka_state *state, uint32_t partition, uint32_t *left) {
         ps_log(PS_LOG_DEBUG, "sink kafka", "%s", error.message);
         end = high;
     }
-    for (size_t i = 0; i < 3; i++) stand->point[i] = -1;
-    stand->end = end;
+    stand->floor = stand->point[1] = stand->point[2] = -1;
+    stand->point[0] = stand->end = end; /* our first round begins here, or later */
     if (low >= end) return finish(state, partition, false, false);
     if (rd_kafka_consume_start_queue(state->topic, within, RD_KAFKA_OFFSET_BEGINNING,
                                      state->queue) != 0) {
@@ -253,11 +253,13 @@ void *ps_kafka_restore_main(void *argument) {
         }
         /* Rounds of a small table turn several times a second: deleting can wait. */
         const int64_t left_ns = state->trim_due_ns - ps_clock_ns();
-        if (left_ns > 0) {
+        if (left_ns > 0 && !state->trims_now) {
             state->work = true;
             ps_kafka_state_rest(state, left_ns / PS_NS_PER_MS + 1);
             continue;
         }
+        state->trims_now = false;
+        state->trimmed_bytes = 0;
         pthread_mutex_unlock(&state->mutex);
         trim(state);
         pthread_mutex_lock(&state->mutex);

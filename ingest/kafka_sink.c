@@ -157,6 +157,11 @@ static ps_status restore(void *self, uint32_t partition, ps_state_apply *apply, 
     return ps_kafka_state_restore(sink, partition, apply, context, next, error);
 }
 
+static void restored(void *self, uint32_t partition, uint32_t oldest) {
+    ps_kafka_sink *sink = self;
+    if (sink->keeps_state) ps_kafka_state_restored(sink, partition, oldest);
+}
+
 static void forget(void *self, uint32_t partition) {
     ps_kafka_sink *sink = self;
     if (!sink->exactly_once) {
@@ -322,6 +327,10 @@ static size_t memory(const void *configuration, const ps_lane_env *env) {
     return bytes + (size_t)env->memory_bytes / 4 + ps_dead_file_bytes(env);
 }
 
+static size_t restores(const ps_lane_env *env) {
+    return env->plan->state_count > 0 ? ps_kafka_state_restores(env) : 0;
+}
+
 static const char *delivery(const void *configuration, const ps_source *source, const char **why) {
     const ps_kafka_sink_config *config = configuration;
     if (config->delivery == PS_KAFKA_AT_LEAST_ONCE) {
@@ -368,11 +377,13 @@ const ps_sink ps_sink_kafka = {
     .check = check,
     .open = open_sink,
     .restore = restore,
+    .restored = restored,
     .forget = forget,
     .emit = emit,
     .flush = flush,
     .flushed = flushed,
     .close = close_sink,
     .memory = memory,
+    .restores = restores,
     .delivery = delivery,
 };

@@ -58,10 +58,12 @@ ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t 
 void ps_kafka_least_settle(ps_kafka_sink *sink);
 ps_kafka_answer ps_kafka_least_answer;
 
-/* kafka_state.c; all but `bytes` only where the sink keeps state. */
+/* kafka_state.c; all but the two sums only where the sink keeps state. */
 ps_status ps_kafka_state_open(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 void ps_kafka_state_close(ps_kafka_sink *sink);
 size_t ps_kafka_state_bytes(const ps_plan *plan);
+/* The most that a restore reads, while old records may be deleted. */
+size_t ps_kafka_state_restores(const ps_lane_env *env);
 /* Produces the state records of a batch; AGAIN: the queue is full, call again with the same. */
 ps_status ps_kafka_state_emit(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticket,
                               ps_error *error) PS_MUST_USE;
@@ -71,6 +73,7 @@ void ps_kafka_state_committed(ps_kafka_sink *sink);
 void ps_kafka_state_undo(ps_kafka_sink *sink);
 ps_status ps_kafka_state_restore(ps_kafka_sink *sink, uint32_t partition, ps_state_apply *apply,
                                  void *context, int64_t *next, ps_error *error) PS_MUST_USE;
+void ps_kafka_state_restored(ps_kafka_sink *sink, uint32_t partition, uint32_t oldest);
 void ps_kafka_state_forget(ps_kafka_sink *sink, uint32_t partition);
 
 /* kafka_txn.c. Merges a batch's positions into those of the transaction. */

@@ -27,6 +27,11 @@ size_t ps_kafka_state_bytes(const ps_plan *plan) {
     return ps_state_writer_bytes(plan) + PS_KAFKA_CHUNK_BYTES + PS_KAFKA_AHEAD_BYTES;
 }
 
+size_t ps_kafka_state_restores(const ps_lane_env *env) {
+    return PS_KAFKA_ROUNDS_MAX *
+           (ps_state_round_bytes(env->plan, env->lanes) + env->lanes * (size_t)PS_KAFKA_TRIM_BYTES);
+}
+
 ps_status ps_kafka_state_open(ps_kafka_sink *sink, ps_error *error) {
     ps_kafka_state *state = calloc(1, sizeof *state);
     if (state == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for state records");
@@ -40,8 +45,10 @@ ps_status ps_kafka_state_open(ps_kafka_sink *sink, ps_error *error) {
     (void)pthread_cond_init(&state->changed, NULL);
     if (state->stand == NULL || state->memory == NULL || state->chunk == NULL)
         return ps_fail(error, PS_NO_MEMORY, "no memory for state records");
-    for (size_t p = 0; p < count; p++)
+    for (size_t p = 0; p < count; p++) {
+        state->stand[p].oldest = state->stand[p].floor = -1;
         for (size_t i = 0; i < 3; i++) state->stand[p].point[i] = -1;
+    }
     state->thread_started = pthread_create(&state->thread, NULL, ps_kafka_restore_main, state) == 0;
     if (state->thread_started) return PS_OK;
     return ps_fail(error, PS_NO_MEMORY, "cannot start a thread: raise the limit of processes");
@@ -73,11 +80,14 @@ void ps_kafka_state_close(ps_kafka_sink *sink) {
 }
 
 /* A sweep round that begins makes older records superfluous, in time: once it is committed. Rounds
- * of a transaction that is aborted say nothing again, however many they are. */
+ * of a transaction that is aborted say nothing again, however many they are. The one that a
+ * partition is given in the middle of began, for it, where its reading ended. */
 static void note_round(ps_kafka_state *state, uint32_t partition, int64_t round) {
     ps_kafka_stand *stand = &state->stand[partition];
     if (stand->round == round) return;
+    const bool first = stand->round == INT64_MIN;
     stand->round = round;
+    if (first) return;
     pthread_mutex_lock(&state->mutex);
     stand->begins = state->begins = true;
     pthread_mutex_unlock(&state->mutex);
@@ -91,11 +101,12 @@ static void settle_rounds(ps_kafka_state *state, bool committed) {
         stand->turned = stand->turned || (stand->begins && committed);
         stand->begins = false;
     }
-    if (state->begins && committed) {
-        state->work = true;
-        (void)pthread_cond_signal(&state->changed);
-    }
+    state->work = state->work || (state->begins && committed);
+    if (committed) state->trimmed_bytes += state->emitted_bytes;
+    if (state->work && state->trimmed_bytes >= PS_KAFKA_TRIM_BYTES) state->trims_now = true;
+    if (state->work && committed) (void)pthread_cond_signal(&state->changed);
     state->begins = false;
+    state->emitted_bytes = 0;
     pthread_mutex_unlock(&state->mutex);
 }
 
@@ -153,6 +164,7 @@ ps_status ps_kafka_state_emit(ps_kafka_sink *sink, const ps_batch *batch, uint64
         PS_TRY(send_chunk(state, ticket, error));
         state->held = false;
         ps_count(&sink->env->metrics->state_bytes_written, state->held_bytes);
+        state->emitted_bytes += state->held_bytes;
     }
     state->begun = false;
     return PS_OK;
@@ -191,9 +203,12 @@ static ps_status apply_chunk(ps_kafka_state *state, const ps_kafka_chunk *chunk,
                        "fields or their parameters differ): go back to that one, or start with "
                        "empty state by `penstock reset FILE --state`",
                        name, within);
+    if (stand->first == PS_OFFSET_NONE) stand->first = chunk->message->offset;
     bool whole;
-    if (ps_state_sets_take(&stand->sets, &header, chunk->message->offset, &whole))
-        ps_state_apply_chunk(data, &header, chunk->partition, apply, context);
+    const bool counts = ps_state_sets_take(&stand->sets, &header, chunk->message->offset, &whole);
+    const int64_t place = stand->sets.first - stand->first;
+    header.place = place < UINT32_MAX ? (uint32_t)place : UINT32_MAX - 1;
+    if (counts) ps_state_apply_chunk(data, &header, chunk->partition, apply, context);
     if (whole) stand->watermark = header.watermark;
     return PS_OK;
 }
@@ -223,7 +238,10 @@ static ps_status take_chunks(ps_kafka_state *state, ps_state_apply *apply, void 
         if (fits && chunk.again) stand->sets.again = true;
         if (fits && chunk.message != NULL)
             status = apply_chunk(state, &chunk, apply, context, error);
-        if (chunk.message != NULL) rd_kafka_message_destroy(chunk.message);
+        if (chunk.message != NULL) {
+            ps_count(&state->sink->env->metrics->state_bytes_read, chunk.message->len);
+            rd_kafka_message_destroy(chunk.message);
+        }
         PS_TRY(status);
     }
     return PS_OK;
@@ -248,9 +266,11 @@ ps_status ps_kafka_state_restore(ps_kafka_sink *sink, uint32_t partition, ps_sta
         stand->watermark = PS_OFFSET_NONE;
         ps_state_sets_begin(&stand->sets);
         stand->round = INT64_MIN;
+        stand->first = PS_OFFSET_NONE;
         pthread_mutex_lock(&state->mutex);
         stand->wanted = ++stand->asking;
         stand->turned = false;
+        stand->oldest = -1;
         state->work = true;
         (void)pthread_cond_broadcast(&state->changed);
         pthread_mutex_unlock(&state->mutex);
@@ -267,6 +287,17 @@ ps_status ps_kafka_state_restore(ps_kafka_sink *sink, uint32_t partition, ps_sta
     return PS_OK;
 }
 
+void ps_kafka_state_restored(ps_kafka_sink *sink, uint32_t partition, uint32_t oldest) {
+    ps_kafka_state *state = sink->state;
+    ps_kafka_stand *stand = &state->stand[partition];
+    if (oldest == UINT32_MAX || stand->first == PS_OFFSET_NONE) return;
+    pthread_mutex_lock(&state->mutex);
+    stand->oldest = stand->first + oldest;
+    state->work = state->trims_now = true;
+    (void)pthread_cond_signal(&state->changed);
+    pthread_mutex_unlock(&state->mutex);
+}
+
 void ps_kafka_state_forget(ps_kafka_sink *sink, uint32_t partition) {
     ps_kafka_state *state = sink->state;
     if (state == NULL) return;
@@ -274,5 +305,7 @@ void ps_kafka_state_forget(ps_kafka_sink *sink, uint32_t partition) {
     if (state->writer != NULL) ps_state_writer_watermark(state->writer, partition, PS_OFFSET_NONE);
     pthread_mutex_lock(&state->mutex);
     state->stand[partition].wanted = 0;
+    state->stand[partition].turned = false;
+    state->stand[partition].oldest = -1;
     pthread_mutex_unlock(&state->mutex);
 }

@@ -10,9 +10,14 @@
 #include "ingest/kafka_sink_calls.h"
 
 enum {
-    PS_KAFKA_CHUNK_BYTES = 900000, /* under the usual limit of 1 MB a record */
-    PS_KAFKA_AHEAD_MAX = 64,       /* chunks read ahead of the lane … */
-    PS_KAFKA_AHEAD_BYTES = 8 << 20 /* … and their bytes */
+    PS_KAFKA_CHUNK_BYTES = 900000,  /* under the usual limit of 1 MB a record */
+    PS_KAFKA_AHEAD_MAX = 64,        /* chunks read ahead of the lane … */
+    PS_KAFKA_AHEAD_BYTES = 8 << 20, /* … and their bytes */
+    /* Old state is deleted when so much has been written since the last time, though its rounds
+     * turn faster; and at most so many rounds, or so many of these, are there at once
+     * (kafka_trim.c). */
+    PS_KAFKA_TRIM_BYTES = 16 << 20,
+    PS_KAFKA_ROUNDS_MAX = 4
 };
 
 /* From the reader to the lane. `message` NULL: the partition is all read. */
@@ -32,13 +37,16 @@ typedef struct ps_kafka_stand {
     int64_t watermark; /* of the newest whole record */
     ps_state_sets sets;
     int64_t round; /* sweep round of the newest record that was written */
+    int64_t first; /* offset of the first chunk that was read, PS_OFFSET_NONE: none */
     /* mutex: */
     uint32_t wanted; /* request that the reader shall serve, 0: none */
     bool begins;     /* a sweep round begins with what is not yet committed */
     bool turned;     /* one began, and that is committed */
+    int64_t oldest;  /* offset of the oldest record that the restored table needs, -1: unknown */
     /* the reader's: */
     uint32_t serving; /* request being read, 0: none */
     int64_t end;      /* where reading ends */
+    int64_t floor;    /* nobody needs what lies before it, -1: unknown */
     int64_t point[3]; /* where the last rounds began, newest first, -1: not seen */
 } ps_kafka_stand;
 
@@ -51,13 +59,16 @@ struct ps_kafka_state {
     size_t chunk_bytes, held_bytes;
     uint32_t held_partition;
     bool begun, held;
+    uint64_t emitted_bytes; /* since the last commit */
     /* shared */
     pthread_t thread;
     bool thread_started;
     pthread_mutex_t mutex; /* what follows, and what each stand says */
     pthread_cond_t changed;
     bool stop, work;
-    bool begins; /* of any stand */
+    bool begins;            /* of any stand */
+    bool trims_now;         /* old records are deleted without a pause */
+    uint64_t trimmed_bytes; /* that were committed since some were deleted */
     ps_kafka_chunk ahead[PS_KAFKA_AHEAD_MAX];
     uint32_t ahead_first, ahead_count;
     size_t ahead_bytes;

@@ -6,7 +6,14 @@
  *
  * Only committed rounds count. Where a round begins is asked of the broker when its beginning is
  * committed, which is late: the next two that are asked about still have a whole round between
- * them.
+ * them. It is asked when PS_KAFKA_TRIM_BYTES were written since the last time, or a while has
+ * passed. So three rounds, or three times these bytes, are what is there at most; a restart adds
+ * one, because it begins with a round anew.
+ *
+ * A worker that dies again and again before its rounds are over would add without end. Therefore a
+ * restore says which is the oldest record that its table still needs, and what lies before is
+ * deleted at once. The table's ids are in the order of these records, so the sweep begins with the
+ * series of the oldest, and the next restore needs less of them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +24,14 @@
 
 enum { ASK_MS = 1000 };
 
-static bool take_turn(ps_kafka_state *state, uint32_t partition) {
+/* Whether a round turned; `*oldest`: what a restored table needs, where that was said. */
+static bool take_turn(ps_kafka_state *state, uint32_t partition, int64_t *oldest) {
+    ps_kafka_stand *stand = &state->stand[partition];
     pthread_mutex_lock(&state->mutex);
-    const bool turned = state->stand[partition].turned;
-    state->stand[partition].turned = false;
+    const bool turned = stand->turned;
+    *oldest = stand->oldest;
+    stand->turned = false;
+    stand->oldest = -1;
     pthread_mutex_unlock(&state->mutex);
     return turned;
 }
@@ -48,6 +59,10 @@ static bool turn(ps_kafka_state *state, uint32_t partition) {
     return true;
 }
 
+static void raise_floor(ps_kafka_stand *stand, int64_t to) {
+    if (to > stand->floor) stand->floor = to;
+}
+
 /* Up to where nobody needs a partition of the state topic. Source topics share its partitions, each
  * with rounds of its own: the one that is furthest behind decides, and where one of them is not
  * this lane's, nobody here knows. */
@@ -56,8 +71,8 @@ static int64_t needless(const ps_kafka_state *state, uint32_t within) {
     int64_t least = INT64_MAX;
     for (uint32_t t = 0; t < all->topic_count; t++) {
         if (within >= all->topic[t].count) continue;
-        const int64_t point = state->stand[all->topic[t].first + within].point[2];
-        if (point < least) least = point;
+        const int64_t floor = state->stand[all->topic[t].first + within].floor;
+        if (floor < least) least = floor;
     }
     return least;
 }
@@ -85,11 +100,15 @@ void ps_kafka_trim(ps_kafka_state *state) {
     ps_kafka_offset *before = calloc(count + 1, sizeof *before);
     uint32_t wanted = 0;
     for (uint32_t p = 0; before != NULL && p < count && !ps_kafka_state_stopping(state); p++) {
-        if (!take_turn(state, p)) continue;
-        if (!turn(state, p)) {
+        int64_t oldest;
+        const bool turned = take_turn(state, p, &oldest);
+        raise_floor(&state->stand[p], oldest);
+        if (!turned && oldest < 0) continue;
+        if (turned && !turn(state, p)) {
             give_turn_back(state, p);
             break;
         }
+        raise_floor(&state->stand[p], state->stand[p].point[2]);
         uint32_t within;
         (void)ps_partitions_topic(state->sink->env->partitions, p, &within);
         const int64_t point = needless(state, within);

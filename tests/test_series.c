@@ -251,6 +251,42 @@ static void test_restore_of_too_many(void **state) {
     }
 }
 
+/* If this fails, either old state stays for ever where nothing but tombstones comes in, or records
+ * are deleted that a restored table still needs. */
+static void test_rounds_go_on_without_rows(void **state) {
+    (void)state;
+    test_batch *tb = test_batch_open(ROWS_MAX, 4096);
+    void *memory = aligned_alloc(64, (ps_series_bytes(400, ROWS_MAX) + 63) / 64 * 64);
+    memset(memory, 0, ps_series_bytes(400, ROWS_MAX));
+    ps_series *series = ps_series_open(memory, 400, ROWS_MAX, PARTITIONS);
+    assert_int_equal(ps_series_oldest(series, 1), UINT32_MAX);
+    for (uint32_t k = 0; k < 20; k++) {
+        const uint64_t key[2] = {k, 77};
+        ps_series_place(series, ps_series_restore(series, 1, key, (int64_t)k), 1000 - k);
+    }
+    assert_int_equal(ps_series_oldest(series, 0), UINT32_MAX);
+    assert_int_equal(ps_series_oldest(series, 1), 981);
+    const uint64_t oldest[2] = {19, 77}, newer[2] = {18, 77};
+    ps_series_forget(series, 1, oldest);
+    ps_series_place(series, ps_series_restore(series, 1, newer, 30), 2000); /* said again */
+    assert_int_equal(ps_series_oldest(series, 1), 983);
+    uint32_t swept = 0;
+    for (int b = 0; b < 5; b++) {
+        ps_batch_reset(&tb->batch);
+        ps_batch_position(&tb->batch, 1, 100 + b);
+        ps_series_resolve(series, &tb->batch, &tb->schema.column[PS_COLUMN_KEY]);
+        swept += tb->batch.segment_count;
+    }
+    assert_int_equal(swept, 19); /* four a batch */
+    assert_int_equal(tb->batch.sweep_round, 0);
+    ps_batch_reset(&tb->batch);
+    ps_batch_position(&tb->batch, 1, 200);
+    ps_series_resolve(series, &tb->batch, &tb->schema.column[PS_COLUMN_KEY]);
+    assert_int_equal(tb->batch.sweep_round, 1);
+    free(memory);
+    test_batch_close(tb);
+}
+
 /* Published test vectors of SipHash-2-4-128 (Aumasson and Bernstein's reference, vectors.h). */
 static void test_siphash_vectors(void **state) {
     (void)state;
@@ -270,8 +306,11 @@ static void test_siphash_vectors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_a_model),   cmocka_unit_test(test_sweep_shows_every_series),
-        cmocka_unit_test(test_held_is_not_swept), cmocka_unit_test(test_restore_of_too_many),
+        cmocka_unit_test(test_against_a_model),
+        cmocka_unit_test(test_sweep_shows_every_series),
+        cmocka_unit_test(test_held_is_not_swept),
+        cmocka_unit_test(test_restore_of_too_many),
+        cmocka_unit_test(test_rounds_go_on_without_rows),
         cmocka_unit_test(test_siphash_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ typedef struct ps_series_entry {
     int64_t last; /* source offset of its newest row: unique within its partition */
     uint32_t partition;
     uint32_t batch; /* the batch that touched it last, by number */
-    uint32_t local; /* its segment there */
+    uint32_t local; /* its segment there; before the first: where its restored record lies */
     uint32_t live;
 } ps_series_entry;
 

@@ -230,14 +230,18 @@ static void resolve_rows(ps_series *series, ps_batch *batch, const ps_column *ke
 }
 
 /* Appends the next slice of the whole table as segments without rows, as long as the slice that was
- * touched. */
+ * touched, and a few for each partition that moved: each of these writes a record, and rounds go on
+ * though no row belongs to a series. */
 static void sweep(ps_series *series, ps_batch *batch) {
     uint32_t *id_of = ps_batch_system(batch, PS_COLUMN_SERIES);
     uint8_t *fresh = ps_batch_system(batch, PS_COLUMN_FRESH);
     batch->sweep_round = series->sweep_round;
     /* Dead and held ids cost a look each: a bound keeps a nearly empty table from being walked in
      * every batch. */
-    uint32_t want = batch->touched_count, looks = 8 * batch->touched_count;
+    uint32_t want = batch->touched_count + PS_SWEPT_PER_POSITION * batch->position_count;
+    const uint32_t room = batch->schema->segments_max - batch->touched_count;
+    if (want > room) want = room;
+    uint32_t looks = 8 * want;
     while (want > 0 && looks > 0 && series->sweep_at < series->unused) {
         const uint32_t id = series->sweep_at++;
         const ps_series_entry *entry = &series->entry[id];
@@ -275,7 +279,7 @@ void ps_series_resolve(ps_series *series, ps_batch *batch, const ps_column *key)
             resolve_rows(series, batch, key, run, row, row + AHEAD < end ? row + AHEAD : end);
     }
     batch->segment_count = batch->touched_count;
-    if (batch->touched_count > 0) sweep(series, batch);
+    sweep(series, batch);
     prefix_sums(series, batch);
     while (series->retired_count > 0)
         series->free_id[series->free_count++] = series->retired[--series->retired_count];
@@ -295,6 +299,21 @@ uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t
     ps_series_forget(series, partition, gone);
     series->evicted++;
     return victim == id ? PS_NOWHERE : id;
+}
+
+/* What has not been touched has no segment, so its number is free to say this. */
+void ps_series_place(ps_series *series, uint32_t id, uint32_t place) {
+    series->entry[id].local = place;
+}
+
+uint32_t ps_series_oldest(const ps_series *series, uint32_t partition) {
+    uint32_t oldest = UINT32_MAX;
+    for (uint32_t id = 0; id < series->unused; id++) {
+        const ps_series_entry *entry = &series->entry[id];
+        if (entry->live != 0 && entry->partition == partition && entry->local < oldest)
+            oldest = entry->local;
+    }
+    return oldest;
 }
 
 void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[2]) {

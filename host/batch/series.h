@@ -13,6 +13,9 @@
 #include "host/base/status.h"
 #include "host/batch/batch.h"
 
+/* Series that are swept for each partition that a batch moved: they pay for its record's header. */
+enum { PS_SWEPT_PER_POSITION = 4 };
+
 typedef struct ps_series ps_series;
 
 /* Bytes that ps_series_open takes, for the memory ceiling. */
@@ -28,7 +31,8 @@ uint32_t ps_series_capacity(uint32_t series_max, uint32_t rows_max);
 
 /* Gives every row of the batch its segment (LOCAL, RANK, FIRST, SERIES, FRESH, segments, evictions)
  * by the text of `key`; rejected rows and rows whose key is null belong to none. Then appends up to
- * as many swept segments as were touched, so that their state rides along unchanged. */
+ * as many swept segments as were touched, and a few for each partition that moved, so that their
+ * state rides along unchanged. */
 void ps_series_resolve(ps_series *series, ps_batch *batch, const ps_column *key);
 
 /* One entry of a restored state record: its index, to write the state to; the newest call for a key
@@ -36,6 +40,12 @@ void ps_series_resolve(ps_series *series, ps_batch *batch, const ps_column *key)
  * series, as always; PS_NOWHERE: that is this one. */
 uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t key[2],
                            int64_t last);
+/* Notes where the record lies that a restored series was last in, as a number that grows from
+ * record to record; and the least of a partition's, as long as no row has touched it. UINT32_MAX:
+ * it has no series. */
+void ps_series_place(ps_series *series, uint32_t id, uint32_t place);
+uint32_t ps_series_oldest(const ps_series *series, uint32_t partition);
+
 void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[2]);
 
 /* Whether the partition's series are kept out of the sweep: while its state is being restored, what

@@ -126,8 +126,12 @@ static void print_text(const ps_launch *launch, const ps_ceiling *ceiling) {
     print_columns(&launch->plan);
     print_outputs(&launch->plan);
     if (launch->plan.state_count > 0) {
+        char size[PS_TEXT_NUMBER_MAX];
         heading("state");
         (void)printf("  policy delta: each commit writes the state of the series it touched\n");
+        if (ceiling->restore_bytes > 0)
+            (void)printf("  a restore reads at most %s, whatever the input was\n",
+                         ps_text_about_size((double)ceiling->restore_bytes, size));
     }
     print_memory(launch, ceiling);
 }

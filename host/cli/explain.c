@@ -113,6 +113,7 @@ void ps_explain_json(const ps_launch *launch, const ps_ceiling *ceiling) {
     member("series", launch->plan.series_field[0] == '\0' ? "$key" : launch->plan.series_field);
     member("rejects", ps_explain_rejects(&launch->config));
     member("state_policy", launch->plan.state_count == 0 ? "none" : "delta");
+    (void)printf(",\"restore_bytes_max\":%zu", ceiling->restore_bytes);
     json_memory(launch, ceiling);
     json_calls(&launch->plan);
     (void)printf(",\"outputs\":[\"source\"");

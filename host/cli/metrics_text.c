@@ -211,6 +211,8 @@ static const metric metrics[] = {
            "Memory reserved for detector state."),
     LANE_COUNTER(state_bytes_written, "state_written_bytes_total",
                  "Bytes of state records written."),
+    LANE_COUNTER(state_bytes_read, "state_read_bytes_total",
+                 "Bytes of state records read to restore partitions."),
     METRIC("penstock_phase_seconds_total", "counter", "lane, phase", write_phases,
            "Time of the lane's thread in `fill` (source), `decode`, `resolve` (series), `emit` "
            "(sink) and `idle`."),

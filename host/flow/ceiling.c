@@ -58,6 +58,7 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, ps_ceiling 
              config->source->memory(config->source_config, &env));
     if (config->sink->memory != NULL)
         term(ceiling, "sink queues", lanes, config->sink->memory(config->sink_config, &env));
+    ceiling->restore_bytes = config->sink->restores == NULL ? 0 : config->sink->restores(&env);
 }
 
 static uint32_t lanes_wanted(const ps_pipeline_config *config) {

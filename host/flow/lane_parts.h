@@ -62,8 +62,10 @@ struct ps_lane {
     bool going_back; /* nothing is filled until every partition stands where it was committed */
     bool settling;   /* restored state waits until the device is through with what it has */
     uint32_t restoring;
-    bool untold;     /* some partition is */
-    ps_owned *owned; /* [partitions] */
+    int64_t restore_ns;     /* when it began, 0: nothing is being restored … */
+    uint64_t restore_bytes; /* … and what had been read by then */
+    bool untold;            /* some partition is */
+    ps_owned *owned;        /* [partitions] */
 };
 
 static inline ps_batch *ps_lane_slot(ps_lane *lane, uint64_t ticket) {

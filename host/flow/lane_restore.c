@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "host/base/clock.h"
+#include "host/base/log.h"
 #include "host/flow/lane_parts.h"
 
 /* Readings of one partition's state, together some 20 s: whoever still writes to it has by then
@@ -28,6 +29,21 @@ static void read_state(ps_lane *lane, uint32_t partition) {
     own(lane, partition, PS_OWN_RESTORING);
     lane->owned[partition].readings++;
     ps_count(&lane->metrics->restores, 1);
+    if (lane->restore_ns != 0) return;
+    lane->restore_ns = ps_clock_ns();
+    lane->restore_bytes = ps_read(&lane->metrics->state_bytes_read);
+}
+
+/* How long it took is what a worker that was killed is judged by. */
+static void tell_restored(ps_lane *lane, uint32_t partitions) {
+    const uint64_t bytes = ps_read(&lane->metrics->state_bytes_read) - lane->restore_bytes;
+    const int64_t ms = (ps_clock_ns() - lane->restore_ns) / PS_NS_PER_MS;
+    lane->restore_ns = 0;
+    if (bytes == 0) return;
+    ps_log(PS_LOG_INFO, "lane",
+           "lane %" PRIu32 " restored %" PRIu32 " partitions: %" PRIu32 " series, %" PRIu64
+           " bytes of state read in %" PRId64 " ms",
+           lane->config.env.lane, partitions, ps_series_count(lane->series), bytes, ms);
 }
 
 static void begin_restore(ps_lane *lane, uint32_t partition) {
@@ -59,6 +75,7 @@ static void apply(void *context, uint32_t partition, const ps_state_entry *entry
     }
     const uint32_t id = ps_series_restore(lane->series, partition, entry->key, entry->last);
     if (id == PS_NOWHERE) return;
+    ps_series_place(lane->series, id, entry->place);
     const double *planes = entry->planes;
     for (uint32_t i = 0; i < lane->plan->state_count; i++) {
         const ps_state_plan *state = &lane->plan->state[i];
@@ -169,6 +186,9 @@ static ps_status start(ps_lane *lane, uint32_t partition, ps_error *error) {
     PS_TRY(lane->config.source->start(lane->source, partition, owned->next, error));
     lane->untold = lane->untold || owned->untold;
     if (lane->series != NULL) ps_series_hold(lane->series, partition, false);
+    if (lane->series != NULL && lane->config.sink->restored != NULL)
+        lane->config.sink->restored(lane->sink, partition,
+                                    ps_series_oldest(lane->series, partition));
     own(lane, partition, PS_OWN_RUNNING);
     return PS_OK;
 }
@@ -195,6 +215,7 @@ ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) {
     if (lane->plan->state_count > 0) PS_TRY(ps_lane_upload_state(lane, error));
     for (uint32_t p = 0; p < count; p++)
         if (lane->owned[p].ownership == PS_OWN_READY) PS_TRY(start(lane, p, error));
+    if (lane->series != NULL) tell_restored(lane, ready);
     ps_lane_tell_series(lane);
     lane->going_back = false;
     *moved = true;

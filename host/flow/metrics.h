@@ -26,7 +26,7 @@ typedef struct ps_lane_metrics {
     ps_counter sink_rows, sink_dead; /* what the sink says it took: checked against the rows */
     ps_counter bytes_in, batches, commits, aborts, restores, rebalances;
     ps_counter rejects[PS_REJECT_COUNT];
-    ps_counter series, series_evicted, state_bytes_written;
+    ps_counter series, series_evicted, state_bytes_written, state_bytes_read;
     ps_counter fill_ns, decode_ns, resolve_ns, emit_ns, idle_ns;
     ps_counter call_ns[PS_CALLS_MAX];
     ps_counter moves;              /* from one back-end to another */

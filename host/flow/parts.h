@@ -77,16 +77,13 @@ struct ps_source {
      * the batch, ask again, not later than `*ask_again_ns` · END: no more will come; the batch may
      * hold the last rows. */
     ps_status (*fill)(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_error *);
-    /* Rows up to these positions are safely out. Not called where the sink commits them itself.
-     * NULL: nothing to do. */
+    /* Rows up to these positions are safely out; not where the sink commits them. NULL: nothing. */
     ps_status (*commit)(void *self, const ps_position *positions, uint32_t count, ps_error *);
-    /* The slot of this batch is free again: give back what the batch still held (oversize). NULL:
-     * holds nothing. */
+    /* The slot of this batch is free again: give back what it held (oversize). NULL: nothing. */
     void (*release)(void *self, ps_batch *batch);
     /* Asked to stop: `fill` answers END from now on; no new assignment is taken. */
     void (*drain)(void *self);
-    /* Where the ends seen at start are, for the progress bar: rows left, or -1 while unknown. NULL:
-     * never known. */
+    /* Rows left to the ends seen at start, for the progress bar; -1: unknown. NULL: always. */
     int64_t (*remaining)(void *self);
     void (*close)(void *self);
     /* Worst-case bytes this part takes per lane beyond its slots, one term a line in `explain`. */
@@ -105,6 +102,7 @@ typedef struct ps_state_entry {
     uint64_t key[2];
     int64_t last;
     const double *planes; /* all states of the plan, one after the other */
+    uint32_t place;       /* of its record among those that are read: grows from one to the next */
 } ps_state_entry;
 typedef void ps_state_apply(void *context, uint32_t partition, const ps_state_entry *entry);
 
@@ -122,8 +120,11 @@ struct ps_sink {
      */
     ps_status (*restore)(void *self, uint32_t partition, ps_state_apply *apply, void *context,
                          int64_t *next, ps_error *);
-    /* The partition is no longer this lane's (after the revoke was committed, or lost). NULL:
-     * nothing to do. */
+    /* The lane goes on from what was restored, and needs no record before this place; UINT32_MAX:
+     * it holds no series. NULL: nothing to do. */
+    void (*restored)(void *self, uint32_t partition, uint32_t oldest);
+    /* The partition left this lane: its revoke is committed, or it was lost. NULL: nothing to do.
+     */
     void (*forget)(void *self, uint32_t partition);
     /* Takes rows, rejects, state and positions of one batch, in ticket order. AGAIN: no room now.
      * The batch stays as it is until `flushed` reaches its ticket. `batch->rows` may be 0 with
@@ -137,6 +138,8 @@ struct ps_sink {
     ps_status (*flushed)(void *self, uint64_t *ticket, int64_t *ask_again_ns, ps_error *);
     void (*close)(void *self);
     size_t (*memory)(const void *config, const ps_lane_env *env);
+    /* The most that this worker's lanes read together when they restore. NULL: nothing. */
+    size_t (*restores)(const ps_lane_env *env);
     /* What it promises: "exactly_once", "at_least_once" or "none"; and why, one sentence. */
     const char *(*delivery)(const void *config, const ps_source *source, const char **why);
 };

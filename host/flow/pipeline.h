@@ -43,7 +43,8 @@ typedef struct ps_ceiling {
     uint32_t count;
     ps_memory_term term[PS_MEMORY_TERMS_MAX];
     size_t total;
-    int64_t part_bytes; /* what source and sink may queue, each, per lane */
+    int64_t part_bytes;   /* what source and sink may queue, each, per lane */
+    size_t restore_bytes; /* read at most when all lanes restore their state, 0: unknown */
 } ps_ceiling;
 
 /* The worst case, by arithmetic alone: asks neither source nor sink for anything but their own

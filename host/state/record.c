@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/base/carve.h"
+#include "host/batch/series.h"
 
 static const char magic[4] = {'P', 'S', 's', 't'};
 
@@ -238,6 +239,17 @@ size_t ps_state_writer_total(const ps_state_writer *writer) {
     return total;
 }
 
+size_t ps_state_round_bytes(const ps_plan *plan, uint32_t lanes) {
+    enum { TOPIC_NAME_MAX = 249, LOOKS_PER_STEP = 8 };
+    const size_t entry = 24 + 8 * (size_t)plan->plane_count;
+    const size_t header = (FIXED_BYTES + TOPIC_NAME_MAX) / PS_SWEPT_PER_POSITION;
+    const size_t cause = entry + EVICTION_BYTES > header ? entry + EVICTION_BYTES : header;
+    const size_t dead = plan->series_capacity - plan->series_max;
+    /* The last batch of a round goes past its end. */
+    const size_t own = dead / LOOKS_PER_STEP + plan->schema.segments_max;
+    return plan->series_max * (cause + entry) + lanes * own * cause;
+}
+
 static const uint8_t *get(const uint8_t *from, void *to, size_t count) {
     memcpy(to, from, count);
     return from + count;
@@ -272,6 +284,7 @@ ps_status ps_state_parse(const uint8_t *data, size_t bytes, ps_state_header *hea
     at = get(at, &header->evictions, 4);
     at = get(at, &header->entries, 4);
     at = get(at, &topic_bytes, 2);
+    header->place = 0;
     header->topic = (ps_bytes){at, topic_bytes};
     header->header_bytes = (uint32_t)FIXED_BYTES + topic_bytes;
     if (header->planes > PS_STATE_PLANES_MAX) return broken(error, "of an impossible width");
@@ -292,7 +305,7 @@ void ps_state_apply_chunk(const uint8_t *data, const ps_state_header *header, ui
         apply(context, partition, &entry);
     }
     for (uint32_t i = 0; i < header->entries; i++) {
-        ps_state_entry entry = {.planes = planes};
+        ps_state_entry entry = {.planes = planes, .place = header->place};
         at = get(at, entry.key, 16);
         at = get(at, &entry.last, 8);
         at = get(at, planes, header->planes * sizeof(double)); /* unaligned in the record */

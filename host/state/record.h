@@ -49,6 +49,11 @@ void ps_state_origin(uint8_t *chunk, uint64_t origin);
 /* What all chunks of the batch take together: for reserving room. Upper bound. */
 size_t ps_state_writer_total(const ps_state_writer *writer);
 
+/* What one sweep round of `lanes` lanes, which share the series of one table, writes at most: each
+ * step of the sweep is paid for by a series that a batch touched or by a partition that it moved
+ * (PS_SWEPT_PER_POSITION), dead places cost an eighth of one. */
+size_t ps_state_round_bytes(const ps_plan *plan, uint32_t lanes);
+
 typedef struct ps_state_header {
     uint64_t fingerprint;
     int32_t within; /* the partition, within its topic */
@@ -57,6 +62,7 @@ typedef struct ps_state_header {
     uint32_t planes, evictions, entries;
     ps_bytes topic;
     uint32_t header_bytes;
+    uint32_t place; /* not in the record: the reader's, for ps_state_entry */
 } ps_state_header;
 
 /* Checks structure and format: an unknown newer format or a broken record is PS_BAD_CONFIG with

@@ -254,6 +254,7 @@ explains() {
 import json
 plan = json.load(open("out"))
 assert plan["memory_ceiling_bytes"] == sum(t["times"] * t["bytes"] for t in plan["memory"])
+assert plan["restore_bytes_max"] == 0 # a sink that keeps no state
 assert plan["backend"] == "cpu" and plan["client"] == "none" and plan["delivery"] == "none"
 assert [c["kernel"] for c in plan["calls"]][0] == "sha256"
 PY

@@ -23,21 +23,22 @@ static text words(const char *s) {
 }
 
 static void header(record *out, const char *name, const char *value, size_t size) {
-    out->headers[out->header_count++] = (record_header){
-        name, {(const uint8_t *)value, size}
-    };
+    out->headers[out->header_count++] = (record_header){name, {(const uint8_t *)value, size}};
 }
 
-static void begin(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
-    const uint64_t series = mix(c->seed * 7919 + number) % c->series;
+static void begin_series(const payload_config *c, uint64_t number, uint64_t series, uint8_t *buffer,
+                         record *out) {
     *out = (record){.partition = (int32_t)(series % c->partitions),
                     .timestamp_ms = EPOCH_MS + (int64_t)number};
     const int length = snprintf((char *)buffer, 64, "host-%05u", (unsigned)series);
     out->key = (text){buffer, (size_t)length};
 }
 
-void payload_telemetry(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
-    begin(c, number, buffer, out);
+static void begin(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
+    begin_series(c, number, mix(c->seed * 7919 + number) % c->series, buffer, out);
+}
+
+static void telemetry(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
     const uint64_t seed = c->seed * 104729 + number * 8;
     double cpu = 20 + 10 * (uniform(seed) + uniform(seed + 1) + uniform(seed + 2));
     if (mix(seed + 3) % 1000 == 0) cpu += 150;
@@ -54,6 +55,16 @@ void payload_telemetry(const payload_config *c, uint64_t number, uint8_t *buffer
     }
     memcpy(to + at, "\"}", 2);
     out->value = (text){(const uint8_t *)to, (size_t)at + 2};
+}
+
+void payload_telemetry(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
+    begin(c, number, buffer, out);
+    telemetry(c, number, buffer, out);
+}
+
+void payload_each(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
+    begin_series(c, number, number % c->series, buffer, out);
+    telemetry(c, number, buffer, out);
 }
 
 void payload_tiny(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
@@ -174,29 +185,29 @@ typedef struct bad_case {
 /* The declared fields are host (string, required), cpu (float), n (int), ok (bool), ts (timestamp).
  */
 static const bad_case bad_cases[] = {
-    {"truncated",     "{\"host\":\"a\",\"cpu\":1.5"               },
-    {"truncated",     "{\"host\":\"a\",\"cpu"                     },
-    {"syntax",        "{\"host\":\"a\",\"cpu\":1.5 junk}"         },
-    {"syntax",        "{\"host\":\"a\",\"x\":nonsense}"           },
-    {"syntax",        "{\"host\":\"a\",\"x\":[1,2}"               },
-    {"syntax",        "{\"host\":\"a\",}"                         },
-    {"syntax",        "{\"host\":\"a\"}}"                         },
-    {"syntax",        "{\"host\":\"a\"} {}"                       },
-    {"syntax",        "{\"host\":\"a\",\"cpu\":01}"               },
-    {"not_object",    "[1,2]"                                     },
-    {"not_object",    "\"text\""                                  },
-    {"not_object",    "42"                                        },
-    {"wrong_type",    "{\"host\":\"a\",\"cpu\":\"1.5\"}"          },
-    {"wrong_type",    "{\"host\":7,\"cpu\":1.5}"                  },
-    {"wrong_type",    "{\"host\":\"a\",\"ok\":1}"                 },
-    {"missing_field", "{\"cpu\":1.5}"                             },
-    {"missing_field", "{\"host\":null,\"cpu\":1.5}"               },
-    {"invalid_utf8",  "{\"host\":\"a\xff\",\"cpu\":1.5}"          },
-    {"invalid_utf8",  "{\"host\":\"a\",\"x\":\"\xc3\"}"           },
-    {"out_of_range",  "{\"host\":\"a\",\"cpu\":1e400}"            },
-    {"out_of_range",  "{\"host\":\"a\",\"n\":9223372036854775808}"},
-    {"too_deep",      NULL                                        },
-    {"empty",         ""                                          },
+    {"truncated", "{\"host\":\"a\",\"cpu\":1.5"},
+    {"truncated", "{\"host\":\"a\",\"cpu"},
+    {"syntax", "{\"host\":\"a\",\"cpu\":1.5 junk}"},
+    {"syntax", "{\"host\":\"a\",\"x\":nonsense}"},
+    {"syntax", "{\"host\":\"a\",\"x\":[1,2}"},
+    {"syntax", "{\"host\":\"a\",}"},
+    {"syntax", "{\"host\":\"a\"}}"},
+    {"syntax", "{\"host\":\"a\"} {}"},
+    {"syntax", "{\"host\":\"a\",\"cpu\":01}"},
+    {"not_object", "[1,2]"},
+    {"not_object", "\"text\""},
+    {"not_object", "42"},
+    {"wrong_type", "{\"host\":\"a\",\"cpu\":\"1.5\"}"},
+    {"wrong_type", "{\"host\":7,\"cpu\":1.5}"},
+    {"wrong_type", "{\"host\":\"a\",\"ok\":1}"},
+    {"missing_field", "{\"cpu\":1.5}"},
+    {"missing_field", "{\"host\":null,\"cpu\":1.5}"},
+    {"invalid_utf8", "{\"host\":\"a\xff\",\"cpu\":1.5}"},
+    {"invalid_utf8", "{\"host\":\"a\",\"x\":\"\xc3\"}"},
+    {"out_of_range", "{\"host\":\"a\",\"cpu\":1e400}"},
+    {"out_of_range", "{\"host\":\"a\",\"n\":9223372036854775808}"},
+    {"too_deep", NULL},
+    {"empty", ""},
 };
 
 void payload_bad(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {

@@ -19,29 +19,29 @@ typedef struct arguments {
     payload_config payload;
 } arguments;
 
-static const struct option options[] = {
-    {"brokers",          required_argument, NULL, 'b'},
-    {"topic",            required_argument, NULL, 't'},
-    {"mode",             required_argument, NULL, 'm'},
-    {"rows",             required_argument, NULL, 'n'},
-    {"first",            required_argument, NULL, 'f'},
-    {"rate",             required_argument, NULL, 'r'},
-    {"series",           required_argument, NULL, 's'},
-    {"bytes",            required_argument, NULL, 'y'},
-    {"big-bytes",        required_argument, NULL, 'B'},
-    {"seed",             required_argument, NULL, 'S'},
-    {"transaction-rows", required_argument, NULL, 'T'},
-    {"abort-every",      required_argument, NULL, 'A'},
-    {NULL,               0,                 NULL, 0  }
-};
+static const struct option options[] = {{"brokers", required_argument, NULL, 'b'},
+                                        {"topic", required_argument, NULL, 't'},
+                                        {"mode", required_argument, NULL, 'm'},
+                                        {"rows", required_argument, NULL, 'n'},
+                                        {"first", required_argument, NULL, 'f'},
+                                        {"rate", required_argument, NULL, 'r'},
+                                        {"series", required_argument, NULL, 's'},
+                                        {"bytes", required_argument, NULL, 'y'},
+                                        {"big-bytes", required_argument, NULL, 'B'},
+                                        {"seed", required_argument, NULL, 'S'},
+                                        {"transaction-rows", required_argument, NULL, 'T'},
+                                        {"abort-every", required_argument, NULL, 'A'},
+                                        {NULL, 0, NULL, 0}};
 
 static const char usage[] =
-    "producer --brokers B --topic TOPIC [--mode telemetry|odd|odd-json|tiny|headers|bad] [--rows N]\n"
-    "         [--first N] [--rate R] [--series K] [--bytes B] [--big-bytes B] [--seed S]\n"
+    "producer --brokers B --topic TOPIC [--mode telemetry|each|odd|odd-json|tiny|headers|bad]\n"
+    "         [--rows N] [--first N] [--rate R] [--series K] [--bytes B] [--big-bytes B] [--seed "
+    "S]\n"
     "         [--transaction-rows N [--abort-every K]]";
 
 static payload_make *make_of(const char *mode) {
     if (strcmp(mode, "telemetry") == 0) return payload_telemetry;
+    if (strcmp(mode, "each") == 0) return payload_each;
     if (strcmp(mode, "odd") == 0) return payload_odd;
     if (strcmp(mode, "odd-json") == 0) return payload_odd_json;
     if (strcmp(mode, "tiny") == 0) return payload_tiny;
@@ -118,9 +118,7 @@ static void send_one(rd_kafka_t *producer, rd_kafka_topic_t *topic, const record
     for (uint32_t i = 0; i < r->header_count; i++)
         (void)rd_kafka_header_add(headers, r->headers[i].name, -1, r->headers[i].value.data,
                                   (ssize_t)r->headers[i].value.size);
-    rd_kafka_vu_t parts[7] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic}
-    };
+    rd_kafka_vu_t parts[7] = {{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic}};
     parts[1] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = r->partition};
     parts[2] = vu_text(RD_KAFKA_VTYPE_KEY, r->key);
     parts[3] = vu_text(RD_KAFKA_VTYPE_VALUE, r->value);
@@ -192,11 +190,9 @@ static void send_all(const arguments *a, rd_kafka_t *producer, uint8_t *buffer) 
 }
 
 int main(int argc, char **argv) {
-    arguments a = {
-        .make = payload_telemetry,
-        .rows = 1000,
-        .payload = {.series = 1000, .bytes = 256, .big_bytes = 900000, .seed = 1}
-    };
+    arguments a = {.make = payload_telemetry,
+                   .rows = 1000,
+                   .payload = {.series = 1000, .bytes = 256, .big_bytes = 900000, .seed = 1}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) take(&a, option);
     if (!a.brokers || !a.topic || optind != argc) client_die("%s", usage);
