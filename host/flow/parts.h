@@ -65,9 +65,8 @@ struct ps_source {
     ps_status (*heading)(void *self, uint32_t partition, ps_heading *out, ps_error *);
     ps_status (*event)(void *self, ps_event *out, ps_error *);
     ps_status (*answer)(void *self, ps_error *);
-    /* The committed position of an assigned partition, from where the source keeps it (a consumer
-     * group); AGAIN until known, PS_OFFSET_NONE where there is none. NULL: this source keeps none.
-     */
+    /* The committed position of an assigned partition, as the source keeps it (a consumer group);
+     * AGAIN until known, PS_OFFSET_NONE where there is none. NULL: this source keeps none. */
     ps_status (*committed)(void *self, uint32_t partition, int64_t *next, ps_error *);
     /* All goes back: nothing of the partition is wanted until it starts. NULL: nothing to do. */
     void (*stop)(void *self, uint32_t partition);
