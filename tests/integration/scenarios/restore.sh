@@ -47,8 +47,8 @@ measure() { # measure NAME: kill -9 to the first new commit, in ms, and what was
     wait_rows 120 $((before + 1))
     echo $((($(date +%s%N) - killed_ns) / 1000000)) >>took
     check_restored
-    sum_of 'bytes of state' >>read
-    say "$series series: kill -9 to new output $(tail -n 1 took) ms, $(tail -n 1 read) bytes of state read, at most $bound"
+    sum_of 'bytes of state' >>bytes
+    say "$series series: kill -9 to new output $(tail -n 1 took) ms, $(tail -n 1 bytes) bytes of state read, at most $bound"
 }
 
 # more [TIMES]: every series so many times more.
@@ -101,12 +101,20 @@ END
         figures
         return
     fi
+    trickle
     measure killed
+    kill_hard "$stream_pid"
     kill_hard "$worker_pid"
     die_young 4
     run_to_end last 120 main.yaml
     # shellcheck disable=SC2046
     judge --no-hash $(detector_arguments) --series host --keep-score-above 1
+}
+
+# Rows that come while nobody is there.
+trickle() {
+    stream --topic "$prefix.in" --mode each --series "$series" --bytes 200 --first "$sent" --rows 2000000 --rate 10000
+    sleep 1
 }
 
 # Three kills of a worker that is up to date and has a trickle to do.
@@ -117,13 +125,12 @@ figures() {
         wait_committed 300
         say "ready to be killed"
         sleep 1
-        stream --topic "$prefix.in" --mode each --series "$series" --bytes 200 --first "$sent" --rows 2000000 --rate 20000
-        sleep 1
+        trickle
         measure "killed-$kill"
         kill_hard "$stream_pid"
     done
     printf '{"series":%s,"partitions":%s,"ms_min":%s,"ms":%s,"ms_max":%s,"bytes_read":%s,"bytes_read_max":%s}\n' \
         "$series" "$partitions" "$(sort -n took | sed -n 1p)" "$(sort -n took | sed -n 2p)" "$(sort -n took | sed -n 3p)" \
-        "$(sort -n read | sed -n 3p)" "$bound" >figures.json
+        "$(sort -n bytes | sed -n 3p)" "$bound" >figures.json
     [ -z "${PS_FIGURES-}" ] || cp figures.json "$PS_FIGURES"
 }
