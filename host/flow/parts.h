@@ -31,7 +31,7 @@ typedef struct ps_lane_env {
     ps_wake *wake;
     ps_lane_metrics *metrics;
     ps_partition_metrics *partition_metrics; /* [partitions->count]; NULL: nobody asks */
-    const ps_source *source; /* for the sink: its source, which is opened first */
+    const ps_source *source;                 /* for the sink: its source, which is opened first */
     void *source_self;
     const struct ps_dead_config
         *dead; /* where rejects go; NULL: nowhere, a reject stops the lane */
@@ -129,8 +129,7 @@ struct ps_sink {
      * The batch stays as it is until `flushed` reaches its ticket. `batch->rows` may be 0 with
      * positions only. */
     ps_status (*emit)(void *self, const ps_batch *batch, uint64_t ticket, ps_error *);
-    /* Commit what was emitted without waiting for more: the lane is about to idle, to hand
-     * partitions over or to stop. */
+    /* Commit what was emitted now: the lane is about to idle, to hand partitions over, or stop. */
     ps_status (*flush)(void *self, ps_error *);
     /* The newest ticket that is safely out. PS_ABORTED: everything since the last one is undone;
      * the lane goes back. `*ask_again_ns`: when a commit is due though nothing else happens. */
