@@ -19,7 +19,8 @@ enum {
     CONSUMED_RECORD_BYTES = 448,
     HEADER_BYTES = 96,
     WIRE_RECORD_BYTES = 9,
-    PRODUCED_RECORDS_MIN = 10000
+    PRODUCED_RECORDS_MIN = 10000,
+    FETCH_BYTES_MIN = 1024 /* a larger batch comes through alone */
 };
 
 /* What librdkafka says on its own. Connection trouble repeats for as long as a broker is away; we
@@ -117,15 +118,19 @@ static void set_reading(rd_kafka_conf_t *conf) {
 }
 
 /* How large a consumer's queues are. An answer is unpacked whole: of the smallest records that is
- * fifty times its size, so answers are short, and that is what keeps the ceiling true. */
+ * fifty times its size, so answers are short, and that is what keeps the ceiling true. Where
+ * compressed records become more than that, they are shorter still. */
 typedef struct queues {
     int64_t payload_bytes, records, fetch_bytes;
 } queues;
 
-static queues queues_of(int64_t bytes) {
+static queues queues_of(int64_t bytes, int64_t expansion) {
+    int64_t fetch = clamp(bytes / 32, 1 << 18, 1 << 20);
+    if (expansion > PS_KAFKA_EXPANSION)
+        fetch = clamp(fetch * PS_KAFKA_EXPANSION / expansion, FETCH_BYTES_MIN, fetch);
     return (queues){.payload_bytes = clamp(bytes * 3 / 8, 1 << 20, INT64_C(1) << 30),
                     .records = clamp(bytes * 3 / 8 / CONSUMED_RECORD_BYTES, 1000, 10000000),
-                    .fetch_bytes = clamp(bytes / 32, 1 << 18, 1 << 20)};
+                    .fetch_bytes = fetch};
 }
 
 static int64_t number_of(const ps_string_map *properties, const char *name, int64_t otherwise) {
@@ -133,8 +138,9 @@ static int64_t number_of(const ps_string_map *properties, const char *name, int6
     return text == NULL ? otherwise : strtoll(text, NULL, 10);
 }
 
-size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_bytes) {
-    const queues own = queues_of(memory_bytes);
+size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_bytes,
+                               int64_t expansion) {
+    const queues own = queues_of(memory_bytes, expansion);
     const int64_t payload =
         number_of(properties, "queued.max.messages.kbytes", own.payload_bytes >> 10) << 10;
     const int64_t records = number_of(properties, "queued.min.messages", own.records);
@@ -142,11 +148,13 @@ size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_b
     /* The queue as it is when the next answer may be asked for, then that answer, unpacked. Its
      * payload lies in the answer itself. */
     const int64_t queued = payload + records * CONSUMED_RECORD_BYTES;
-    return (size_t)(queued + fetch + fetch / WIRE_RECORD_BYTES * CONSUMED_RECORD_BYTES);
+    const int64_t smallest = fetch / WIRE_RECORD_BYTES * CONSUMED_RECORD_BYTES;
+    const int64_t packed = fetch * expansion;
+    return (size_t)(queued + fetch + (packed > smallest ? packed : smallest));
 }
 
 static void set_queues(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
-    const queues own = queues_of(recipe->memory_bytes);
+    const queues own = queues_of(recipe->memory_bytes, recipe->expansion);
     const int64_t queue = own.payload_bytes, fetch = own.fetch_bytes;
     set_number(conf, "queued.max.messages.kbytes", queue >> 10);
     set_number(conf, "queued.min.messages", own.records);

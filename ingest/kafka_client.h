@@ -19,6 +19,7 @@ typedef struct ps_kafka_source_config {
     ps_string_list topics;
     const char *group; /* NULL: the pipeline's name */
     uint32_t start;    /* ps_kafka_start */
+    int64_t expansion; /* times its size: the most that an answer becomes when it is unpacked */
     ps_string_map properties;
 } ps_kafka_source_config;
 
@@ -55,6 +56,7 @@ typedef struct ps_kafka_recipe {
     const char *member;              /* CONSUMER: group.instance.id */
     const char *transactional;       /* TRANSACTIONAL: transactional.id */
     int64_t memory_bytes;            /* CONSUMER and producers: what its queues may hold */
+    int64_t expansion;               /* CONSUMER: as configured; 0: as always */
     int64_t linger_ns;               /* producers */
     int64_t transaction_ms_min;      /* transactional: what transaction.timeout.ms must reach */
     uint32_t message_bytes_max;      /* producers: the largest record, 0: librdkafka's default */
@@ -81,9 +83,12 @@ void ps_kafka_client_close(rd_kafka_t *client);
 /* The value a client would get for `name`: the last of the user's, or NULL. */
 const char *ps_kafka_property(const ps_string_map *properties, const char *name);
 
+/* What an answer becomes in any case, in times of its size: of records of nine bytes. */
+enum { PS_KAFKA_EXPANSION = 50 };
 /* Worst-case bytes of a consumer, or of a producer's queue, that was given `memory_bytes`; what the
  * user's properties say of its queues counts. */
-size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_bytes);
+size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_bytes,
+                               int64_t expansion);
 enum {
     PS_KAFKA_RECORD_HEADERS = 6, /* up to so many headers, ... */
     PS_KAFKA_RECORD_BYTES = 512  /* ... a record that waits in a producer takes so much */

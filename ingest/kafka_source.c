@@ -403,6 +403,7 @@ ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) {
                                     .group = source->group,
                                     .member = member,
                                     .memory_bytes = env->memory_bytes,
+                                    .expansion = source->config->expansion,
                                     .opaque = source,
                                     .committed = on_commit,
                                     .rebalanced = ps_kafka_rebalanced};
@@ -439,8 +440,8 @@ static ps_status open_source(const void *config, const ps_lane_env *env, void **
 
 static size_t memory(const void *config, const ps_lane_env *env) {
     const ps_kafka_source_config *own = config;
-    return ps_kafka_consumer_bytes(&own->properties, env->memory_bytes) + sizeof(ps_kafka_source) +
-           SCRATCH_BYTES;
+    return ps_kafka_consumer_bytes(&own->properties, env->memory_bytes, own->expansion) +
+           sizeof(ps_kafka_source) + SCRATCH_BYTES;
 }
 
 ps_kafka_link ps_kafka_link_of(const ps_lane_env *env) {
@@ -469,6 +470,10 @@ static const ps_option options[] = {
      offsetof(ps_kafka_source_config, group), 0, 0, NULL},
     {"start", "earliest", "Where to begin in a partition of which the group has committed nothing.",
      PS_OPTION_CHOICE, 0, offsetof(ps_kafka_source_config, start), 0, 0, "earliest|latest"},
+    {"expansion", "50",
+     "How many times its size an answer takes when its batches are unpacked, 450 bytes a record "
+     "included: counted in the ceiling; above 50, answers are shorter.",
+     PS_OPTION_INTEGER, 0, offsetof(ps_kafka_source_config, expansion), 1, 30000, NULL},
     {"properties", NULL,
      "Any librdkafka property, e.g. security.protocol; secrets may be `file:/path`.", PS_OPTION_MAP,
      0, offsetof(ps_kafka_source_config, properties), 0, 0, NULL},

@@ -54,7 +54,7 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, ps_ceiling 
         term(ceiling, "decoder", lanes,
              config->codec->memory(config->codec_config, &config->plan->schema));
     if (config->source->memory != NULL)
-        term(ceiling, "source queues (compressed records as on the wire)", lanes,
+        term(ceiling, "source queues (an answer of one broker, unpacked)", lanes,
              config->source->memory(config->source_config, &env));
     if (config->sink->memory != NULL)
         term(ceiling, "sink queues", lanes, config->sink->memory(config->sink_config, &env));

@@ -67,6 +67,20 @@ void payload_each(const payload_config *c, uint64_t number, uint8_t *buffer, rec
     telemetry(c, number, buffer, out);
 }
 
+void payload_even(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
+    begin(c, number, buffer, out);
+    memset(buffer + 64, 'e', 8192);
+    out->value = (text){buffer + 64, 8192};
+}
+
+void payload_large(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
+    payload_telemetry(c, number, buffer, out);
+    uint8_t *end = buffer + 64 + out->value.size - 2;
+    memset(end, 'x', c->big_bytes);
+    memcpy(end + c->big_bytes, "\"}", 2);
+    out->value.size += c->big_bytes;
+}
+
 void payload_tiny(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
     begin(c, number, buffer, out);
     buffer[0] = 'x';

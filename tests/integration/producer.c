@@ -12,7 +12,7 @@
 #include "tests/integration/payloads.h"
 
 typedef struct arguments {
-    const char *brokers, *topic;
+    const char *brokers, *topic, *codec;
     payload_make *make;
     uint64_t first, rows, rate;
     uint64_t transaction_rows, abort_every;
@@ -30,18 +30,22 @@ static const struct option options[] = {{"brokers", required_argument, NULL, 'b'
                                         {"big-bytes", required_argument, NULL, 'B'},
                                         {"seed", required_argument, NULL, 'S'},
                                         {"transaction-rows", required_argument, NULL, 'T'},
+                                        {"codec", required_argument, NULL, 'c'},
                                         {"abort-every", required_argument, NULL, 'A'},
                                         {NULL, 0, NULL, 0}};
 
 static const char usage[] =
-    "producer --brokers B --topic TOPIC [--mode telemetry|each|odd|odd-json|tiny|headers|bad]\n"
+    "producer --brokers B --topic TOPIC [--mode "
+    "telemetry|each|even|large|odd|odd-json|tiny|headers|bad]\n"
     "         [--rows N] [--first N] [--rate R] [--series K] [--bytes B] [--big-bytes B] [--seed "
     "S]\n"
-    "         [--transaction-rows N [--abort-every K]]";
+    "         [--codec zstd|lz4] [--transaction-rows N [--abort-every K]]";
 
 static payload_make *make_of(const char *mode) {
     if (strcmp(mode, "telemetry") == 0) return payload_telemetry;
     if (strcmp(mode, "each") == 0) return payload_each;
+    if (strcmp(mode, "even") == 0) return payload_even;
+    if (strcmp(mode, "large") == 0) return payload_large;
     if (strcmp(mode, "odd") == 0) return payload_odd;
     if (strcmp(mode, "odd-json") == 0) return payload_odd_json;
     if (strcmp(mode, "tiny") == 0) return payload_tiny;
@@ -91,6 +95,9 @@ static void take(arguments *a, int option) {
         break;
     case 'T':
         a->transaction_rows = number(optarg);
+        break;
+    case 'c':
+        a->codec = optarg;
         break;
     case 'A':
         a->abort_every = number(optarg);
@@ -212,6 +219,8 @@ int main(int argc, char **argv) {
                                       "200000",
                                       "delivery.report.only.error",
                                       "true",
+                                      "compression.type",
+                                      a.codec ? a.codec : "none",
                                       "message.timeout.ms",
                                       "60000",
                                       a.transaction_rows ? "transactional.id" : NULL,

@@ -29,7 +29,7 @@ begin_life() {
 # What was restored: every series, out of no more than `explain` printed.
 check_restored() {
     local got deadline=$((SECONDS + 60))
-    until [ "$(sum_of series)" -eq "$series" ]; do # lanes may come one after the other
+    until [ "$(sum_of series)" -ge "$series" ]; do # lanes may come one after the other, and share then
         [ $SECONDS -lt "$deadline" ] || fail "$life restored $(sum_of series) series, not $series"
         sleep 0.05
     done
@@ -59,7 +59,7 @@ more() {
 
 # A worker that dies again and again, each time before it has written its table once.
 die_young() { # die_young TIMES
-    local before time most
+    local before time most got
     for time in $(seq "$1"); do
         before=$(committed)
         more
@@ -69,14 +69,17 @@ die_young() { # die_young TIMES
         kill_hard "$worker_pid"
     done
     # A round of this table: 48 bytes a series, said twice.
-    most=$((5 * series * 96))
-    [ "$(sum_of 'bytes of state')" -le "$most" ] ||
-        fail "state grows with every death: the last of $1 workers read $(sum_of 'bytes of state') bytes, more than $most"
+    most=$((4 * series * 96))
+    # Partitions that moved between the lanes were read twice.
+    got=$(($(sum_of 'bytes of state') * series / $(sum_of series)))
+    [ "$got" -le "$most" ] ||
+        fail "state grows with every death: the last of $1 workers read $got bytes, more than $most"
+    say "after $1 early deaths $got bytes of state, $most at most"
 }
 
 scenario() {
     local series bound life=first sent=0
-    series=$(rows 200000 5000000)
+    series=$(rows 100000 5000000)
     topics in out
     cat >main.yaml <<END
 pipeline: $prefix
@@ -105,7 +108,7 @@ END
     measure killed
     kill_hard "$stream_pid"
     kill_hard "$worker_pid"
-    die_young 4
+    die_young 5
     run_to_end last 120 main.yaml
     # shellcheck disable=SC2046
     judge --no-hash $(detector_arguments) --series host --keep-score-above 1
