@@ -51,8 +51,31 @@ scenario() {
     says deleted "$prefix.dead"
     [ $(($(admin committed "$prefix" "$prefix.in") - before)) -lt 20 ] ||
         fail "rows were committed whose dead letters are nowhere"
+    # A replay from a topic that is not there says so, and writes nothing.
+    local end
+    end=$(admin end "$prefix.in")
+    ! timeout 60 "$build/penstock" dead replay main.yaml >gone.out 2>gone.err || fail "a replay from nowhere ended well"
+    says gone "$prefix.dead"
+    [ "$(admin end "$prefix.in")" -eq "$end" ] || fail "a replay from nowhere wrote into the source"
     recreate
     run_to_end back 60 main.yaml
     # shellcheck disable=SC2046
     judge $(detector_arguments) --series host --dead "$prefix.dead" --expect x-expect
+
+    # What is put back while the topic is away again is bad again: the worker stops before it, and
+    # nothing is lost when the topic is back.
+    local letters
+    letters=$(number_of verdict.json dead)
+    before=$(admin committed "$prefix" "$prefix.in")
+    timeout 60 "$build/penstock" dead replay main.yaml --json >again.out 2>again.err || fail "penstock dead replay: $(tail -n 1 again.err)"
+    grep -qx "{\"replayed\":$letters,\"known\":0}" again.out || fail "the replay: $(cat again.out), of $letters letters"
+    recreate max.message.bytes=100
+    worker stopped main.yaml --until-end
+    expect stopped "$worker_pid" 1 60
+    [ $(($(admin committed "$prefix" "$prefix.in") - before)) -lt 20 ] || fail "rows were committed whose dead letters are nowhere"
+    recreate
+    run_to_end healed 60 main.yaml
+    [ "$(summary healed rows_rejected)" -eq "$letters" ] || fail "not every record that was put back is a letter again"
+    timeout 60 "$build/penstock" dead replay main.yaml --json --dry-run >letters.out 2>letters.err || fail "the new letters: $(tail -n 1 letters.err)"
+    [ "$(wc -l <letters.out)" -eq "$letters" ] || fail "letters of replayed records are letters of their own"
 }
