@@ -471,8 +471,7 @@ static const ps_option options[] = {
     {"start", "earliest", "Where to begin in a partition of which the group has committed nothing.",
      PS_OPTION_CHOICE, 0, offsetof(ps_kafka_source_config, start), 0, 0, "earliest|latest"},
     {"expansion", "50",
-     "How many times its size an answer takes when its batches are unpacked, 450 bytes a record "
-     "included: counted in the ceiling; above 50, answers are shorter.",
+     "How many times its size an unpacked answer takes, 450 bytes a record included; counted.",
      PS_OPTION_INTEGER, 0, offsetof(ps_kafka_source_config, expansion), 1, 30000, NULL},
     {"properties", NULL,
      "Any librdkafka property, e.g. security.protocol; secrets may be `file:/path`.", PS_OPTION_MAP,
