@@ -153,11 +153,8 @@ static void print_rows(const ps_contest *c, run *r) {
                       "\"chosen\":%s,\"ns_per_record\":%.3f,\"gb_per_s\":%.4f,\"spread\":%.4f,"
                       "\"x_reference\":%.3f,\"x_library\":%.3f,\"rounds\":%u}",
                       r->rows ? "," : "", c->kernel, c->name, one->name,
-                      one->on    ? "device"
-                      : one->own ? "own"
-                                 : "library",
-                      one->chosen ? "true" : "false", ns, gb_per_s, spread(&one->ns),
-                      beside_reference, beside_library, one->ns.count);
+                      one->own ? "own" : "library", one->chosen ? "true" : "false", ns, gb_per_s,
+                      spread(&one->ns), beside_reference, beside_library, one->ns.count);
         r->rows = true;
     }
 }
