@@ -13,7 +13,9 @@
 #include "kernels/sha256.h"
 #include "simd/dispatch.h"
 
-enum { RECORDS_BYTES = 512 * 1024, RECORDS_MAX = 4096 }; /* in the second-level cache */
+/* In the second-level cache, and so many that a branch predictor does not know their lengths by
+ * heart. */
+enum { RECORDS_BYTES = 512 * 1024, RECORDS_MAX = 16384 };
 
 /* The same records on every machine: Knuth's generator (MMIX), the upper bits of it. */
 static uint32_t next_random(uint64_t *state) {

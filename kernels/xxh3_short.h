@@ -106,9 +106,14 @@ PS_FN ps_u64 ps_xxh3_to_16(PS_GLOBAL const ps_u8 *record, ps_u32 length) {
 
 PS_FN ps_u64 ps_xxh3_to_128(PS_GLOBAL const ps_u8 *record, ps_u32 length) {
     ps_u64 h = length * PS_XXH_PRIME64_1;
-    if (length > 96) h += ps_xxh3_mix16(record + 48, 96) + ps_xxh3_mix16(record + length - 64, 112);
-    if (length > 64) h += ps_xxh3_mix16(record + 32, 64) + ps_xxh3_mix16(record + length - 48, 80);
-    if (length > 32) h += ps_xxh3_mix16(record + 16, 32) + ps_xxh3_mix16(record + length - 32, 48);
+    if (length > 32) { /* one question for the shortest, which are most */
+        if (length > 64) {
+            if (length > 96)
+                h += ps_xxh3_mix16(record + 48, 96) + ps_xxh3_mix16(record + length - 64, 112);
+            h += ps_xxh3_mix16(record + 32, 64) + ps_xxh3_mix16(record + length - 48, 80);
+        }
+        h += ps_xxh3_mix16(record + 16, 32) + ps_xxh3_mix16(record + length - 32, 48);
+    }
     h += ps_xxh3_mix16(record, 0) + ps_xxh3_mix16(record + length - 16, 16);
     return ps_xxh3_avalanche(h);
 }

@@ -89,15 +89,9 @@ static inline void v32_transpose(v32 r[8]) {
     }
 }
 
-/* Four little-endian words of every lane, `at` bytes behind its pointer: word i of all lanes in
- * w[i]. Rows that end up in one register are paired as they are loaded, which takes no shuffle. */
-static inline void v32_load_quad(v32 w[4], const uint8_t *const *p, uint64_t at) {
-    v32 r[4], t[4];
-    for (int i = 0; i < 4; i++) {
-        const __m128i low = _mm_loadu_si128((const __m128i *)(p[i] + at));
-        const __m128i high = _mm_loadu_si128((const __m128i *)(p[i + 4] + at));
-        r[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
-    }
+/* Rows i and i + 4 as the halves of r[i]: word i of all rows in w[i]. */
+static inline void v32_transpose_parts(v32 w[4], const v32 r[4]) {
+    v32 t[4];
     for (int i = 0; i < 2; i++) {
         t[2 * i] = _mm256_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
         t[2 * i + 1] = _mm256_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
@@ -106,6 +100,25 @@ static inline void v32_load_quad(v32 w[4], const uint8_t *const *p, uint64_t at)
         w[2 * i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
         w[2 * i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
     }
+}
+static inline v32 v32_pair(const uint8_t *low, const uint8_t *high) {
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)low)),
+                                   _mm_loadu_si128((const __m128i *)high), 1);
+}
+
+/* Four little-endian words of every lane, `at` bytes behind its pointer: word i of all lanes in
+ * w[i]. Rows that end up in one register are paired as they are loaded, which takes no shuffle. */
+static inline void v32_load_quad(v32 w[4], const uint8_t *const *p, uint64_t at) {
+    v32 r[4];
+    for (int i = 0; i < 4; i++) r[i] = v32_pair(p[i] + at, p[i + 4] + at);
+    v32_transpose_parts(w, r);
+}
+
+/* The same where lane i begins from[i] bytes behind p. */
+static inline void v32_load_quad_from(v32 w[4], const uint8_t *p, const uint32_t *from) {
+    v32 r[4];
+    for (int i = 0; i < 4; i++) r[i] = v32_pair(p + from[i], p + from[i + 4]);
+    v32_transpose_parts(w, r);
 }
 
 /* The sixteen words of one block of 64 bytes. */

@@ -59,16 +59,9 @@ static inline v32 v32_select(v32_mask which, v32 yes, v32 no) {
     return _mm512_mask_mov_epi32(no, which, yes);
 }
 
-/* A masked broadcast puts 16 bytes where they belong in the load itself. */
-static inline void v32_load_quad(v32 w[4], const uint8_t *const *p, uint64_t at) {
-    v32 r[4], t[4];
-    for (int i = 0; i < 4; i++) {
-        r[i] = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(p[i] + at)));
-        for (int k = 1; k < 4; k++)
-            r[i] =
-                _mm512_mask_broadcast_i32x4(r[i], (__mmask16)(0xf << 4 * k),
-                                            _mm_loadu_si128((const __m128i *)(p[i + 4 * k] + at)));
-    }
+/* Rows 4 b + i as part b of r[i]: word i of all rows in w[i]. */
+static inline void v32_transpose_parts(v32 w[4], const v32 r[4]) {
+    v32 t[4];
     for (int i = 0; i < 2; i++) {
         t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
         t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
@@ -77,6 +70,32 @@ static inline void v32_load_quad(v32 w[4], const uint8_t *const *p, uint64_t at)
         w[2 * i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
         w[2 * i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
     }
+}
+
+/* Two halves put together as they are loaded: on Zen 4 faster than three masked broadcasts. */
+static inline v32 v32_parts(const uint8_t *a, const uint8_t *b, const uint8_t *c,
+                            const uint8_t *d) {
+    const __m256i low =
+        _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)a)),
+                                _mm_loadu_si128((const __m128i *)b), 1);
+    const __m256i high =
+        _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)c)),
+                                _mm_loadu_si128((const __m128i *)d), 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+static inline void v32_load_quad(v32 w[4], const uint8_t *const *p, uint64_t at) {
+    v32 r[4];
+    for (int i = 0; i < 4; i++)
+        r[i] = v32_parts(p[i] + at, p[i + 4] + at, p[i + 8] + at, p[i + 12] + at);
+    v32_transpose_parts(w, r);
+}
+
+static inline void v32_load_quad_from(v32 w[4], const uint8_t *p, const uint32_t *from) {
+    v32 r[4];
+    for (int i = 0; i < 4; i++)
+        r[i] = v32_parts(p + from[i], p + from[i + 4], p + from[i + 8], p + from[i + 12]);
+    v32_transpose_parts(w, r);
 }
 
 static inline void v32_load_words(v32 w[16], const uint8_t *const *p, uint64_t at) {

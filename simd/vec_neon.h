@@ -74,6 +74,11 @@ static inline void v32_load_quad(v32 w[4], const uint8_t *const *p, uint64_t at)
     v32_transpose(w);
 }
 
+static inline void v32_load_quad_from(v32 w[4], const uint8_t *p, const uint32_t *from) {
+    for (int i = 0; i < 4; i++) w[i] = vreinterpretq_u32_u8(vld1q_u8(p + from[i]));
+    v32_transpose(w);
+}
+
 static inline void v32_load_words(v32 w[16], const uint8_t *const *p, uint64_t at) {
     for (int i = 0; i < 4; i++) v32_load_quad(w + 4 * i, p, at + 16 * (uint64_t)i);
 }

@@ -81,6 +81,27 @@ static void check_shapes(ps_check *c, const void *params, uint32_t out_bytes) {
         }
 }
 
+/* Windows of nothing but short records of several lengths, as keys are, without and with nulls and
+ * a longer one among them. */
+static void check_keys(ps_check *c, const void *params, uint32_t out_bytes) {
+    static const struct {
+        uint32_t least, most;
+    } keys[] = {{0, 12}, {8, 36}, {0, 48}, {1, 64}, {17, 32}, {17, 64}, {30, 100}, {17, 128}};
+    enum { KEYS = 2100 };
+    static uint32_t length[KEYS];
+    for (uint32_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const uint32_t range = keys[i].most - keys[i].least + 1;
+        for (uint32_t row = 0; row < KEYS; row++)
+            length[row] = keys[i].least + (uint32_t)(check_random(c) % range);
+        check_lengths(c, params, length, KEYS, out_bytes, "keys");
+        for (uint32_t row = 0; row < KEYS; row += 1 + (uint32_t)(check_random(c) % 40))
+            length[row] = PS_NULL;
+        check_lengths(c, params, length, KEYS, out_bytes, "keys and nulls");
+        length[KEYS / 2] = 129;
+        check_lengths(c, params, length, KEYS, out_bytes, "keys, nulls and a longer one");
+    }
+}
+
 void check_bytes_kernel(ps_check *c, const void *params, uint32_t out_bytes) {
     static const uint32_t edges[] = {1023, 1024,  1025,  1087, 1088, 1089, 2047,    2048,  2049,
                                      4095, 4096,  4097,  6070, 6071, 6072, 6073,    6080,  6144,
@@ -98,6 +119,7 @@ void check_bytes_kernel(ps_check *c, const void *params, uint32_t out_bytes) {
     for (uint32_t i = 0; i < 100; i++) length[i] = PS_NULL;
     check_lengths(c, params, length, 100, out_bytes, "nulls only");
     check_shapes(c, params, out_bytes);
+    check_keys(c, params, out_bytes);
 
     /* Records may share bytes: every row here is a piece of the same 700. */
     for (uint32_t i = 0; i < 300; i++) length[i] = i == 0 ? 700 : 0;
