@@ -47,10 +47,9 @@ static inline const uint8_t *ps_message_block(const ps_message *m, const uint8_t
 }
 
 #if defined(__AVX512BW__)
-/* A message of one block is made in a register: prefix, record, the 1 bit, zeros, length. Nothing
+/* A message of one block, made in a register: prefix, record, the 1 bit, zeros, length. Nothing
  * outside the record is read. */
-static inline void ps_message_stage_short(ps_message *m, const uint8_t *record, uint32_t length,
-                                          uint32_t prefix) {
+static inline __m512i ps_message_short(const uint8_t *record, uint32_t length, uint32_t prefix) {
     const uint32_t shift = prefix != PS_SHA256_PLAIN;
     const __mmask64 inside = ((UINT64_C(1) << length) - 1) << shift;
     const __mmask64 behind = UINT64_C(1) << (length + shift);
@@ -58,8 +57,12 @@ static inline void ps_message_stage_short(ps_message *m, const uint8_t *record, 
     __m512i block = _mm512_maskz_loadu_epi8(inside, (const void *)((uintptr_t)record - shift));
     block = _mm512_mask_mov_epi8(block, shift, _mm512_set1_epi8((char)prefix));
     block = _mm512_mask_mov_epi8(block, behind, _mm512_set1_epi8((char)0x80));
-    block = _mm512_mask_mov_epi64(block, 0x80, _mm512_set1_epi64((long long)bits));
-    _mm512_store_si512(m->tail, block);
+    return _mm512_mask_mov_epi64(block, 0x80, _mm512_set1_epi64((long long)bits));
+}
+
+static inline void ps_message_stage_short(ps_message *m, const uint8_t *record, uint32_t length,
+                                          uint32_t prefix) {
+    _mm512_store_si512(m->tail, ps_message_short(record, length, prefix));
     m->blocks[0] = m->blocks[1] = m->blocks[2] = 0;
     m->blocks[3] = 1;
     m->part[1] = m->part[3] = m->tail;
