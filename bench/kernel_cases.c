@@ -160,5 +160,11 @@ static const ps_kernel_case cases[] = {
 };
 
 const ps_kernel_case *ps_kernel_case_at(uint32_t index) {
-    return index < sizeof cases / sizeof cases[0] ? &cases[index] : NULL;
+    const uint32_t count = sizeof cases / sizeof cases[0];
+    if (index < count) return &cases[index];
+#ifdef PS_BENCH_CODECS
+    return ps_codec_case_at(index - count);
+#else
+    return NULL;
+#endif
 }

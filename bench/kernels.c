@@ -58,9 +58,11 @@ static void call(const ps_contest *c, uint32_t who) {
         PS_CHECK(ps_bench_device_call(one->on, one->copies) == PS_OK);
 }
 
-/* What runs here is measured by what it takes of its thread, a device by the clock. */
-static int64_t now(const ps_contestant *one) {
-    return ps_clock_read(one->on == NULL ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC);
+/* What runs here is measured by what it takes of its thread; a device, and all where somebody has
+ * several threads, by the clock. */
+static int64_t now(const ps_contest *c, uint32_t who) {
+    const bool by_clock = c->wall || c->contestant[who].on != NULL;
+    return ps_clock_read(by_clock ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* Before anything is measured, everybody's answer is compared with the reference's. */
@@ -86,17 +88,17 @@ static ps_status compare(const ps_contest *c, ps_error *error) {
 static void measure(ps_contest *c, uint32_t rounds) {
     uint32_t calls[PS_CASE_CONTESTANTS_MAX];
     for (uint32_t i = 0; i < c->count; i++) {
-        const int64_t from = now(&c->contestant[i]);
+        const int64_t from = now(c, i);
         call(c, i);
-        calls[i] = 1 + (uint32_t)(SAMPLE_NS / (now(&c->contestant[i]) - from + 1));
+        calls[i] = 1 + (uint32_t)(SAMPLE_NS / (now(c, i) - from + 1));
     }
     for (uint32_t round = 0; round < rounds; round++)
         for (uint32_t i = 0; i < c->count; i++) {
             ps_contestant *const one = &c->contestant[i];
             const uint64_t records = c->records * (one->on != NULL ? one->times : 1);
-            const int64_t from = now(one);
+            const int64_t from = now(c, i);
             for (uint32_t k = 0; k < calls[i]; k++) call(c, i);
-            ps_samples_add(&one->ns, (double)(now(one) - from) / calls[i] / (double)records);
+            ps_samples_add(&one->ns, (double)(now(c, i) - from) / calls[i] / (double)records);
         }
 }
 
@@ -144,7 +146,7 @@ static void print_rows(const ps_contest *c, run *r) {
             library < c->count ? times_as_fast(&one->ns, &c->contestant[library].ns) : 0;
         char text[24] = "-";
         if (library < c->count) (void)snprintf(text, sizeof text, "%.2fx", beside_library);
-        (void)printf("%-8s %-7s %-1s %-26s %11.2f %7.2f %8.2fx %9s ±%.0f%%\n", c->kernel, c->name,
+        (void)printf("%-13s %-8s %-1s %-26s %11.2f %7.2f %8.2fx %9s ±%.0f%%\n", c->kernel, c->name,
                      one->chosen ? "*" : "", one->name, ns, gb_per_s, beside_reference, text,
                      100 * spread(&one->ns));
         if (!r->json) continue;
@@ -184,7 +186,7 @@ static ps_status run_case(const ps_kernel_case *row, run *r, ps_error *error) {
 
 static ps_status run_cases(run *r, ps_error *error) {
     const ps_kernel_case *row;
-    (void)printf("%-8s %-7s %-1s %-26s %11s %7s %9s %9s %s\n", "kernel", "case", "", "impl",
+    (void)printf("%-13s %-8s %-1s %-26s %11s %7s %9s %9s %s\n", "kernel", "case", "", "impl",
                  "ns/record", "GB/s", "x-vs-ref", "x-vs-lib", "spread");
     for (uint32_t i = 0; (row = ps_kernel_case_at(i)) != NULL; i++)
         if (wanted(r->config, row->kernel)) PS_TRY(run_case(row, r, error));

@@ -59,6 +59,7 @@ typedef struct ps_contest {
     size_t out_bytes;        /* … and how much: what all must agree in */
     /* Of an item in buffers 1 and up, where a device may take part; buffer 0 are `bytes` bytes. */
     size_t item_bytes[PS_CASE_BUFFERS_MAX];
+    bool wall; /* time is the clock on the wall's, because one has several threads */
     ps_contestant contestant[PS_CASE_CONTESTANTS_MAX];
     uint32_t count;
 } ps_contest;
@@ -73,8 +74,9 @@ typedef struct ps_kernel_case {
     uint32_t out_bytes;
 } ps_kernel_case;
 
-/* NULL behind the last. */
+/* NULL behind the last. The compressors' stand behind all others, where they were built. */
 const ps_kernel_case *ps_kernel_case_at(uint32_t index);
+const ps_kernel_case *ps_codec_case_at(uint32_t index);
 
 /* The libraries that compute `kernel` and are there, appended to the contest. */
 void ps_libraries_add(ps_contest *contest);

@@ -148,13 +148,18 @@ static void run_ipsec(void *const *buf, const void *params, uint32_t begin, uint
 static struct {
     void (*init)(void *), (*update)(void *, const void *, size_t);
     void (*finalize)(const void *, uint8_t *, size_t);
+    const char *(*version)(void);
 } blake3;
+static char blake3_name[32] = "blake3, one-shot";
 
 static bool open_blake3(void) {
     static const char library[] = "libblake3.so.0";
     FIND(blake3.init, library, "blake3_hasher_init");
     FIND(blake3.update, library, "blake3_hasher_update");
     FIND(blake3.finalize, library, "blake3_hasher_finalize");
+    FIND(blake3.version, library, "blake3_version");
+    if (blake3.version)
+        (void)snprintf(blake3_name, sizeof blake3_name, "blake3 %s, one-shot", blake3.version());
     return blake3.init && blake3.update && blake3.finalize;
 }
 
@@ -244,7 +249,7 @@ static const struct {
 #endif
     {"merkle", "openssl", open_evp, run_evp_tree},
     {"moments", "reading alone", always, run_reading},
-    {"blake3", "blake3 one-shot", open_blake3, run_blake3},
+    {"blake3", blake3_name, open_blake3, run_blake3},
     {"xxh3", "xxhash", open_xxhash, run_xxhash},
 #ifdef PS_BENCH_XXHASH
     {"xxh3", "xxhash inlined, avx2", has_avx2, ps_xxhash_avx2},
