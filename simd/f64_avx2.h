@@ -17,6 +17,8 @@ static inline r64 r64_set1(double x) {
 static inline r64 r64_load(const double *p) {
     return _mm256_loadu_pd(p);
 }
+/* Stays in its register; a compiler loads it once for each use. */
+#define r64_keep(a) __asm__("" : "+x"(a))
 static inline void r64_store(double *p, r64 a) {
     _mm256_storeu_pd(p, a);
 }
@@ -35,6 +37,10 @@ static inline r64 r64_min(r64 x, r64 a) {
 }
 static inline r64 r64_max(r64 x, r64 a) {
     return _mm256_max_pd(x, a);
+}
+/* Bit by bit. */
+static inline r64 r64_xor3(r64 a, r64 b, r64 c) {
+    return _mm256_xor_pd(_mm256_xor_pd(a, b), c);
 }
 /* Where `which` the value of a, else of b. */
 static inline r64 r64_select(m64 which, r64 a, r64 b) {
@@ -59,6 +65,21 @@ static inline m64 m64_from_bits(uint32_t bits) {
 }
 static inline uint32_t m64_to_bits(m64 a) {
     return (uint32_t)_mm256_movemask_pd(a);
+}
+
+/* The upper half onto the lower one, until one is left. */
+static inline double r64_tree(r64 a) {
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+/* Of numbers. */
+static inline double r64_least(r64 a) {
+    const __m128d two = _mm_min_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_min_sd(two, _mm_unpackhi_pd(two, two)));
+}
+static inline double r64_greatest(r64 a) {
+    const __m128d two = _mm_max_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_max_sd(two, _mm_unpackhi_pd(two, two)));
 }
 
 #endif

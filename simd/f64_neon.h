@@ -17,6 +17,7 @@ static inline r64 r64_set1(double x) {
 static inline r64 r64_load(const double *p) {
     return vld1q_f64(p);
 }
+#define r64_keep(a) __asm__("" : "+w"(a))
 static inline r64 r64_load_i64(const void *p) {
     return vcvtq_f64_s64(vreinterpretq_s64_u8(vld1q_u8(p)));
 }
@@ -38,6 +39,10 @@ static inline r64 r64_min(r64 x, r64 a) {
 static inline r64 r64_max(r64 x, r64 a) {
     return vmaxnmq_f64(x, a);
 }
+static inline r64 r64_xor3(r64 a, r64 b, r64 c) {
+    return vreinterpretq_f64_u64(veorq_u64(
+        veorq_u64(vreinterpretq_u64_f64(a), vreinterpretq_u64_f64(b)), vreinterpretq_u64_f64(c)));
+}
 static inline r64 r64_select(m64 which, r64 a, r64 b) {
     return vbslq_f64(which, a, b);
 }
@@ -56,6 +61,16 @@ static inline m64 m64_from_bits(uint32_t bits) {
 }
 static inline uint32_t m64_to_bits(m64 a) {
     return (uint32_t)(vgetq_lane_u64(a, 0) & 1) | (uint32_t)(vgetq_lane_u64(a, 1) & 2);
+}
+
+static inline double r64_tree(r64 a) {
+    return vgetq_lane_f64(a, 0) + vgetq_lane_f64(a, 1);
+}
+static inline double r64_least(r64 a) {
+    return vminnmvq_f64(a);
+}
+static inline double r64_greatest(r64 a) {
+    return vmaxnmvq_f64(a);
 }
 
 #endif
