@@ -284,7 +284,7 @@ measures_kernels() {
     run 2 bench kernels sha1
     err_has "no case 'sha1'"
     run 0 bench kernels crc32c fnv1a --json kernels.json
-    out_has "crc32c   keys"
+    out_has "crc32c        keys"
     python3 - <<'PY' || fail "bench kernels --json: $(head -c 300 kernels.json)"
 import json
 result = json.load(open("kernels.json"))
