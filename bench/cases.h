@@ -15,7 +15,7 @@ enum { PS_EVENT_BYTES = 256, PS_RESULTS_MAX = 64, PS_YAML_LINE_MAX = 512 };
 typedef struct ps_result {
     const char *kernel, *impl;
     bool own;
-    double ratio_to_bare;  /* of CPU; 0: there is no bare loop beside it */
+    double ratio_to_bare;  /* of CPU, to a bare loop or the processor; 0: neither is beside it */
     double ratio_to_least; /* of throughput, to at least once; 0: not beside it */
     uint64_t rows;
     ps_samples cpu_ns, wall_ns, rss_mib, fixed_cpu_ms;
@@ -36,6 +36,9 @@ typedef struct ps_bench {
 /* What exactly once costs, by how often it commits: its rows are compared with each other. */
 #define PS_CASE_INTERVALS "kafka_headers_by_commit_interval"
 #define PS_IMPL_LEAST     "at least once"
+
+/* What `backend: auto` is compared with. */
+#define PS_IMPL_PROCESSOR "backend: cpu"
 
 bool ps_bench_wants(const ps_bench *bench, const char *name);
 

@@ -10,7 +10,7 @@
 
 enum { SYNTHETIC_ROWS = 6000000, TIME_MAX_S = 135 };
 
-static const char names[] = "synthetic start headers json at_least_once intervals latency";
+static const char names[] = "synthetic auto start headers json at_least_once intervals latency";
 
 const char *ps_bench_pipeline_names(void) {
     return names;
@@ -66,6 +66,30 @@ static ps_status synthetic_round(ps_bench *b, ps_error *error) {
     return PS_OK;
 }
 
+/* What is left to `backend: auto` beside the processor by name, drivers looked for even where no
+ * device is in sight: what the choice costs, and what it gains. */
+static ps_status auto_round(ps_bench *b, ps_error *error) {
+    char source[PS_YAML_LINE_MAX];
+    static const char *const runtimes[] = {"runtime: {lanes: 1, backend: cpu}\n",
+                                           "runtime: {lanes: 1, backend: auto}\n"};
+    static const char *const names_of[] = {PS_IMPL_PROCESSOR, "backend: auto"};
+    const uint32_t rows = SYNTHETIC_ROWS / 2;
+    ps_measure measure;
+    (void)snprintf(b->group, sizeof b->group, "%s", b->prefix);
+    (void)snprintf(source, sizeof source, "synthetic: {rows: %u, series: 1000, bytes: %d, seed: 1}",
+                   rows, PS_EVENT_BYTES);
+    for (int i = 0; i < 2; i++) {
+        PS_TRY(ps_bench_write_yaml(b, source, "discard: {}", runtimes[i], error));
+        (void)setenv("PS_GPU", i == 0 ? "ignore" : "look", 1);
+        const ps_status status = ps_bench_run_yaml(b, &measure, error);
+        (void)unsetenv("PS_GPU");
+        PS_TRY(status);
+        ps_result *r = ps_result_of(b, "synthetic_backend_auto", names_of[i], true);
+        ps_result_add(r, &measure, 0, rows, measure.wall_s);
+    }
+    return PS_OK;
+}
+
 static ps_status run_rounds(ps_bench *b, ps_error *error) {
 #ifdef PS_HAVE_KAFKA
     const bool kafka = b->config->brokers != NULL;
@@ -77,6 +101,7 @@ static ps_status run_rounds(ps_bench *b, ps_error *error) {
     for (uint32_t round = 0; round < b->config->rounds; round++) {
         /* Interleaved: whatever else the machine does meets all of them alike. */
         if (ps_bench_wants(b, "synthetic")) PS_TRY(synthetic_round(b, error));
+        if (ps_bench_wants(b, "auto")) PS_TRY(auto_round(b, error));
 #ifdef PS_HAVE_KAFKA
         if (kafka) PS_TRY(ps_bench_kafka_round(b, error));
 #endif

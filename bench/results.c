@@ -43,8 +43,9 @@ static void find_ratios(ps_bench *b) {
         ps_result *r = &b->results[i];
         if (!r->own) continue;
         const ps_result *bare = find_result(b, r->kernel, "bare loop");
+        if (!bare) bare = find_result(b, r->kernel, PS_IMPL_PROCESSOR);
         const ps_result *least = find_result(b, r->kernel, PS_IMPL_LEAST);
-        if (bare) r->ratio_to_bare = paired_ratio(&r->cpu_ns, &bare->cpu_ns);
+        if (bare && bare != r) r->ratio_to_bare = paired_ratio(&r->cpu_ns, &bare->cpu_ns);
         if (least) r->ratio_to_least = paired_ratio(&least->wall_ns, &r->wall_ns);
     }
 }
@@ -61,7 +62,7 @@ static void print_row(const ps_result *r) {
                      r->kernel, r->impl, ps_samples_median(&r->cpu_ns),
                      100 * ps_samples_spread(&r->cpu_ns), 1e3 / ps_samples_median(&r->wall_ns),
                      ps_samples_median(&r->rss_mib));
-        if (r->ratio_to_bare > 0) (void)printf("  %.2fx bare", r->ratio_to_bare);
+        if (r->ratio_to_bare > 0) (void)printf("  %.2fx", r->ratio_to_bare);
         if (r->ratio_to_least > 0) (void)printf("  %.2fx at least once", r->ratio_to_least);
         (void)printf("\n");
     }

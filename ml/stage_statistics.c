@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * statistics: count, mean, extremes and so on of a field, per series and as of each of its rows.
+ * statistics: count, mean, extremes and so on of a field, per series and as of each of its rows, or
+ * per batch and in the metrics.
  */
 #include "ml/stage_statistics.h"
 
@@ -36,6 +37,15 @@ static const ps_option options[] = {
      .type = PS_OPTION_STRING,
      .flags = PS_OPTION_REQUIRED,
      .at = offsetof(ps_statistics_config, field)},
+    {.name = "per",
+     .preset = "series",
+     .help = "series: added to each event, as below. batch: events stay as they are, because where "
+             "a batch ends is a matter of time; the metrics penstock_batch_value, "
+             "penstock_batch_quantile and penstock_values show what all rows of a batch that "
+             "decoded come to, those that a filter drops included.",
+     .type = PS_OPTION_CHOICE,
+     .at = offsetof(ps_statistics_config, per),
+     .choices = "series|batch"},
     {.name = "outputs",
      .help = "What is added to each event, of the values of its series up to and with its own; by "
              "default count, mean, deviation, min and max. variance and deviation are a sample's "
@@ -131,6 +141,13 @@ static ps_status plan_statistics(const void *config, ps_plan *plan, ps_error *er
     statistics s = {.config = config, .plan = plan, .error = error};
     const ps_string_list *asked = &s.config->outputs;
     PS_TRY(check_field(&s));
+    if (s.config->per == PS_STATISTICS_BATCH) {
+        if (asked->count > 0 || s.config->as != NULL)
+            return ps_fail(error, PS_BAD_CONFIG,
+                           "%s: with per: batch nothing is added to events; leave it out",
+                           asked->count > 0 ? "outputs" : "as");
+        return ps_plan_watch(plan, s.field, error);
+    }
     PS_TRY(ps_plan_group(plan, error));
     if (asked->count == 0)
         for (uint32_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
@@ -141,7 +158,8 @@ static ps_status plan_statistics(const void *config, ps_plan *plan, ps_error *er
 
 const ps_stage ps_stage_statistics = {
     .about = {.name = "statistics",
-              .summary = "Adds the count, mean, extremes and more of a field, per series.",
+              .summary =
+                  "Tells the count, mean, extremes and more of a field, per series or per batch.",
               .options = options,
               .config_bytes = sizeof(ps_statistics_config)},
     .plan = plan_statistics};

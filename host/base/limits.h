@@ -18,6 +18,7 @@ enum {
     PS_OPERANDS_MAX = 12,      /* buffers of a kernel */
     PS_OUTPUTS_MAX = 64,       /* members that a plan appends to an event */
     PS_RELOCATIONS_MAX = 1024, /* words of constants that say where a column lies */
+    PS_WATCHES_MAX = 8,        /* fields that are summed up per batch */
     PS_PARAMS_MAX = 64,        /* bytes of a kernel's parameters */
     PS_STATE_PLANES_MAX = 256, /* doubles of state per series, all stages together */
     PS_NAME_MAX = 64,          /* bytes of a name in a pipeline file, the final NUL included */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "host/base/clock.h"
+#include "host/flow/watch.h"
 
 typedef struct metric metric;
 typedef void write_fn(FILE *out, const metric *row, const ps_metrics_source *source);
@@ -136,6 +137,69 @@ static void write_commit(FILE *out, const metric *row, const ps_metrics_source *
     }
 }
 
+static const char *watched(const ps_metrics_source *source, uint32_t watch) {
+    return source->plan->schema.column[source->plan->watch[watch].column].name;
+}
+
+static const ps_watch_metrics *watch_of(const ps_metrics_source *source, uint32_t lane,
+                                        uint32_t watch) {
+    return &ps_pipeline_metrics(source->pipeline, lane)->watch[watch];
+}
+
+/* NaN has no sign there. */
+static void write_number(FILE *out, const _Atomic double *at) {
+    const double value =
+        atomic_load_explicit((_Atomic double *)(uintptr_t)at, memory_order_relaxed);
+    if (value != value)
+        (void)fprintf(out, "NaN\n");
+    else
+        (void)fprintf(out, "%.17g\n", value);
+}
+
+static void write_last(FILE *out, const metric *row, const ps_metrics_source *source) {
+    static const char *const names[PS_WATCH_LAST] = {"count", "nan",  "sum",     "min",
+                                                     "max",   "mean", "variance"};
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++)
+        for (uint32_t w = 0; w < source->plan->watch_count; w++)
+            for (uint32_t k = 0; k < PS_WATCH_LAST; k++) {
+                (void)fprintf(out, "%s{lane=\"%u\",field=\"%s\",of=\"%s\"} ", row->name, i,
+                              watched(source, w), names[k]);
+                write_number(out, &watch_of(source, i, w)->last[k]);
+            }
+}
+
+static void write_quantiles(FILE *out, const metric *row, const ps_metrics_source *source) {
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++)
+        for (uint32_t w = 0; w < source->plan->watch_count; w++)
+            for (uint32_t k = 0; k < PS_WATCH_QUANTILES; k++) {
+                (void)fprintf(out, "%s{lane=\"%u\",field=\"%s\",quantile=\"%g\"} ", row->name, i,
+                              watched(source, w), ps_watch_quantile[k]);
+                write_number(out, &watch_of(source, i, w)->quantile[k]);
+            }
+}
+
+static void write_value(FILE *out, const char *name, uint32_t lane, const char *field,
+                        const ps_watch_metrics *watch) {
+    uint64_t sum = 0;
+    for (uint32_t b = 0; b < PS_WATCH_BOUNDS; b++) {
+        sum += ps_read(&watch->bucket[b]);
+        (void)fprintf(out, "%s_bucket{lane=\"%u\",field=\"%s\",le=\"%.9g\"} %" PRIu64 "\n", name,
+                      lane, field, ps_watch_bound(b), sum);
+    }
+    sum += ps_read(&watch->bucket[PS_WATCH_BOUNDS]);
+    (void)fprintf(out, "%s_bucket{lane=\"%u\",field=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, lane,
+                  field, sum);
+    (void)fprintf(out, "%s_count{lane=\"%u\",field=\"%s\"} %" PRIu64 "\n", name, lane, field, sum);
+    (void)fprintf(out, "%s_sum{lane=\"%u\",field=\"%s\"} ", name, lane, field);
+    write_number(out, &watch->sum);
+}
+
+static void write_values(FILE *out, const metric *row, const ps_metrics_source *source) {
+    for (uint32_t i = 0; i < ps_pipeline_lanes(source->pipeline); i++)
+        for (uint32_t w = 0; w < source->plan->watch_count; w++)
+            write_value(out, row->name, i, watched(source, w), watch_of(source, i, w));
+}
+
 static void write_build(FILE *out, const metric *row, const ps_metrics_source *source) {
     (void)fprintf(out, "%s{version=\"%s\",pipeline=\"%s\",backend=\"%s\",isa=\"%s\"} 1\n",
                   row->name, PS_VERSION, source->name, source->backend, source->isa);
@@ -224,6 +288,15 @@ static const metric metrics[] = {
                  "Times a lane went to another back-end because batches said that it is faster."),
     METRIC("penstock_lane_ready", "gauge", "lane", write_ready,
            "1 once the lane is open and past its restore."),
+    METRIC(
+        "penstock_batch_value", "gauge", "lane, field, of", write_last,
+        "Of the last batch that was committed, for fields of a stage `statistics: {per: batch}`: "
+        "`count`, `nan`, `sum`, `min`, `max`, `mean`, `variance`."),
+    METRIC("penstock_batch_quantile", "gauge", "lane, field, quantile", write_quantiles,
+           "Likewise, each within 1/64 of the value it stands for."),
+    METRIC("penstock_values", "histogram", "lane, field, le", write_values,
+           "The values of all batches so far; one that equals a bound above 0 counts in the next "
+           "bucket."),
     METRIC("process_resident_memory_bytes", "gauge", "", write_resident,
            "Resident memory of the process."),
     METRIC("process_cpu_seconds_total", "counter", "", write_cpu,

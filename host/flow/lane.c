@@ -10,6 +10,7 @@
 #include "host/base/clock.h"
 #include "host/flow/enrich.h"
 #include "host/flow/lane_parts.h"
+#include "host/flow/watch.h"
 
 static void sooner(int64_t *ask_again_ns, int64_t at_ns) {
     if (at_ns < *ask_again_ns) *ask_again_ns = at_ns;
@@ -91,6 +92,7 @@ static void account(ps_lane *lane, const ps_batch *batch) {
     ps_count(&metrics->bytes_in, batch->payload_bytes);
     ps_count(&metrics->batches, 1);
     if (sum.rejected > 0) count_rejects(lane, batch);
+    ps_watch_batch(lane->plan, batch, lane->watch, metrics->watch);
 }
 
 /* Rows the sink holds safely: tell the source, free the slots. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/flow/lane_parts.h"
+#include "host/flow/watch.h"
 
 static size_t slot_bytes(const ps_plan *plan) {
     return ps_arena_size(plan->schema.block_bytes) + ps_arena_size(PS_RUNS_MAX * sizeof(ps_run)) +
@@ -20,6 +21,7 @@ size_t ps_lane_bytes(const ps_plan *plan, uint32_t depth) {
     bytes += ps_arena_size(plan->constant_bytes);                 /* what kernels read */
     bytes += ps_arena_size(PS_PARTITIONS_MAX * sizeof(ps_owned)); /* who owns what */
     bytes += ps_arena_size(sizeof(ps_judge));                     /* what crosses to a device */
+    bytes += ps_arena_size(ps_watch_bytes(plan));                 /* statistics per batch */
     if (plan->groups)
         bytes += ps_arena_size(ps_series_bytes(plan->series_max, plan->schema.rows_max));
     return bytes;
@@ -32,6 +34,7 @@ static ps_status open_memory(ps_lane *lane, ps_error *error) {
     PS_TRY(
         ps_arena_open(arena, ps_lane_bytes(plan, lane->config.depth), lane->config.os_node, error));
     lane->owned = ps_arena_take(arena, PS_PARTITIONS_MAX * sizeof(ps_owned));
+    lane->watch = ps_arena_take(arena, ps_watch_bytes(plan));
     lane->judge = ps_arena_take(arena, sizeof *lane->judge);
     ps_judge_init(lane->judge, plan, lane->config.placement, lane->config.env.lanes);
     for (uint32_t i = 0; i < lane->config.depth; i++) {

@@ -39,6 +39,7 @@ struct ps_lane {
     uint8_t *memory[PS_DEPTH_MAX + 2]; /* of the slots' blocks, state and constants */
     ps_block state, constants;
     ps_judge *judge;
+    void *watch;          /* what statistics per batch are computed in */
     ps_traffic *traffic;  /* the judge's; NULL where the device computes in the host's memory */
     ps_series *series;    /* NULL where no stage works per series */
     const ps_column *key; /* what names the series */

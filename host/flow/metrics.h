@@ -21,6 +21,27 @@ typedef struct ps_histogram {
     ps_counter sum_ns, count;
 } ps_histogram;
 
+/* What of the last batch is told of a watched field. */
+enum {
+    PS_WATCH_COUNT,
+    PS_WATCH_NAN, /* NaN, infinite or beyond 1e140: counted and left out */
+    PS_WATCH_SUM,
+    PS_WATCH_LEAST,
+    PS_WATCH_GREATEST,
+    PS_WATCH_MEAN,
+    PS_WATCH_VARIANCE,
+    PS_WATCH_LAST,
+    PS_WATCH_QUANTILES = 5,
+    PS_WATCH_BOUNDS = 31
+};
+
+/* Each number by itself; a reader may meet two batches. */
+typedef struct ps_watch_metrics {
+    _Atomic double last[PS_WATCH_LAST], quantile[PS_WATCH_QUANTILES];
+    ps_counter bucket[PS_WATCH_BOUNDS + 1]; /* of all batches so far */
+    _Atomic double sum;                     /* likewise */
+} ps_watch_metrics;
+
 typedef struct ps_lane_metrics {
     ps_counter rows_in, rows_out, rows_filtered, rows_rejected, anomalies;
     ps_counter sink_rows, sink_dead; /* what the sink says it took: checked against the rows */
@@ -34,6 +55,7 @@ typedef struct ps_lane_metrics {
     ps_counter partitions;         /* owned now */
     _Atomic int64_t lag;           /* rows behind the ends, all owned partitions; -1 unknown */
     ps_histogram commit;           /* commit latency */
+    ps_watch_metrics watch[PS_WATCHES_MAX];
 } ps_lane_metrics;
 
 /* Of one source partition: written by the lane that owns it, and so by one at a time. */

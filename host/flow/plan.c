@@ -7,6 +7,7 @@
 
 #include "host/base/siphash.h"
 #include "host/batch/series.h"
+#include "kernels/score.h"
 #include "kernels/segment.h"
 
 enum { STATE_ALIGNMENT = 512 };
@@ -172,6 +173,21 @@ ps_status ps_plan_output(ps_plan *plan, const ps_output *output, ps_error *error
                            "two outputs are called '%s': give one another name with `as`",
                            output->name);
     plan->output[plan->output_count++] = *output;
+    return PS_OK;
+}
+
+ps_status ps_plan_watch(ps_plan *plan, uint32_t column, ps_error *error) {
+    const ps_type type = plan->schema.column[column].type;
+    PS_CHECK(type == PS_TYPE_F64 || type == PS_TYPE_I64);
+    for (uint32_t i = 0; i < plan->watch_count; i++)
+        if (plan->watch[i].column == column)
+            return ps_fail(error, PS_BAD_CONFIG, "field: '%s' is summed up per batch twice",
+                           plan->schema.column[column].name);
+    if (plan->watch_count == PS_WATCHES_MAX)
+        return ps_fail(error, PS_BAD_CONFIG, "more than %d fields are summed up per batch",
+                       PS_WATCHES_MAX);
+    plan->watch[plan->watch_count++] =
+        (ps_watch_plan){column, type == PS_TYPE_I64 ? PS_VALUE_I64 : PS_VALUE_F64};
     return PS_OK;
 }
 

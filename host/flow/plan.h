@@ -58,6 +58,11 @@ typedef struct ps_output {
     uint32_t label_count;
 } ps_output;
 
+/* A field that the metrics sum up per batch. */
+typedef struct ps_watch_plan {
+    uint32_t column, type; /* PS_VALUE_F64 or PS_VALUE_I64 */
+} ps_watch_plan;
+
 /* A word of a constant that is fixed only when the plan is closed: where a column lies. */
 typedef struct ps_relocation {
     size_t at; /* in the constants */
@@ -75,6 +80,8 @@ typedef struct ps_plan {
     ps_state_plan state[PS_STAGES_MAX];
     ps_output output[PS_OUTPUTS_MAX];
     ps_relocation relocation[PS_RELOCATIONS_MAX];
+    ps_watch_plan watch[PS_WATCHES_MAX];
+    uint32_t watch_count;
     uint32_t
         nan_column[PS_OUTPUTS_MAX]; /* F32 and NUMBER columns that every batch begins with as NaN */
     size_t state_bytes;             /* the state block of a lane */
@@ -115,6 +122,8 @@ ps_status ps_plan_call(ps_plan *plan, ps_kernel_id kernel, ps_extent extent,
                        const ps_operand *operands, const void *params, size_t params_bytes,
                        ps_error *error) PS_MUST_USE;
 ps_status ps_plan_output(ps_plan *plan, const ps_output *output, ps_error *error) PS_MUST_USE;
+/* A number field of the schema shows per batch in the metrics. */
+ps_status ps_plan_watch(ps_plan *plan, uint32_t column, ps_error *error) PS_MUST_USE;
 /* An F32 (of `width` planes) or NUMBER column begins every batch as NaN. */
 ps_status ps_plan_nan(ps_plan *plan, uint32_t column, ps_error *error) PS_MUST_USE;
 /* Makes sure that rows are grouped by series: the first stage that asks adds the `segment` call. */

@@ -316,7 +316,7 @@ get() { # get PATH: the answer, headers included
 serves_and_drains() {
     local pid i
     port=$((20000 + RANDOM % 9000))
-    sed "s/rows: 50000/rows: 0, rate: 20000/" job.yaml >endless.yaml
+    sed "s/rows: 50000/rows: 0, rate: 20000/; s/^sink:/  - statistics: {field: cpu, per: batch}\nsink:/" job.yaml >endless.yaml
     "$penstock" run endless.yaml --set "metrics.listen=$port" --summary json >out 2>err &
     pid=$!
     for ((i = 0; i < 100; i++)); do
@@ -329,6 +329,21 @@ serves_and_drains() {
     for name in $(grep -oE '^\| `[a-z_]+`' "$root/docs/metrics.md" | tr -d '|` '); do
         grep -q "^# TYPE $name " metrics || fail "/metrics lacks $name"
     done
+    # What a batch comes to; its rows all have a cpu between 0 and 100.
+    for ((i = 0; i < 50; i++)); do
+        get /metrics | tr -d '\r' >metrics
+        grep -q '^penstock_values_count{.*field="cpu"} [1-9]' metrics && break
+        sleep 0.1
+    done
+    awk '
+        /^penstock_batch_value.*of="count"/ { count += $NF }
+        /^penstock_batch_value.*of="mean"/ && $NF > 0 && $NF < 100 { mean = 1 }
+        /^penstock_batch_quantile.*quantile="0.5"/ && $NF > 0 && $NF < 100 { median = 1 }
+        /^penstock_values_bucket.*le="-1"/ { negative += $NF }
+        /^penstock_values_bucket.*le="16384"/ { within += $NF }
+        /^penstock_values_bucket.*le="\+Inf"/ { all += $NF }
+        END { exit !(count > 0 && mean && median && negative == 0 && within == all && all > 0) }' metrics ||
+        fail "/metrics: per batch: $(grep -E 'batch_value|quantile' metrics | head -n 4)"
     grep -E '^# TYPE' metrics | sort | uniq -d | grep -q . && fail "a metric twice"
     "$penstock" run endless.yaml --set "metrics.listen=$port" --set pipeline=other >out2 2>err2
     [ $? -eq 1 ] && grep -q "Address already in use" err2 || fail "a port in use: $(cat err2)"
