@@ -47,7 +47,7 @@ class Place:
 
     def __init__(self, root, build, work):
         self.root, self.build, self.work = root, build, work
-        self.pids = []
+        self.workers = []  # every process of a worker that was ever started
 
     def tool(self, name):
         return os.path.join(self.build, f"accept_{name}")
@@ -153,6 +153,7 @@ class Worker:
                 [os.path.join(self.place.build, "penstock"), "run", self.place.path(self.file),
                  "--set", f"runtime.instance={self.instance}", *self.arguments],
                 stdout=subprocess.DEVNULL, stderr=errors, stdin=subprocess.DEVNULL, env=self.environment)
+        self.place.workers.append(self.process)
 
     def note(self, text):
         with open(self.place.path(f"{self.name}.err"), "a", encoding="utf-8") as errors:
