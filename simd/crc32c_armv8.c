@@ -13,8 +13,8 @@
 #define CRC_1             __crc32cb
 #include "simd/crc32c_rows.inc"
 
-static uint32_t crc32c(const uint8_t *at, uint32_t length) {
-    return crc32c_end(0xFFFFFFFFu, at, length);
+static uint32_t crc32c(const uint8_t *column, const uint8_t *at, uint32_t length) {
+    return crc32c_end(0xFFFFFFFFu, column, at, length);
 }
 
 ps_kernel_fn ps_crc32c_armv8;

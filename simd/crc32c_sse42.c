@@ -38,13 +38,13 @@ static uint64_t three_streams(uint64_t crc, const uint8_t *at) {
     return third ^ _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(sum));
 }
 
-static uint32_t crc32c(const uint8_t *at, uint32_t length) {
+static uint32_t crc32c(const uint8_t *column, const uint8_t *at, uint32_t length) {
     uint64_t crc = 0xFFFFFFFFu;
     for (; length >= 3 * STREAM; length -= 3 * STREAM) {
         crc = three_streams(crc, at);
         at += 3 * STREAM;
     }
-    return crc32c_end(crc, at, length);
+    return crc32c_end(crc, column, at, length);
 }
 
 ps_kernel_fn ps_crc32c_sse42;

@@ -83,10 +83,10 @@ static inline uint64_t fold_long(const uint8_t **from, uint32_t *left) {
     return reduce(d);
 }
 
-static uint32_t crc32c(const uint8_t *at, uint32_t length) {
+static uint32_t crc32c(const uint8_t *column, const uint8_t *at, uint32_t length) {
     uint64_t crc = 0xFFFFFFFFu;
     if (length >= 256) crc = fold_long(&at, &length);
-    return crc32c_end(crc, at, length);
+    return crc32c_end(crc, column, at, length);
 }
 
 ps_kernel_fn ps_crc32c_vpclmul;
