@@ -33,7 +33,8 @@ static const char *const usual[] = {"count", "mean", "deviation", "min", "max"};
 
 static const ps_option options[] = {
     {.name = "field",
-     .help = "The declared field: a float or an int.",
+     .help = "The declared field: a float or an int. Per batch also what an earlier stage added: a "
+             "score, or the entropy of the records' bytes.",
      .type = PS_OPTION_STRING,
      .flags = PS_OPTION_REQUIRED,
      .at = offsetof(ps_statistics_config, field)},
@@ -80,7 +81,10 @@ static ps_status check_field(statistics *s) {
     const ps_column *column = &schema->column[s->field];
     const bool declared =
         s->field >= schema->field_first && s->field - schema->field_first < schema->field_count;
-    if (!declared || (column->type != PS_TYPE_F64 && column->type != PS_TYPE_I64))
+    /* A batch's may also be what an earlier stage made of every row. */
+    const bool made = s->config->per == PS_STATISTICS_BATCH && column->type == PS_TYPE_F32 &&
+                      column->extent == PS_PER_ROW && column->width == sizeof(float);
+    if (!made && (!declared || (column->type != PS_TYPE_F64 && column->type != PS_TYPE_I64)))
         return ps_fail(s->error, PS_BAD_CONFIG,
                        "field: '%s' is not a number: declare it under decode as float or int",
                        name);

@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
+#include "host/batch/rejects.h"
 #include "host/flow/watch.h"
+#include "host/stages/stages.h"
 #include "ml/stage_statistics.h"
 #include "tests/plans.h"
 
@@ -146,6 +148,34 @@ static void an_empty_batch_has_no_mean(void **state) {
     assert_true(isnan(m->quantile[2]) && isnan(m->last[PS_WATCH_LEAST]));
 }
 
+/* The entropy of each record, say: NaN is none, and a rejected row's does not count. */
+static void sums_up_what_a_stage_made(void **state) {
+    (void)state;
+    ps_plan *plan = test_plan_open(ROWS_MAX, 32, fields, 1);
+    const ps_entropy_config entropy = {.of = "value", .as = "bits"};
+    const ps_statistics_config config = {.field = "bits", .per = PS_STATISTICS_BATCH};
+    const ps_statistics_config series = {.field = "bits"};
+    ps_error error = {""};
+    assert_int_equal(ps_stage_entropy.plan(&entropy, plan, &error), PS_OK);
+    assert_int_equal(ps_stage_statistics.plan(&series, plan, &error), PS_BAD_CONFIG);
+    assert_int_equal(ps_stage_statistics.plan(&config, plan, &error), PS_OK);
+    assert_int_equal(ps_plan_close(plan, &error), PS_OK);
+    ps_batch batch = {0};
+    test_batch_memory(&batch, &plan->schema);
+    static const float bits[] = {1.0f, NAN, 3.0f, 5.0f};
+    memcpy(ps_batch_values(&batch, ps_schema_find(&plan->schema, "bits")), bits, sizeof bits);
+    ((uint8_t *)ps_batch_system(&batch, PS_COLUMN_REJECT))[3] = PS_REJECT_SYNTAX;
+    batch.rows = 4;
+    void *memory = malloc(ps_watch_bytes(plan));
+    ps_watch_metrics metrics = {0};
+    ps_watch_batch(plan, &batch, memory, &metrics);
+    assert_true(metrics.last[PS_WATCH_COUNT] == 2 && metrics.last[PS_WATCH_MEAN] == 2);
+    assert_true(metrics.last[PS_WATCH_NAN] == 0 && metrics.last[PS_WATCH_GREATEST] == 3);
+    free(memory);
+    test_batch_free(&batch);
+    test_plan_close(plan);
+}
+
 static void refuses_what_makes_no_sense(void **state) {
     world *w = *state;
     static const char *const mean[] = {"mean"};
@@ -159,8 +189,8 @@ static void refuses_what_makes_no_sense(void **state) {
 
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
-    const struct CMUnitTest tests[] = {TEST(sums_a_batch_up), TEST(bounds_ascend),
-                                       TEST(an_empty_batch_has_no_mean),
-                                       TEST(refuses_what_makes_no_sense)};
+    const struct CMUnitTest tests[] = {
+        TEST(sums_a_batch_up), TEST(bounds_ascend), TEST(an_empty_batch_has_no_mean),
+        cmocka_unit_test(sums_up_what_a_stage_made), TEST(refuses_what_makes_no_sense)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,7 +178,7 @@ ps_status ps_plan_output(ps_plan *plan, const ps_output *output, ps_error *error
 
 ps_status ps_plan_watch(ps_plan *plan, uint32_t column, ps_error *error) {
     const ps_type type = plan->schema.column[column].type;
-    PS_CHECK(type == PS_TYPE_F64 || type == PS_TYPE_I64);
+    PS_CHECK(type == PS_TYPE_F64 || type == PS_TYPE_I64 || type == PS_TYPE_F32);
     for (uint32_t i = 0; i < plan->watch_count; i++)
         if (plan->watch[i].column == column)
             return ps_fail(error, PS_BAD_CONFIG, "field: '%s' is summed up per batch twice",

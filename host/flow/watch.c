@@ -2,6 +2,7 @@
 #include "host/flow/watch.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "kernels/moments.h"
 #include "kernels/sketch.h"
@@ -21,13 +22,28 @@ static uint32_t blocks(uint32_t rows) {
     return (rows + PS_MOMENTS_ROWS - 1) / PS_MOMENTS_ROWS;
 }
 
-static size_t counts_bytes(void) {
-    return (PS_SKETCH_BUCKETS * sizeof(uint32_t) + 63) / 64 * 64;
+static size_t aligned(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Where things lie in the memory that a lane gives, in bytes; the sketch's counts come first. */
+typedef struct layout {
+    size_t records;  /* double [blocks][PS_MOMENTS_WIDTH] */
+    size_t values;   /* double [rows_max], of a column that is no field */
+    size_t validity; /* uint8_t [rows_max / 8] */
+    size_t bytes;
+} layout;
+
+static layout layout_of(uint32_t rows_max) {
+    layout l = {.records = aligned(PS_SKETCH_BUCKETS * sizeof(uint32_t))};
+    l.values = l.records + aligned(blocks(rows_max) * PS_MOMENTS_WIDTH * sizeof(double));
+    l.validity = l.values + aligned(rows_max * sizeof(double));
+    l.bytes = l.validity + aligned((rows_max + 7) / 8);
+    return l;
 }
 
 size_t ps_watch_bytes(const ps_plan *plan) {
-    if (plan->watch_count == 0) return 0;
-    return counts_bytes() + blocks(plan->schema.rows_max) * PS_MOMENTS_WIDTH * sizeof(double);
+    return plan->watch_count == 0 ? 0 : layout_of(plan->schema.rows_max).bytes;
 }
 
 /* Buckets of the sketch below this one hold what is at most the bound; from 0 upward, what is below
@@ -75,21 +91,40 @@ static void tell_moments(const double *m, ps_watch_metrics *out) {
     atomic_store_explicit(&out->sum, sum + m[PS_MOMENTS_SUM], memory_order_relaxed);
 }
 
-static void watch(const ps_watch_plan *plan, const ps_batch *batch, void *memory,
+/* What an earlier stage made, as numbers with nulls: its NaN is "none", and a row that did not
+ * decode has no value. */
+static void widen(const ps_batch *batch, const ps_column *column, double *values,
+                  uint8_t *validity) {
+    const float *from = ps_batch_values(batch, column);
+    const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
+    memset(validity, 0, (batch->rows + 7) / 8);
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        values[row] = (double)from[row];
+        if (!isnan(from[row]) && reject[row] == PS_REJECT_NONE) ps_bit_set(validity, row);
+    }
+}
+
+static void watch(const ps_watch_plan *plan, const ps_batch *batch, uint8_t *memory,
                   ps_watch_metrics *out) {
     const ps_column *column = &batch->schema->column[plan->column];
-    uint32_t *counts = memory;
-    double *records = (double *)(void *)((uint8_t *)memory + counts_bytes());
+    const layout at = layout_of(batch->schema->rows_max);
+    uint32_t *counts = (uint32_t *)(void *)memory;
+    double *records = (double *)(void *)(memory + at.records);
+    void *values = ps_batch_values(batch, column);
+    uint8_t *validity = memory + at.validity;
+    if (column->type == PS_TYPE_F32)
+        widen(batch, column, values = memory + at.values, validity);
+    else
+        validity = ps_batch_validity(batch, column);
     double total[PS_MOMENTS_WIDTH];
-    uint8_t *validity = ps_batch_validity(batch, column);
     const ps_moments_params moments = {batch->rows, plan->type};
-    void *const of_moments[] = {ps_batch_values(batch, column), validity, records};
+    void *const of_moments[] = {values, validity, records};
     ps_dispatch(PS_KERNEL_MOMENTS)(of_moments, &moments, 0, blocks(batch->rows));
     const ps_moments_fold_params fold = {blocks(batch->rows), 0};
     void *const of_fold[] = {records, total};
     ps_dispatch(PS_KERNEL_MOMENTS_FOLD)(of_fold, &fold, 0, 1);
     const ps_sketch_params sketch = {.rows = batch->rows, .type = plan->type, .lanes = 1};
-    void *const of_sketch[] = {ps_batch_values(batch, column), validity, counts};
+    void *const of_sketch[] = {values, validity, counts};
     ps_dispatch(PS_KERNEL_SKETCH)(of_sketch, &sketch, 0, 1);
     uint64_t counted = 0;
     for (uint32_t i = 0; i < PS_SKETCH_BUCKETS; i++) counted += counts[i];
