@@ -28,6 +28,20 @@ void ps_kafka_source_commit_forget(ps_kafka_source *source, uint32_t partition) 
     source->safe_count--;
 }
 
+void ps_kafka_source_commit_answer(ps_kafka_source *source, rd_kafka_resp_err_t err,
+                                   const rd_kafka_topic_partition_list_t *list) {
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *of = &list->elems[i];
+        if (err == RD_KAFKA_RESP_ERR_NO_ERROR && of->err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+        const uint32_t p = ps_kafka_partition(source->env->partitions, of->topic, of->partition);
+        if (p == PS_NOWHERE || source->place[p].holding != PS_KAFKA_READING) continue;
+        if (source->safe[p] != PS_OFFSET_NONE) continue; /* it has moved on since */
+        source->safe[p] = of->offset;
+        source->safe_count++;
+        ps_log(PS_LOG_DEBUG, "source kafka", "offsets: %s", rd_kafka_err2str(err ? err : of->err));
+    }
+}
+
 void ps_kafka_source_commit_due(ps_kafka_source *source, ps_kafka_commit_how how) {
     if (source->safe_count == 0 || source->fatal) return;
     const int64_t now_ns = ps_clock_ns();
@@ -49,8 +63,10 @@ void ps_kafka_source_commit_due(ps_kafka_source *source, ps_kafka_commit_how how
         rd_kafka_commit(source->client, list, how != PS_KAFKA_COMMIT_ANSWERED);
     /* Rows are read again after a restart, none is lost: the sink's own guarantee is not touched.
      */
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         ps_log(PS_LOG_WARNING, "source kafka", "offsets were not committed: %s",
                rd_kafka_err2str(err));
+        ps_kafka_source_commit_answer(source, err, list);
+    }
     rd_kafka_topic_partition_list_destroy(list);
 }

@@ -388,9 +388,12 @@ static ps_status subscribe(ps_kafka_source *source, ps_error *error) {
 
 static void on_commit(rd_kafka_t *client, rd_kafka_resp_err_t err,
                       rd_kafka_topic_partition_list_t *list, void *opaque) {
-    const ps_kafka_source *source = opaque;
+    ps_kafka_source *source = opaque;
     (void)client;
-    if (source->answer != NULL) source->answer(source->answer_opaque, err, list);
+    if (source->answer != NULL)
+        source->answer(source->answer_opaque, err, list);
+    else if (!source->closing && list != NULL)
+        ps_kafka_source_commit_answer(source, err, list);
 }
 
 ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) {

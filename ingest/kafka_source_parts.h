@@ -131,6 +131,10 @@ typedef enum ps_kafka_commit_how {
     PS_KAFKA_COMMIT_ANSWERED  /* now, and the answer is waited for */
 } ps_kafka_commit_how;
 void ps_kafka_source_commit_due(ps_kafka_source *source, ps_kafka_commit_how how);
+/* What became of one: positions that the group did not take are committed again with the next ones.
+ * In the middle of a rebalance it takes none, and where nothing more comes there is no next one. */
+void ps_kafka_source_commit_answer(ps_kafka_source *source, rd_kafka_resp_err_t err,
+                                   const rd_kafka_topic_partition_list_t *list);
 /* The partition is not ours any more: committed later, its position would move another's back. */
 void ps_kafka_source_commit_forget(ps_kafka_source *source, uint32_t partition);
 

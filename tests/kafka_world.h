@@ -14,7 +14,7 @@
 #include "tests/kafka_mock.h"
 
 enum { RECORDS = 2000, PARTITIONS = 3, ROWS_MAX = 256, ARENA_BYTES = 1 << 20, API_END_TXN = 26 };
-enum { API_PRODUCE = 0, API_TXN_OFFSET_COMMIT = 28, SECONDS_MAX = 60 };
+enum { API_PRODUCE = 0, API_OFFSET_COMMIT = 8, API_TXN_OFFSET_COMMIT = 28, SECONDS_MAX = 60 };
 
 typedef struct world {
     kafka_mock mock;

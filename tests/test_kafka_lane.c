@@ -412,6 +412,38 @@ static ps_event await_event(void *source, ps_event_kind kind, rd_kafka_t *other)
     return event;
 }
 
+/* In the middle of a rebalance a group takes no offsets. If this fails, --until-end waits for ever
+ * for a position that was refused once, and after a restart rows come again. */
+static void test_refused_offsets(void **state) {
+    (void)state;
+    world *w = open_world();
+    const ps_lane_env env = world_env(w);
+    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX / 3 * PS_NS_PER_S;
+    void *source;
+    ps_error error = {""};
+    assert_int_equal(ps_source_kafka.open(&w->source, &env, &source, &error), PS_OK);
+    (void)await_event(source, PS_EVENT_ASSIGNED, NULL);
+    for (uint32_t p = 0; p < PARTITIONS; p++)
+        assert_int_equal(ps_source_kafka.start(source, p, PS_OFFSET_NONE, &error), PS_OK);
+    assert_int_equal(ps_source_kafka.answer(source, &error), PS_OK);
+    rd_kafka_mock_push_request_errors(w->mock.cluster, API_OFFSET_COMMIT, 1,
+                                      RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE);
+    const ps_position refused = {.partition = 1, .next = 77};
+    assert_int_equal(ps_source_kafka.commit(source, &refused, 1, &error), PS_OK);
+    int64_t committed = PS_OFFSET_NONE;
+    for (int64_t next = 1; committed != 77 && ps_clock_ns() < deadline_ns; next++) {
+        const ps_position other = {.partition = 0, .next = next};
+        (void)usleep(120000);
+        ps_event event;
+        assert_int_equal(ps_source_kafka.event(source, &event, &error), PS_OK);
+        assert_int_equal(ps_source_kafka.commit(source, &other, 1, &error), PS_OK);
+        committed = committed_of(w, 1);
+    }
+    assert_int_equal(committed, 77);
+    ps_source_kafka.close(source);
+    close_world(w);
+}
+
 /* After an abort nothing is filled until all is restored, and records that were fetched before lie
  * in front of the news that another worker came. */
 static void test_rebalance_is_heard_while_going_back(void **state) {
@@ -449,6 +481,7 @@ int main(int count, char **arguments) {
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_rebalance_is_heard_while_going_back),
+        cmocka_unit_test(test_refused_offsets),
         cmocka_unit_test(test_missing_topic),
         cmocka_unit_test(test_dead_letters_first),
     };

@@ -25,8 +25,8 @@ scenario() {
     kill_hard "$stream_pid"
     begin=$SECONDS
     kill -TERM "$pid"
-    expect worker "$pid" 0 40
-    says worker 'stopping without an answer'
+    expect worker "$pid" 1 40
+    says worker 'stopped without an answer'
     say "stopped without a broker after $((SECONDS - begin)) s"
     run_to_end last 60 direct.yaml
     # shellcheck disable=SC2046
