@@ -93,11 +93,13 @@ const ps_command ps_command_run = {
     .name = "run",
     .operands = "FILE",
     .summary = "Runs a pipeline.",
-    .details = "Bounded sources end by themselves. SIGTERM and SIGINT drain, commit and exit 0; a "
-               "second one exits\n"
-               "at once. On a terminal a live line shows how it goes. Exit code 0: done, 1: the "
-               "work failed,\n"
-               "2: the pipeline file or the command line is wrong.",
+    .details = "Bounded sources end by themselves. SIGTERM and SIGINT drain, commit and exit 0, or "
+               "1 where\n"
+               "the sink has not confirmed all after 20 s; a second one exits at once. On a "
+               "terminal a live\n"
+               "line shows how it goes. Exit code 0: done, 1: the work failed, 2: the pipeline "
+               "file or the\n"
+               "command line is wrong.",
     .options = options,
     .operands_min = 1,
     .operands_max = 1,
