@@ -28,8 +28,10 @@ void ps_kafka_source_commit_forget(ps_kafka_source *source, uint32_t partition) 
     source->safe_count--;
 }
 
-void ps_kafka_source_commit_answer(ps_kafka_source *source, rd_kafka_resp_err_t err,
-                                   const rd_kafka_topic_partition_list_t *list) {
+/* In the middle of a rebalance a group takes no offsets, and where nothing more comes there is no
+ * next commit to say them again. */
+static void keep_refused(ps_kafka_source *source, rd_kafka_resp_err_t err,
+                         const rd_kafka_topic_partition_list_t *list) {
     for (int i = 0; i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *of = &list->elems[i];
         if (err == RD_KAFKA_RESP_ERR_NO_ERROR && of->err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
@@ -40,6 +42,17 @@ void ps_kafka_source_commit_answer(ps_kafka_source *source, rd_kafka_resp_err_t 
         source->safe_count++;
         ps_log(PS_LOG_DEBUG, "source kafka", "offsets: %s", rd_kafka_err2str(err ? err : of->err));
     }
+}
+
+/* librdkafka's callback: what the group refused is committed again with what comes next. */
+void ps_kafka_source_on_commit(rd_kafka_t *client, rd_kafka_resp_err_t err,
+                               rd_kafka_topic_partition_list_t *list, void *opaque) {
+    ps_kafka_source *source = opaque;
+    (void)client;
+    if (source->answer != NULL)
+        source->answer(source->answer_opaque, err, list);
+    else if (!source->closing && list != NULL)
+        keep_refused(source, err, list);
 }
 
 void ps_kafka_source_commit_due(ps_kafka_source *source, ps_kafka_commit_how how) {
@@ -66,7 +79,7 @@ void ps_kafka_source_commit_due(ps_kafka_source *source, ps_kafka_commit_how how
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         ps_log(PS_LOG_WARNING, "source kafka", "offsets were not committed: %s",
                rd_kafka_err2str(err));
-        ps_kafka_source_commit_answer(source, err, list);
+        keep_refused(source, err, list);
     }
     rd_kafka_topic_partition_list_destroy(list);
 }

@@ -386,16 +386,6 @@ static ps_status subscribe(ps_kafka_source *source, ps_error *error) {
                    rd_kafka_err2str(err));
 }
 
-static void on_commit(rd_kafka_t *client, rd_kafka_resp_err_t err,
-                      rd_kafka_topic_partition_list_t *list, void *opaque) {
-    ps_kafka_source *source = opaque;
-    (void)client;
-    if (source->answer != NULL)
-        source->answer(source->answer_opaque, err, list);
-    else if (!source->closing && list != NULL)
-        ps_kafka_source_commit_answer(source, err, list);
-}
-
 ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) {
     const ps_lane_env *env = source->env;
     char member[256];
@@ -408,7 +398,7 @@ ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) {
                                     .memory_bytes = env->memory_bytes,
                                     .expansion = source->config->expansion,
                                     .opaque = source,
-                                    .committed = on_commit,
+                                    .committed = ps_kafka_source_on_commit,
                                     .rebalanced = ps_kafka_rebalanced};
     source->fatal = false;
     PS_TRY(ps_kafka_client_open(&recipe, &source->client, error));

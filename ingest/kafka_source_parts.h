@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The inside of a Kafka source, shared by kafka_source.c (records), kafka_group.c (membership) and
  * kafka_watch.c (the helper thread that asks what would block). Nobody else includes this.
- *
  * Threads: everything is the lane's but `watch`, whose members say who may touch them.
  */
 #ifndef PS_INGEST_KAFKA_SOURCE_PARTS_H
@@ -11,7 +10,6 @@
 #include <stdatomic.h>
 
 #include "ingest/kafka_link.h"
-
 enum { PS_KAFKA_TAKE_MAX = 2048, PS_KAFKA_EVENTS_MAX = 16 };
 
 typedef enum ps_kafka_holding {
@@ -131,10 +129,8 @@ typedef enum ps_kafka_commit_how {
     PS_KAFKA_COMMIT_ANSWERED  /* now, and the answer is waited for */
 } ps_kafka_commit_how;
 void ps_kafka_source_commit_due(ps_kafka_source *source, ps_kafka_commit_how how);
-/* What became of one: positions that the group did not take are committed again with the next ones.
- * In the middle of a rebalance it takes none, and where nothing more comes there is no next one. */
-void ps_kafka_source_commit_answer(ps_kafka_source *source, rd_kafka_resp_err_t err,
-                                   const rd_kafka_topic_partition_list_t *list);
+void ps_kafka_source_on_commit(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
+                               void *source);
 /* The partition is not ours any more: committed later, its position would move another's back. */
 void ps_kafka_source_commit_forget(ps_kafka_source *source, uint32_t partition);
 
