@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# ps_test(name SOURCES a.c … LIBRARIES x … [LABELS …] [TIMEOUT seconds]): a cmocka program that is one test.
+# ps_test(name SOURCES a.c … LIBRARIES x … [LABELS …] [TIMEOUT seconds] [ONE_THREAD]): a cmocka program that is one
+# test. ONE_THREAD: nothing of it runs in a second thread, so ThreadSanitizer, which would take minutes, has nothing to find.
 find_library(PS_CMOCKA cmocka)
 function(ps_test NAME)
-  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LIBRARIES;LABELS;ARGS" ${ARGN})
+  cmake_parse_arguments(T "ONE_THREAD" "TIMEOUT" "SOURCES;LIBRARIES;LABELS;ARGS" ${ARGN})
+  if(T_ONE_THREAD AND PS_SANITIZE MATCHES thread)
+    return()
+  endif()
   if(NOT PS_CMOCKA)
     return() # a bare GPU machine has no cmocka: check_kernels alone runs there
   endif()
