@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -36,17 +37,29 @@ static void read_last_line(int from, char *line, size_t bytes) {
     if (used > 0) (void)snprintf(line, bytes, "%s", partial);
 }
 
+/* The end of what a child said, in one line; closes the file. */
+static void read_last_words(int log, char *out, size_t bytes) {
+    out[0] = 0;
+    if (log < 0) return;
+    const off_t end = lseek(log, 0, SEEK_END), room = (off_t)bytes - 1;
+    const ssize_t n = pread(log, out, bytes - 1, end > room ? end - room : 0);
+    out[n > 0 ? n : 0] = 0;
+    for (char *at = out; (at = strchr(at, '\n')) != NULL;) *at = at[1] == 0 ? 0 : '|';
+    (void)close(log);
+}
+
 static double seconds(struct timeval t) {
     return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-static void in_child(ps_child *child, void *context, bool quiet, const int pipe_ends[2]) {
+/* `log`: where its messages go, or -1: where ours go. */
+static void in_child(ps_child *child, void *context, int log, const int pipe_ends[2]) {
     (void)dup2(pipe_ends[1], STDOUT_FILENO);
     (void)close(pipe_ends[0]);
     (void)close(pipe_ends[1]);
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     (void)dup2(null, STDIN_FILENO);
-    if (quiet) (void)dup2(null, STDERR_FILENO);
+    if (log >= 0) (void)dup2(log, STDERR_FILENO);
     const int code = child(context);
     (void)fflush(stdout);
     _exit(code);
@@ -58,10 +71,11 @@ ps_status ps_measure_child(ps_child *child, void *context, bool quiet, ps_measur
     struct rusage usage;
     (void)fflush(NULL);
     if (pipe2(ends, O_CLOEXEC)) return ps_fail(error, PS_IO, "pipe: %s", strerror(errno));
+    const int log = quiet ? memfd_create("messages", MFD_CLOEXEC) : -1;
     const int64_t begin = ps_clock_ns();
     const pid_t pid = fork();
     if (pid < 0) return ps_fail(error, PS_IO, "fork: %s", strerror(errno));
-    if (pid == 0) in_child(child, context, quiet, ends);
+    if (pid == 0) in_child(child, context, log, ends);
     (void)close(ends[1]);
     read_last_line(ends[0], out->line, sizeof out->line);
     (void)close(ends[0]);
@@ -70,6 +84,7 @@ ps_status ps_measure_child(ps_child *child, void *context, bool quiet, ps_measur
     out->wall_s = (double)(ps_clock_ns() - begin) / 1e9;
     out->cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
     out->rss_mib = (double)usage.ru_maxrss / 1024;
+    read_last_words(log, out->last_words, sizeof out->last_words);
     out->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return PS_OK;
 }
@@ -84,8 +99,8 @@ static int become(void *context) {
 ps_status ps_measure_self(const char *const *argv, bool quiet, ps_measure *out, ps_error *error) {
     PS_TRY(ps_measure_child(become, (void *)(uintptr_t)argv, quiet, out, error));
     if (out->exit_code == 0) return PS_OK;
-    return ps_fail(error, PS_IO, "penstock %s ended with %d%s", argv[1], out->exit_code,
-                   quiet ? "; run it by hand to see why" : "");
+    return ps_fail(error, PS_IO, "penstock %s ended with %d%s%s", argv[1], out->exit_code,
+                   quiet ? ": " : "", quiet ? out->last_words : "");
 }
 
 void ps_samples_add(ps_samples *samples, double value) {

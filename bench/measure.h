@@ -16,6 +16,7 @@ typedef struct ps_measure {
     double rss_mib;       /* the most that was resident */
     int exit_code;        /* 128 + the signal where it was killed */
     char line[4096];      /* the last line on its stdout */
+    char last_words[400]; /* of a quiet one: the end of what it wrote to stderr */
 } ps_measure;
 
 /* What runs in the child: its return value is the exit code. */

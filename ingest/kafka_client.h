@@ -112,6 +112,9 @@ bool ps_kafka_patience_tell(ps_kafka_patience *patience);
 /* Whether waiting may help: the network, a broker or a coordinator is away. */
 bool ps_kafka_is_away(rd_kafka_resp_err_t err);
 
+/* How long one that was made a moment ago may be unknown before it is missed. */
+#define PS_KAFKA_NEW_NS_MAX (2 * PS_NS_PER_S)
+
 /* Partitions of a topic. AGAIN: no broker answers now; other failures say what to do, and where the
  * topic does not exist `*count` is PS_NOWHERE. */
 ps_status ps_kafka_topic_partitions(rd_kafka_t *client, const char *topic, int timeout_ms,

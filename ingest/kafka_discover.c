@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/base/clock.h"
 #include "host/base/log.h"
 #include "ingest/kafka_source_parts.h"
 
@@ -36,14 +37,19 @@ static ps_status discover_topic(rd_kafka_t *client, const ps_kafka_source_config
                                 const char *topic, uint32_t *count, ps_error *error) {
     trouble *seen = rd_kafka_opaque(client);
     ps_kafka_patience patience = {0, 0};
+    int64_t missing_ns = 0;
     for (;;) {
         const ps_status status = ps_kafka_topic_partitions(client, topic, 1000, count, error);
         (void)rd_kafka_poll(client, 0);
-        if (status != PS_AGAIN) return status;
+        /* One that was made a moment ago is not known to every broker yet. */
+        const bool missing = status != PS_OK && *count == PS_NOWHERE;
+        if (missing && missing_ns == 0) missing_ns = ps_clock_ns();
+        if (missing ? ps_clock_ns() - missing_ns > PS_KAFKA_NEW_NS_MAX : status != PS_AGAIN)
+            return status;
         if (is_final(seen->err))
             return ps_fail(error, PS_IO, "%s: the broker refuses the connection: %.300s",
                            config->brokers, seen->reason);
-        if (ps_kafka_patience_tell(&patience))
+        if (!missing && ps_kafka_patience_tell(&patience))
             ps_log(PS_LOG_WARNING, "source kafka", "no broker answers at %s, still trying: %s",
                    config->brokers, seen->err == 0 ? "no answer" : seen->reason);
         const struct timespec pause = {0, 50000000};

@@ -155,13 +155,23 @@ static ps_status same_cluster(const ps_kafka_sink *sink, ps_error *error) {
     return status;
 }
 
+/* One that was made a moment ago is not known to every broker yet. */
+static ps_status find_topic(ps_kafka_sink *sink, ps_kafka_topic *topic, ps_error *error) {
+    uint32_t count = 0;
+    if (topic->name == NULL || topic->partitions > 0) return PS_OK;
+    const ps_status status =
+        ps_kafka_topic_partitions(sink->helper, topic->name, ASK_MS, &count, error);
+    if (status == PS_OK) topic->partitions = count;
+    if (status == PS_OK || count != PS_NOWHERE) return status;
+    const int64_t now_ns = ps_clock_ns();
+    if (sink->missing_ns == 0) sink->missing_ns = now_ns;
+    return now_ns - sink->missing_ns < PS_KAFKA_NEW_NS_MAX ? PS_AGAIN : status;
+}
+
 ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
-    if (sink->out.partitions == 0)
-        PS_TRY(ps_kafka_topic_partitions(sink->helper, sink->out.name, ASK_MS,
-                                         &sink->out.partitions, error));
-    if (sink->dead.name != NULL && sink->dead.partitions == 0)
-        PS_TRY(ps_kafka_topic_partitions(sink->helper, sink->dead.name, ASK_MS,
-                                         &sink->dead.partitions, error));
+    PS_TRY(find_topic(sink, &sink->out, error));
+    PS_TRY(find_topic(sink, &sink->dead, error));
+    sink->missing_ns = 0;
     PS_TRY(same_cluster(sink, error));
     if (sink->keeps_state) PS_TRY(find_state(sink, error));
     ask_limits(sink);
