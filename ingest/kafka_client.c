@@ -410,6 +410,12 @@ bool ps_kafka_patience_tell(ps_kafka_patience *patience) {
     return true;
 }
 
+bool ps_kafka_may_come(int64_t *since_ns, int64_t patience_ns) {
+    const int64_t now_ns = ps_clock_ns();
+    if (*since_ns == 0) *since_ns = now_ns;
+    return now_ns - *since_ns < patience_ns;
+}
+
 /* RD_KAFKA_RESP_ERR__DESTROY_BROKER, which older libraries do not name: a broker's thread in the
  * library ended while the question waited in it. */
 enum { BROKER_HANDLE_GONE = -137 };

@@ -8,6 +8,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "host/base/clock.h"
 #include "host/flow/parts.h"
 
 typedef enum ps_kafka_start { PS_KAFKA_EARLIEST, PS_KAFKA_LATEST } ps_kafka_start;
@@ -112,8 +113,12 @@ bool ps_kafka_patience_tell(ps_kafka_patience *patience);
 /* Whether waiting may help: the network, a broker or a coordinator is away. */
 bool ps_kafka_is_away(rd_kafka_resp_err_t err);
 
-/* How long one that was made a moment ago may be unknown before it is missed. */
-#define PS_KAFKA_NEW_NS_MAX (2 * PS_NS_PER_S)
+/* Whether what is unknown to the brokers may still turn up: `*since_ns` is when it was first found
+ * missing, 0 before that and set here. A topic that was made a moment ago, and one that is asked
+ * about at a broker that has just started. */
+#define PS_KAFKA_NEW_NS_MAX     (2 * PS_NS_PER_S)
+#define PS_KAFKA_MISSING_NS_MAX (10 * PS_NS_PER_S)
+bool ps_kafka_may_come(int64_t *since_ns, int64_t patience_ns);
 
 /* Partitions of a topic. AGAIN: no broker answers now; other failures say what to do, and where the
  * topic does not exist `*count` is PS_NOWHERE. */

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "host/base/clock.h"
 #include "host/base/log.h"
 #include "ingest/kafka_source_parts.h"
 
@@ -43,8 +42,7 @@ static ps_status discover_topic(rd_kafka_t *client, const ps_kafka_source_config
         (void)rd_kafka_poll(client, 0);
         /* One that was made a moment ago is not known to every broker yet. */
         const bool missing = status != PS_OK && *count == PS_NOWHERE;
-        if (missing && missing_ns == 0) missing_ns = ps_clock_ns();
-        if (missing ? ps_clock_ns() - missing_ns > PS_KAFKA_NEW_NS_MAX : status != PS_AGAIN)
+        if (missing ? !ps_kafka_may_come(&missing_ns, PS_KAFKA_NEW_NS_MAX) : status != PS_AGAIN)
             return status;
         if (is_final(seen->err))
             return ps_fail(error, PS_IO, "%s: the broker refuses the connection: %.300s",

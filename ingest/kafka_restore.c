@@ -91,9 +91,7 @@ static bool is_missing(ps_kafka_state *state, rd_kafka_resp_err_t err) {
     if (err != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION && err != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC &&
         err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
         return false;
-    const int64_t now_ns = ps_clock_ns();
-    if (state->missing_ns == 0) state->missing_ns = now_ns;
-    return now_ns - state->missing_ns < PS_KAFKA_MISSING_NS_MAX;
+    return ps_kafka_may_come(&state->missing_ns, PS_KAFKA_MISSING_NS_MAX);
 }
 
 /* False: no answer now, or we are closing. `*left`: 1 when there is something to read. */

@@ -155,23 +155,29 @@ static ps_status same_cluster(const ps_kafka_sink *sink, ps_error *error) {
     return status;
 }
 
-/* One that was made a moment ago is not known to every broker yet. */
-static ps_status find_topic(ps_kafka_sink *sink, ps_kafka_topic *topic, ps_error *error) {
+/* Asks for the topic's partitions; one that is missing is waited for that long. */
+static ps_status ask_topic(ps_kafka_sink *sink, ps_kafka_topic *topic, int64_t patience_ns,
+                           ps_error *error) {
     uint32_t count = 0;
-    if (topic->name == NULL || topic->partitions > 0) return PS_OK;
     const ps_status status =
         ps_kafka_topic_partitions(sink->helper, topic->name, ASK_MS, &count, error);
     if (status == PS_OK) topic->partitions = count;
-    if (status == PS_OK || count != PS_NOWHERE) return status;
-    const int64_t now_ns = ps_clock_ns();
-    if (sink->missing_ns == 0) sink->missing_ns = now_ns;
-    return now_ns - sink->missing_ns < PS_KAFKA_NEW_NS_MAX ? PS_AGAIN : status;
+    const bool missing = status != PS_OK && count == PS_NOWHERE;
+    return missing && ps_kafka_may_come(&sink->missing_ns, patience_ns) ? PS_AGAIN : status;
+}
+
+/* Both topics, where there are two; `known`: also one whose partitions are known. */
+static ps_status ask_topics(ps_kafka_sink *sink, bool known, int64_t patience_ns, ps_error *error) {
+    ps_kafka_topic *topics[] = {&sink->out, &sink->dead};
+    for (size_t i = 0; i < 2; i++)
+        if (topics[i]->name != NULL && (known || topics[i]->partitions == 0))
+            PS_TRY(ask_topic(sink, topics[i], patience_ns, error));
+    sink->missing_ns = 0;
+    return PS_OK;
 }
 
 ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
-    PS_TRY(find_topic(sink, &sink->out, error));
-    PS_TRY(find_topic(sink, &sink->dead, error));
-    sink->missing_ns = 0;
+    PS_TRY(ask_topics(sink, false, PS_KAFKA_NEW_NS_MAX, error));
     PS_TRY(same_cluster(sink, error));
     if (sink->keeps_state) PS_TRY(find_state(sink, error));
     ask_limits(sink);
@@ -182,22 +188,7 @@ ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
  * ends before that wait does, so nobody would ever hear of it. A broker that has just come back may
  * not know its topics at once. */
 ps_status ps_kafka_setup_again(ps_kafka_sink *sink, ps_error *error) {
-    ps_kafka_topic *topics[] = {&sink->out, &sink->dead};
-    for (size_t i = 0; i < 2; i++) {
-        if (topics[i]->name == NULL) continue;
-        uint32_t count = 0;
-        const ps_status status =
-            ps_kafka_topic_partitions(sink->helper, topics[i]->name, ASK_MS, &count, error);
-        if (status != PS_OK && count == PS_NOWHERE) {
-            const int64_t now_ns = ps_clock_ns();
-            if (sink->missing_ns == 0) sink->missing_ns = now_ns;
-            return now_ns - sink->missing_ns < PS_KAFKA_MISSING_NS_MAX ? PS_AGAIN : status;
-        }
-        PS_TRY(status);
-        topics[i]->partitions = count;
-    }
-    sink->missing_ns = 0;
-    return PS_OK;
+    return ask_topics(sink, true, PS_KAFKA_MISSING_NS_MAX, error);
 }
 
 static bool compresses(const ps_kafka_sink *sink) {

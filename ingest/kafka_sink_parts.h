@@ -27,9 +27,6 @@ typedef enum ps_kafka_phase {
 
 enum { PS_KAFKA_REFUSED_MAX = 1024, PS_KAFKA_SLOTS = PS_DEPTH_MAX };
 
-/* A topic that is new, or asked about at a broker that has just started, may be unknown so long. */
-#define PS_KAFKA_MISSING_NS_MAX (10 * PS_NS_PER_S)
-
 /* A topic that is written to. */
 typedef struct ps_kafka_topic {
     const char *name; /* NULL: not used */

@@ -220,18 +220,15 @@ static ps_status reopen_part(ps_partfile *file, const manifest *counts, ps_error
     if (counts->first == PS_OFFSET_NONE) return PS_OK;
     part_name(file, counts->first, true, open);
     part_name(file, counts->first, false, rolled);
-    if (fstatat(file->dir->fd, open, &about, 0) != 0 && errno == ENOENT &&
-        fstatat(file->dir->fd, rolled, &about, 0) == 0 && about.st_size == counts->length)
-        return PS_OK;
-    /* It was finished and somebody has taken it away, as one may. */
-    if (fstatat(file->dir->fd, open, &about, 0) != 0 && errno == ENOENT &&
-        fstatat(file->dir->fd, rolled, &about, 0) != 0 && errno == ENOENT)
-        return PS_OK;
-    if (fstatat(file->dir->fd, open, &about, 0) != 0 && errno == ENOENT)
+    if (fstatat(file->dir->fd, open, &about, 0) != 0 && errno == ENOENT) {
+        const bool there = fstatat(file->dir->fd, rolled, &about, 0) == 0;
+        /* It was finished; and somebody may have taken it away since. */
+        if (there ? about.st_size == counts->length : errno == ENOENT) return PS_OK;
         return ps_fail(error, PS_IO,
                        "%s has another size than its manifest says (%lld bytes): the folder was "
                        "changed by somebody else; put the file back, or take another folder",
                        rolled, (long long)counts->length);
+    }
     PS_TRY(open_cut(file, open, (uint64_t)counts->length, &file->fd, error));
     file->first = counts->first;
     file->length = counts->length;
