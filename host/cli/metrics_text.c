@@ -19,8 +19,9 @@ struct metric {
     write_fn *write;
 };
 
-static const ps_counter *counter_at(const ps_lane_metrics *lane, size_t at) {
-    return (const ps_counter *)(const void *)((const uint8_t *)lane + at);
+/* Of a lane, or of a partition. */
+static const ps_counter *counter_at(const void *metrics, size_t at) {
+    return (const ps_counter *)(const void *)((const uint8_t *)metrics + at);
 }
 
 static void write_counter(FILE *out, const metric *row, const ps_metrics_source *source) {
@@ -48,9 +49,8 @@ static void write_partitions(FILE *out, const metric *row, const ps_metrics_sour
         const uint32_t topic = ps_partitions_topic(partitions, i, &within);
         (void)fprintf(out, "%s{topic=\"", row->name);
         write_label(out, partitions->topic[topic].name);
-        (void)fprintf(
-            out, "\",partition=\"%" PRIu32 "\"} %" PRIu64 "\n", within,
-            ps_read((const ps_counter *)(const void *)((const uint8_t *)counts + row->at)));
+        (void)fprintf(out, "\",partition=\"%" PRIu32 "\"} %" PRIu64 "\n", within,
+                      ps_read(counter_at(counts, row->at)));
     }
 }
 

@@ -7,7 +7,7 @@
 #include "host/base/clock.h"
 #include "host/flow/lane_parts.h"
 
-static ps_status failed(const ps_lane *lane, ps_status status, ps_error *error) {
+ps_status ps_lane_device_told(const ps_lane *lane, ps_status status, ps_error *error) {
     if (status == PS_OK) return PS_OK;
     const ps_backend *backend = lane->config.backend;
     return ps_fail(error, status, "the %s device failed: %s", backend->name,
@@ -43,17 +43,18 @@ static ps_status launch(ps_lane *lane, const ps_batch *batch) {
 }
 
 ps_status ps_lane_launch(ps_lane *lane, const ps_batch *batch, ps_error *error) {
-    return failed(lane, launch(lane, batch), error);
+    return ps_lane_device_told(lane, launch(lane, batch), error);
 }
 
 ps_status ps_lane_upload_state(ps_lane *lane, ps_error *error) {
     const ps_backend *backend = lane->config.backend;
     const ps_span state = {&lane->state, 0};
     if (lane->traffic == NULL) return PS_OK;
-    PS_TRY(failed(lane, backend->upload(lane->queue, state, lane->plan->state_bytes), error));
+    PS_TRY(ps_lane_device_told(lane, backend->upload(lane->queue, state, lane->plan->state_bytes),
+                               error));
     /* Until it is through, the host's copy must stay as it is: no other restore begins before. */
     lane->mark_state = ++lane->marked;
-    return failed(lane, backend->mark(lane->queue, lane->mark_state), error);
+    return ps_lane_device_told(lane, backend->mark(lane->queue, lane->mark_state), error);
 }
 
 /* The host's copy of the state follows the device's by the after-images that came down: when a
@@ -103,15 +104,11 @@ static void judge(ps_lane *lane, const ps_batch *batch, int64_t now_ns) {
 
 ps_status ps_lane_compute(ps_lane *lane, ps_error *error) {
     const int64_t now_ns = ps_clock_ns();
-    PS_TRY(failed(lane, lane->config.backend->done(lane->queue, &lane->mark_done), error));
+    PS_TRY(ps_lane_device_told(lane, lane->config.backend->done(lane->queue, &lane->mark_done),
+                               error));
     while (lane->computed < lane->submitted &&
            lane->mark_of[(lane->computed + 1) % lane->config.depth] <= lane->mark_done)
         lane->computed++;
-    if (lane->computed <= lane->finished) {
-        lane->looked_ns = now_ns;
-        lane->looked_idle_ns = ps_read(&lane->metrics->idle_ns);
-        return PS_OK;
-    }
     /* Only partitions that come and go are ever restored beside others. */
     const bool follows = lane->traffic != NULL && lane->config.source->event != NULL;
     while (lane->finished < lane->computed) {

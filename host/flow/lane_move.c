@@ -54,9 +54,7 @@ static ps_status fetch_state(ps_lane *lane, ps_error *error) {
     ps_status status = backend->download(lane->queue, state, lane->plan->state_bytes);
     if (status == PS_OK) status = backend->mark(lane->queue, ++lane->marked);
     if (status == PS_OK) status = ps_backend_wait(backend, lane->queue, lane->marked);
-    if (status != PS_OK)
-        return ps_fail(error, status, "the %s device failed: %s", backend->name,
-                       backend->fault(lane->queue));
+    PS_TRY(ps_lane_device_told(lane, status, error));
     lane->mark_done = lane->marked;
     return PS_OK;
 }

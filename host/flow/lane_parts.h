@@ -95,6 +95,9 @@ ps_status ps_lane_compute(ps_lane *lane, ps_error *error) PS_MUST_USE;
 /* Queues the upload of the whole state. */
 ps_status ps_lane_upload_state(ps_lane *lane, ps_error *error) PS_MUST_USE;
 
+/* What the device answered, with its own words where it failed. */
+ps_status ps_lane_device_told(const ps_lane *lane, ps_status status, ps_error *error) PS_MUST_USE;
+
 /* Opens config.backend's device and binds the lane's memory to it. */
 ps_status ps_lane_open_device(ps_lane *lane, ps_error *error) PS_MUST_USE;
 void ps_lane_close_device(ps_lane *lane);
