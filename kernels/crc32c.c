@@ -69,8 +69,7 @@ PS_FN_SHARING void ps_crc32c_staged(PS_LOCAL ps_u32 *memory, ps_u32 row, ps_u32 
     ps_u32 crc = 0xFFFFFFFFu;
     (void)p;
     for (ps_u32 window = 0; window < windows; window++) {
-        const ps_u64 done = (ps_u64)window * 64u;
-        const ps_u32 left = stage.length > done ? stage.length - (ps_u32)done : 0u;
+        const ps_u32 left = ps_stage_left(&stage, window);
         ps_stage_load(&stage, window);
         for (ps_u32 i = 0; i < 64u && i < left; i++)
             crc = (crc >> 8) ^ ps_crc32c_table[(crc ^ ps_stage_byte(&stage, i)) & 255u];

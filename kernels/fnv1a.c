@@ -34,8 +34,7 @@ PS_FN_SHARING void ps_fnv1a_staged(PS_LOCAL ps_u32 *memory, ps_u32 row, ps_u32 e
     ps_u64 hash = stage.there ? PS_FNV1A_START : 0;
     (void)p;
     for (ps_u32 window = 0; window < windows; window++) {
-        const ps_u64 done = (ps_u64)window * 64u;
-        const ps_u32 left = stage.length > done ? stage.length - (ps_u32)done : 0u;
+        const ps_u32 left = ps_stage_left(&stage, window);
         ps_stage_load(&stage, window);
         for (ps_u32 i = 0; i < 64u && i < left; i++)
             hash = (hash ^ ps_stage_byte(&stage, i)) * PS_FNV1A_PRIME;

@@ -30,8 +30,7 @@ PS_FN_SHARING void ps_murmur2_staged(PS_LOCAL ps_u32 *memory, ps_u32 row, ps_u32
     ps_u32 hash = PS_MURMUR2_SEED ^ stage.length, tail = 0;
     (void)p;
     for (ps_u32 window = 0; window < windows; window++) {
-        const ps_u64 done = (ps_u64)window * 64u;
-        const ps_u32 left = stage.length > done ? stage.length - (ps_u32)done : 0u;
+        const ps_u32 left = ps_stage_left(&stage, window);
         ps_stage_load(&stage, window);
         for (ps_u32 i = 0; i < 16u && i < left / 4u; i++)
             hash = ps_murmur2_word(hash, ps_stage_word(&stage, i));

@@ -86,6 +86,12 @@ PS_FN_SHARING ps_u32 ps_stage_byte(const ps_stage *s, ps_u32 i) {
     return ps_stage_word(s, i >> 2) >> (i & 3u) * 8u & 255u;
 }
 
+/* Bytes of the item's record from that window on, 0 behind its end. */
+PS_FN ps_u32 ps_stage_left(const ps_stage *s, ps_u32 window) {
+    const ps_u64 done = (ps_u64)window * 64u;
+    return s->length > done ? s->length - (ps_u32)done : 0u;
+}
+
 /* The first `bytes` bytes of a word, 0 to 4 or more, and zeros. */
 PS_FN ps_u32 ps_stage_first(ps_u32 word, ps_u32 bytes) {
     return bytes >= 4u ? word : word & ((1u << bytes * 8u) - 1u);

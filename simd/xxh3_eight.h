@@ -12,6 +12,7 @@
 
 #include "kernels/xxh3_short.h"
 #include "simd/unroll.h"
+#include "simd/vec_avx512.h"
 
 enum { EIGHT = 8, EIGHT_LEAST = 17, EIGHT_MOST = 128, EIGHT_BEFORE = 64 };
 
@@ -33,24 +34,13 @@ static inline __m512i fold_eight(__m512i a, __m512i b) {
     return _mm512_xor_si512(_mm512_add_epi64(high, carried), lower);
 }
 
-static inline __m512i load_four(const uint8_t *a, const uint8_t *b, const uint8_t *c,
-                                const uint8_t *d) {
-    const __m256i low =
-        _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)a)),
-                                _mm_loadu_si128((const __m128i *)b), 1);
-    const __m256i high =
-        _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)c)),
-                                _mm_loadu_si128((const __m128i *)d), 1);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-}
-
 /* 16 bytes of each row, at[i] behind `from`, as two words. */
 static inline __attribute__((always_inline)) void load_eight(__m512i word[2], const uint8_t *from,
                                                              const uint64_t *at) {
     /* Read again every time: kept, the places would take more registers than there are. */
     __asm__("" : "+r"(at));
-    const __m512i even = load_four(from + at[0], from + at[2], from + at[4], from + at[6]);
-    const __m512i odd = load_four(from + at[1], from + at[3], from + at[5], from + at[7]);
+    const __m512i even = v32_parts(from + at[0], from + at[2], from + at[4], from + at[6]);
+    const __m512i odd = v32_parts(from + at[1], from + at[3], from + at[5], from + at[7]);
     word[0] = _mm512_unpacklo_epi64(even, odd);
     word[1] = _mm512_unpackhi_epi64(even, odd);
 }
