@@ -189,9 +189,8 @@ static void set_member(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
 }
 
 static void set_writing(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
-    /* librdkafka's broker thread spins while records older than this wait behind the five requests
-     * in flight of their partition. A commit flushes anyhow, so a transaction may wait for full
-     * requests; at least once waits no longer than a batch does. */
+    /* A commit flushes anyhow, so a transaction may wait for full requests; at least once waits no
+     * longer than a batch does. */
     const int64_t linger_us =
         recipe->role == PS_KAFKA_TRANSACTIONAL ? 20000 : clamp(recipe->linger_ns / 1000, 0, 20000);
     char linger[24];
