@@ -42,6 +42,7 @@ struct ps_pipeline {
     uint32_t lanes;
     atomic_bool stopping;
     _Atomic int64_t ready_ns;
+    _Atomic(worker *) first_failed;
     int64_t start_ns;
     worker *worker;                          /* [lanes] */
     ps_partition_metrics *partition_metrics; /* [partitions.count] */
@@ -220,6 +221,13 @@ static bool live(worker *lane, ps_lane_config *config, const char *name) {
     return true;
 }
 
+/* What ends all lanes for one reason, a missing topic say, is said once. */
+static bool is_news(worker *lane) {
+    worker *first = NULL;
+    return atomic_compare_exchange_strong(&lane->pipeline->first_failed, &first, lane) ||
+           strcmp(first->error.message, lane->error.message) != 0;
+}
+
 static void *lane_main(void *argument) {
     worker *lane = argument;
     ps_pipeline *pipeline = lane->pipeline;
@@ -232,7 +240,7 @@ static void *lane_main(void *argument) {
     atomic_store_explicit(&lane->health, failed ? PS_HEALTH_FAILED : PS_HEALTH_ENDED,
                           memory_order_relaxed);
     if (failed) {
-        ps_log(PS_LOG_ERROR, name, "%s", lane->error.message);
+        if (is_news(lane)) ps_log(PS_LOG_ERROR, name, "%s", lane->error.message);
         ps_pipeline_stop(pipeline);
     }
     return NULL;

@@ -26,6 +26,7 @@ scenario() {
     worker missing main.yaml --until-end
     expect missing "$worker_pid" 1 30
     says missing "topic '$prefix.dead' does not exist"
+    [ "$(grep -c 'does not exist' missing.err)" -eq 1 ] || fail "every lane says the same: $(cat missing.err)"
     nothing_committed "no dead-letter topic"
 
     # It takes no record that is longer than 100 bytes.
