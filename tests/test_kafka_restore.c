@@ -89,10 +89,11 @@ static void write_record(ps_state_writer *writer, const ps_batch *batch, rd_kafk
     }
 }
 
-static void note(void *context, uint32_t partition, const ps_state_entry *entry) {
+static void note(void *context, uint32_t partition, const ps_state_entry *entries, uint32_t count) {
     double *values = context;
     (void)partition;
-    if (entry->planes != NULL) values[entry->key[0]] = entry->planes[0];
+    for (const ps_state_entry *entry = entries; entry < entries + count; entry++)
+        if (entry->planes != NULL) values[entry->key[0]] = entry->planes[0];
 }
 
 /* `*aborted`: how often the reading began anew. */

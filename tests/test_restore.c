@@ -125,7 +125,7 @@ static ps_status sink_restore(void *self, uint32_t partition, ps_state_apply *ap
     if (stage.restored[partition] != PS_OFFSET_NONE)
         for (uint64_t k = 0; k < SERIES; k++) {
             const ps_state_entry entry = {.key = {k, 9}, .last = (int64_t)k, .planes = planes};
-            apply(context, partition, &entry);
+            apply(context, partition, &entry, 1);
         }
     stage.restoring[partition] = true;
     if (stage.again[partition] > 0) {

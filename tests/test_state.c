@@ -58,7 +58,7 @@ static void compute(worker *w, const ps_plan *plan, ps_batch *batch) {
         for (int p = 0; p < PLANES; p++) w->plane[p][id[s]] = image[s * PLANES + (uint32_t)p];
 }
 
-static void apply(void *context, uint32_t partition, const ps_state_entry *entry) {
+static void apply_one(void *context, uint32_t partition, const ps_state_entry *entry) {
     worker *w = context;
     if (entry->planes == NULL) {
         ps_series_forget(w->series, partition, entry->key);
@@ -67,6 +67,12 @@ static void apply(void *context, uint32_t partition, const ps_state_entry *entry
     const uint32_t id = ps_series_restore(w->series, partition, entry->key, entry->last);
     assert_int_not_equal(id, PS_NOWHERE);
     for (int p = 0; p < PLANES; p++) w->plane[p][id] = entry->planes[p];
+}
+
+static void apply(void *context, uint32_t partition, const ps_state_entry *entries,
+                  uint32_t count) {
+    assert_in_range(count, 1, PS_STATE_TOGETHER);
+    for (uint32_t e = 0; e < count; e++) apply_one(context, partition, &entries[e]);
 }
 
 static uint32_t below(uint64_t *state, uint32_t n) {
@@ -285,7 +291,7 @@ typedef struct entries {
     uint64_t bits[4][2];
 } entries;
 
-static void collect(void *context, uint32_t partition, const ps_state_entry *entry) {
+static void collect_one(void *context, uint32_t partition, const ps_state_entry *entry) {
     entries *seen = context;
     const uint64_t at = seen->count++;
     assert_in_range(at, 0, 3);
@@ -293,6 +299,11 @@ static void collect(void *context, uint32_t partition, const ps_state_entry *ent
     memcpy(seen->key[at], entry->key, sizeof entry->key);
     seen->last[at] = entry->planes == NULL ? -1 : entry->last;
     if (entry->planes != NULL) memcpy(seen->bits[at], entry->planes, sizeof seen->bits[at]);
+}
+
+static void collect(void *context, uint32_t partition, const ps_state_entry *given,
+                    uint32_t count) {
+    for (uint32_t e = 0; e < count; e++) collect_one(context, partition, &given[e]);
 }
 
 /* If this fails, `explain` prints less than a restore may have to read. */

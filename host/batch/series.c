@@ -285,6 +285,15 @@ void ps_series_resolve(ps_series *series, ps_batch *batch, const ps_column *key)
         series->free_id[series->free_count++] = series->retired[--series->retired_count];
 }
 
+void ps_series_fetch_place(const ps_series *series, uint32_t partition, const uint64_t key[2]) {
+    __builtin_prefetch(&series->bucket[home_of(series, partition, key)], 1);
+}
+
+void ps_series_fetch_entry(const ps_series *series, uint32_t partition, const uint64_t key[2]) {
+    const uint32_t id = series->bucket[home_of(series, partition, key)];
+    if (id != 0) __builtin_prefetch(&series->entry[id - 1], 1);
+}
+
 uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t key[2],
                            int64_t last) {
     const uint32_t bucket = probe(series, partition, key);

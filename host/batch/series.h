@@ -35,6 +35,11 @@ uint32_t ps_series_capacity(uint32_t series_max, uint32_t rows_max);
  * state rides along unchanged. */
 void ps_series_resolve(ps_series *series, ps_batch *batch, const ps_column *key);
 
+/* A key that is about to be restored: asks for its place in the table, then for its entry. Doing
+ * each for several keys before the next hides the latency of memory. */
+void ps_series_fetch_place(const ps_series *series, uint32_t partition, const uint64_t key[2]);
+void ps_series_fetch_entry(const ps_series *series, uint32_t partition, const uint64_t key[2]);
+
 /* One entry of a restored state record: its index, to write the state to; the newest call for a key
  * wins. A share that is full (the record was written under a larger series_max) loses its oldest
  * series, as always; PS_NOWHERE: that is this one. */

@@ -65,24 +65,52 @@ static void read_again(ps_lane *lane, uint32_t partition) {
     read_state(lane, partition);
 }
 
-/* One restored entry: into the table, and its planes into the state block. */
-static void apply(void *context, uint32_t partition, const ps_state_entry *entry) {
-    ps_lane *lane = context;
-    if (lane->series == NULL) return;
-    if (entry->planes == NULL) {
-        ps_series_forget(lane->series, partition, entry->key);
-        return;
-    }
-    const uint32_t id = ps_series_restore(lane->series, partition, entry->key, entry->last);
-    if (id == PS_NOWHERE) return;
-    ps_series_place(lane->series, id, entry->place);
-    const double *planes = entry->planes;
+static void put_planes(ps_lane *lane, uint32_t id, const double *planes) {
     for (uint32_t i = 0; i < lane->plan->state_count; i++) {
         const ps_state_plan *state = &lane->plan->state[i];
         double *values = (double *)(void *)(lane->state.host + state->offset);
         for (uint32_t p = 0; p < state->planes; p++)
             values[(size_t)p * lane->plan->series_capacity + id] = *planes++;
     }
+}
+
+static void fetch_planes(const ps_lane *lane, uint32_t id) {
+    for (uint32_t i = 0; i < lane->plan->state_count; i++) {
+        const ps_state_plan *state = &lane->plan->state[i];
+        const double *values = (const double *)(const void *)(lane->state.host + state->offset);
+        for (uint32_t p = 0; p < state->planes; p++)
+            __builtin_prefetch(&values[(size_t)p * lane->plan->series_capacity + id], 1);
+    }
+}
+
+/* One restored entry: into the table; its id, PS_NOWHERE: it has no planes to be written. */
+static uint32_t enter(ps_lane *lane, uint32_t partition, const ps_state_entry *entry) {
+    if (entry->planes == NULL) {
+        ps_series_forget(lane->series, partition, entry->key);
+        return PS_NOWHERE;
+    }
+    const uint32_t id = ps_series_restore(lane->series, partition, entry->key, entry->last);
+    if (id != PS_NOWHERE) ps_series_place(lane->series, id, entry->place);
+    return id;
+}
+
+/* Restored entries: into the table, and their planes into the state block. An id that one of them
+ * loses to a later one is written in that order too. */
+static void apply(void *context, uint32_t partition, const ps_state_entry *entries,
+                  uint32_t count) {
+    ps_lane *lane = context;
+    uint32_t id[PS_STATE_TOGETHER];
+    if (lane->series == NULL) return;
+    for (uint32_t e = 0; e < count; e++)
+        ps_series_fetch_place(lane->series, partition, entries[e].key);
+    for (uint32_t e = 0; e < count; e++)
+        ps_series_fetch_entry(lane->series, partition, entries[e].key);
+    for (uint32_t e = 0; e < count; e++) {
+        id[e] = enter(lane, partition, &entries[e]);
+        if (id[e] != PS_NOWHERE) fetch_planes(lane, id[e]);
+    }
+    for (uint32_t e = 0; e < count; e++)
+        if (id[e] != PS_NOWHERE) put_planes(lane, id[e], entries[e].planes);
 }
 
 static const char *topic_of(const ps_lane *lane, uint32_t partition, uint32_t *within) {

@@ -95,15 +95,18 @@ typedef struct ps_stage {
     ps_status (*plan)(const void *config, ps_plan *plan, ps_error *);
 } ps_stage;
 
-/* Receives restored state: called for every entry in the order written. `planes` is NULL for an
- * eviction. */
+/* Receives restored state in the order written, a few entries at a time: a table that is larger
+ * than the caches is asked for all of them before it is looked at for the first. `planes` is NULL
+ * for an eviction. */
+enum { PS_STATE_TOGETHER = 32 };
 typedef struct ps_state_entry {
     uint64_t key[2];
     int64_t last;
     const double *planes; /* all states of the plan, one after the other */
     uint32_t place;       /* of its record among those that are read: grows from one to the next */
 } ps_state_entry;
-typedef void ps_state_apply(void *context, uint32_t partition, const ps_state_entry *entry);
+typedef void ps_state_apply(void *context, uint32_t partition, const ps_state_entry *entries,
+                            uint32_t count); /* at most PS_STATE_TOGETHER */
 
 struct ps_sink {
     ps_about about;

@@ -295,20 +295,38 @@ ps_status ps_state_parse(const uint8_t *data, size_t bytes, ps_state_header *hea
     return PS_OK;
 }
 
+typedef struct group_to {
+    ps_state_apply *apply;
+    void *context;
+    uint32_t partition;
+} group_to;
+
+/* A group that is full, or the last one. */
+static void give(const group_to *to, const ps_state_entry *entries, uint32_t *count, bool last) {
+    if (*count < PS_STATE_TOGETHER && !last) return;
+    to->apply(to->context, to->partition, entries, *count);
+    *count = 0;
+}
+
 void ps_state_apply_chunk(const uint8_t *data, const ps_state_header *header, uint32_t partition,
                           ps_state_apply *apply, void *context) {
     const uint8_t *at = data + header->header_bytes;
-    double planes[PS_STATE_PLANES_MAX];
+    const group_to to = {apply, context, partition};
+    double planes[PS_STATE_TOGETHER * PS_STATE_PLANES_MAX];
+    ps_state_entry entry[PS_STATE_TOGETHER];
+    uint32_t count = 0;
     for (uint32_t i = 0; i < header->evictions; i++) {
-        ps_state_entry entry = {.planes = NULL};
-        at = get(at, entry.key, EVICTION_BYTES);
-        apply(context, partition, &entry);
+        entry[count] = (ps_state_entry){.planes = NULL};
+        at = get(at, entry[count++].key, EVICTION_BYTES);
+        give(&to, entry, &count, i + 1 == header->evictions);
     }
     for (uint32_t i = 0; i < header->entries; i++) {
-        ps_state_entry entry = {.planes = planes, .place = header->place};
-        at = get(at, entry.key, 16);
-        at = get(at, &entry.last, 8);
-        at = get(at, planes, header->planes * sizeof(double)); /* unaligned in the record */
-        apply(context, partition, &entry);
+        entry[count] = (ps_state_entry){.planes = planes + (size_t)count * header->planes,
+                                        .place = header->place};
+        at = get(at, entry[count].key, 16);
+        at = get(at, &entry[count].last, 8);
+        /* unaligned in the record */
+        at = get(at, planes + (size_t)count++ * header->planes, header->planes * sizeof(double));
+        give(&to, entry, &count, i + 1 == header->entries);
     }
 }

@@ -9,9 +9,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void apply(void *context, uint32_t partition, const ps_state_entry *entry) {
+static void apply(void *context, uint32_t partition, const ps_state_entry *entries,
+                  uint32_t count) {
     uint64_t *sum = context;
-    *sum += partition + entry->key[0] + (entry->planes != NULL ? (uint64_t)entry->last : 0);
+    for (const ps_state_entry *entry = entries; entry < entries + count; entry++)
+        *sum += partition + entry->key[0] + (entry->planes != NULL ? (uint64_t)entry->last : 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
