@@ -387,7 +387,7 @@ terminal() {
     script -qec "stty cols 120; '$penstock' run paced.yaml" /dev/null </dev/null >screen 2>&1
     grep -q 'rows/s' screen || fail "no live line on a terminal"
     grep -q '%' screen || fail "no progress where the end is known"
-    "$penstock" gen --rows 3000000 >long.ndjson
+    "$penstock" gen --rows $((3000000 / ${PS_SCALE:-1})) >long.ndjson
     sed 's/synthetic: .*}/file: {paths: [long.ndjson]}}/' job.yaml >long.yaml
     script -qec "stty cols 120; '$penstock' run long.yaml --set runtime.lanes=1" /dev/null </dev/null >screen 2>&1
     grep -qE '[1-9][0-9]? %.* lag [1-9]' screen || fail "no progress or lag of a file: $(tr '\r' '\n' <screen | tail -n 3)"
