@@ -113,8 +113,10 @@ endfunction()
 # Every kernel on a real OpenCL driver, PoCL where there is no GPU, and a whole pipeline on it.
 function(ps_check_opencl)
   if(PS_OPENCL AND NOT CMAKE_CROSSCOMPILING)
+    file(MAKE_DIRECTORY ${PROJECT_SOURCE_DIR}/build/pocl)
     add_test(NAME check_kernels_opencl COMMAND check_kernels --backend opencl WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set(PS_POCL "POCL_MAX_PTHREAD_COUNT=1;LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/vectors/kernels/lsan.supp")
+    # PoCL compiles for half a minute: once for all presets.
+    set(PS_POCL "POCL_MAX_PTHREAD_COUNT=1;POCL_CACHE_DIR=${PROJECT_SOURCE_DIR}/build/pocl;LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/vectors/kernels/lsan.supp")
     set_tests_properties(check_kernels_opencl PROPERTIES TIMEOUT 600 ENVIRONMENT "${PS_POCL}")
     if(TARGET penstock)
       add_test(NAME device_opencl COMMAND tests/device/run $<TARGET_FILE:penstock> opencl
