@@ -60,16 +60,22 @@ static void strike_out(ps_kafka_sink *sink, const rd_kafka_topic_partition_list_
     }
 }
 
+static void count_commit(ps_kafka_sink *sink) {
+    ps_count(&sink->env->metrics->commits, 1);
+    ps_histogram_add(&sink->env->metrics->commit, ps_clock_ns() - sink->commit_ns);
+}
+
 void ps_kafka_least_answer(void *opaque, rd_kafka_resp_err_t err,
                            const rd_kafka_topic_partition_list_t *list) {
     ps_kafka_sink *sink = opaque;
     sink->offsets_under_way = false;
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-        strike_out(sink, list);
-    else /* a rebalance or a coordinator that is away: the next one says it again */
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        /* A rebalance or a coordinator that is away: the next one says it again. */
         ps_log(PS_LOG_DEBUG, "sink kafka", "offsets: %s", rd_kafka_err2str(err));
-    ps_count(&sink->env->metrics->commits, 1);
-    ps_histogram_add(&sink->env->metrics->commit, ps_clock_ns() - sink->commit_ns);
+        return;
+    }
+    strike_out(sink, list);
+    count_commit(sink);
 }
 
 static void commit(ps_kafka_sink *sink, bool wait) {
@@ -82,7 +88,10 @@ static void commit(ps_kafka_sink *sink, bool wait) {
     }
     sink->commit_ns = sink->offsets_ns = ps_clock_ns();
     const rd_kafka_resp_err_t err = rd_kafka_commit(consumer, list, !wait);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && wait) strike_out(sink, list);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && wait) {
+        strike_out(sink, list);
+        count_commit(sink);
+    }
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR && !wait) sink->offsets_under_way = true;
     rd_kafka_topic_partition_list_destroy(list);
 }

@@ -41,13 +41,17 @@ static ps_status name_partitions(job *j, ps_error *error) {
     return ps_kafka_group_offsets(j->reader, j->group, j->from, j->partitions.count, error);
 }
 
+static bool is_for(const ps_reset_offset *offset, const ps_kafka_offset *place) {
+    return offset->partition == place->partition &&
+           (offset->topic == NULL || strcmp(offset->topic, place->topic) == 0);
+}
+
 /* The offset that the user gave for this partition, within what the topic has. */
 static ps_status given(const job *j, ps_kafka_offset *to, int64_t low, int64_t high,
                        ps_error *error) {
     for (uint32_t i = 0; i < j->request->offset_count; i++) {
         const ps_reset_offset *offset = &j->request->offsets[i];
-        if (offset->partition != to->partition) continue;
-        if (offset->topic != NULL && strcmp(offset->topic, to->topic) != 0) continue;
+        if (!is_for(offset, to)) continue;
         if (offset->offset < low || offset->offset > high)
             return ps_fail(error, PS_BAD_CONFIG,
                            "%s/%d has offsets %" PRId64 " to %" PRId64 ", not %" PRId64, to->topic,
@@ -57,7 +61,29 @@ static ps_status given(const job *j, ps_kafka_offset *to, int64_t low, int64_t h
     return PS_OK;
 }
 
+/* A slip of the pen must not look like a reset that was done. */
+static ps_status check_wishes(const job *j, ps_error *error) {
+    for (uint32_t i = 0; i < j->request->offset_count; i++) {
+        const ps_reset_offset *wish = &j->request->offsets[i];
+        uint32_t met = 0;
+        for (uint32_t p = 0; p < j->partitions.count; p++) met += is_for(wish, &j->from[p]);
+        if (met > 0) continue;
+        for (uint32_t t = 0; t < j->partitions.topic_count; t++)
+            if (wish->topic == NULL || strcmp(wish->topic, j->partitions.topic[t].name) == 0)
+                return ps_fail(error, PS_BAD_CONFIG,
+                               "topic '%s' has no partition %d: it has %u, from 0 on; nothing was "
+                               "moved",
+                               j->partitions.topic[t].name, wish->partition,
+                               j->partitions.topic[t].count);
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "'%s' is no topic of this pipeline's source; nothing was moved",
+                       wish->topic);
+    }
+    return PS_OK;
+}
+
 static ps_status choose(job *j, ps_error *error) {
+    PS_TRY(check_wishes(j, error));
     for (uint32_t p = 0; p < j->partitions.count; p++) {
         int64_t low, high;
         j->to[p] = j->from[p];

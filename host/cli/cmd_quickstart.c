@@ -99,7 +99,7 @@ static int run_on(const char *brokers, const quickstart_options *chosen) {
     (void)snprintf(text, sizeof text, pipeline_file, brokers);
     int code = ps_launch_init(&launch, "quickstart", "quickstart", text, &nothing);
     if (code == PS_EXIT_GO_ON) {
-        ps_run_catch_signals();
+        ps_run_catch_signals("");
         ps_status status = ps_quickstart_open(&plan, &ends, &error);
         if (status == PS_OK) status = ps_run_pipeline(&launch.pipeline, &look, &result, &error);
         if (status == PS_OK) status = ps_quickstart_finish(ends, &count, &error);

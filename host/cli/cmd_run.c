@@ -47,6 +47,17 @@ static void print_summary(const ps_run_result *result, uint32_t summary) {
     (void)printf("%s\n", text);
 }
 
+/* For the handler of signals: of a run that has not begun. */
+static const char *empty_summary(const ps_launch *launch, uint32_t summary) {
+    static char text[1024];
+    const ps_totals nothing = {0};
+    if (summary != SUMMARY_JSON) return "";
+    ps_totals_json(&nothing, 0, launch->pipeline.backend->name, ps_dispatch_isa(), text,
+                   sizeof text - 1);
+    (void)strcat(text, "\n");
+    return text;
+}
+
 static int run_launched(ps_launch *launch, const run_options *chosen) {
     ps_error error;
     ps_http *http = NULL;
@@ -55,7 +66,7 @@ static int run_launched(ps_launch *launch, const run_options *chosen) {
     ps_status status = ps_kernels_self_test(&error);
     if (status != PS_OK) return ps_launch_failed("run", status, &error);
     launch->pipeline.until_end = chosen->until_end;
-    ps_run_catch_signals();
+    ps_run_catch_signals(empty_summary(launch, chosen->summary));
     if (launch->config.metrics.listen != NULL) {
         status = ps_http_open(launch->config.metrics.listen, &source, &http, &error);
         if (status != PS_OK) return ps_launch_failed("run", status, &error);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "host/base/clock.h"
@@ -15,7 +16,9 @@
 
 /* What a signal stops: a handler gets no argument. */
 static _Atomic(ps_pipeline *) running;
+static atomic_bool ended;
 static _Atomic int64_t first_signal_ns;
+static const char *farewell; /* of a run that a signal ends before it has begun */
 
 /* A second signal ends the drain. It is one only when somebody had time to grow impatient:
  * coreutils' timeout, for one, signals the process and then its whole group. */
@@ -30,11 +33,19 @@ static void on_signal(int number) {
         if (now_ns - first_ns > IMPATIENT_NS) _exit(PS_EXIT_FAILED);
         return;
     }
-    if (pipeline == NULL) _exit(PS_EXIT_OK); /* nothing has begun, so nothing is to be drained */
-    ps_pipeline_stop(pipeline);
+    if (pipeline != NULL) {
+        ps_pipeline_stop(pipeline);
+        return;
+    }
+    /* How a run went is not changed by who comes too late to stop it. */
+    if (atomic_load(&ended)) return;
+    const ssize_t said = write(STDOUT_FILENO, farewell, strlen(farewell));
+    (void)said;
+    _exit(PS_EXIT_OK); /* nothing has begun, so nothing is to be drained */
 }
 
-void ps_run_catch_signals(void) {
+void ps_run_catch_signals(const char *words) {
+    farewell = words;
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);
@@ -96,6 +107,7 @@ ps_status ps_run_pipeline(const ps_pipeline_config *config, const ps_run_look *l
         measuring_start(&beside, look->placement);
         status = ps_pipeline_run(pipeline, error);
         measuring_stop(&beside);
+        atomic_store(&ended, true);
         atomic_store(&running, NULL);
     }
     ps_http_watch(look->http, NULL, NULL);

@@ -23,8 +23,9 @@ typedef struct ps_run_result {
     bool told;           /* a lane failed and has said why */
 } ps_run_result;
 
-/* SIGTERM and SIGINT drain the pipeline that runs; a second one ends the process at once. */
-void ps_run_catch_signals(void);
+/* SIGTERM and SIGINT drain the pipeline that runs; a second one ends the process at once. Before
+ * anything runs one is enough: `farewell`, which is borrowed, goes to stdout. */
+void ps_run_catch_signals(const char *farewell);
 
 /* Drains what runs now. Threads: any. */
 void ps_run_stop(void);

@@ -353,6 +353,23 @@ serves_and_drains() {
     tail -n 1 out | grep -q '^{"rows_in":' || fail "SIGTERM: no summary"
 }
 
+# A signal while nothing has begun yet: the summary is there all the same, of no rows.
+stops_before_it_begins() {
+    local pid i
+    "$penstock" help | grep -q "^  quickstart " || return 0 # a build without Kafka
+    sed -e 's|^source:.*|source: {kafka: {brokers: "127.0.0.1:1", topics: [in]}}|' job.yaml >away.yaml
+    : >err
+    "$penstock" run away.yaml --summary json >out 2>err </dev/null &
+    pid=$!
+    for ((i = 0; i < 100; i++)); do
+        grep -q 'still trying' err && break
+        sleep 0.1
+    done
+    kill -TERM $pid
+    wait $pid || fail "SIGTERM before the start: exit code $?"
+    tail -n 1 out | grep -q '^{"rows_in":0,' || fail "SIGTERM before the start: no summary: $(cat out)"
+}
+
 # The service manager (systemd, Type=notify) is told when rows flow, not before.
 tells_that_it_is_ready() {
     python3 - "$penstock" <<'PY' || fail "the service manager is not told that the worker is ready"
@@ -398,7 +415,7 @@ terminal() {
     grep -q $'\033' screen && fail "colour in spite of NO_COLOR"
 }
 
-for part in version_and_help usage_faults checks runs reads_files reads_dead_letters explains generates measures_kernels serves_and_drains tells_that_it_is_ready documents terminal; do
+for part in version_and_help usage_faults checks runs reads_files reads_dead_letters explains generates measures_kernels serves_and_drains stops_before_it_begins tells_that_it_is_ready documents terminal; do
     $part
 done
 [ $failures -eq 0 ] || {

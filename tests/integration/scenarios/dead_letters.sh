@@ -45,7 +45,7 @@ replay_killed() { # replay_killed MILLISECONDS: what a whole one takes
     local window=$(($1 / 4)) kills try aborted least=3 letters=1000 most=30
     # A sanitizer makes each take many seconds, and start and work take other shares of them.
     [ "$scale" -eq 1 ] || most=4 least=0 letters=0
-    for try in 1 2 3 4 5 6; do
+    for try in $(seq 12); do
         admin create "$prefix.killed-$try" 4
         kill_replays "$prefix.killed-$try" "$most"
         aborted=$(($(admin end "$prefix.killed-$try") - all))
@@ -67,7 +67,10 @@ replay_frozen() { # replay_frozen MILLISECONDS
         pid=$!
         pids+=("$pid")
         nap $((window / 2)) "$window"
-        ! kill -STOP "$pid" 2>/dev/null || break
+        kill -STOP "$pid" 2>/dev/null || true
+        sleep 0.05
+        # One that has just ended takes a signal, too.
+        ! grep -qs '^State:.*stopped' "/proc/$pid/status" || break
         wait "$pid" || fail "a replay that nothing disturbed: $(tail -n 1 frozen.err)"
         [ "$try" -lt 6 ] || fail "every replay ended before it was frozen: the test tested nothing"
         window=$((window / 2))
@@ -77,6 +80,28 @@ replay_frozen() { # replay_frozen MILLISECONDS
     wait "$pid" || status=$?
     [ "$status" -eq 0 ] || grep -q 'taken over' frozen.err || fail "the frozen replay: $(tail -n 1 frozen.err)"
     say "the frozen replay ended with $status: $(tail -n 1 frozen.err)"
+    holds "$topic" 1
+}
+
+# One whose beginning is under way while another does all of the work: what was replayed is read
+# after the other can write no more, not before.
+replay_late() { # replay_late MILLISECONDS
+    local pid status=0 deadline=$((SECONDS + 20)) topic=$prefix.late
+    start_proxy
+    sed "s/brokers: .*/brokers: \"$proxied\"/" main.yaml >late.yaml
+    admin create "$topic" 4
+    echo "22 hold $(($1 * 2 + 3000))" >&7 # InitProducerId
+    "$build/penstock" dead replay late.yaml --to "$topic" --json >late.out 2>late.err &
+    pid=$!
+    pids+=("$pid")
+    until grep -qx '22 hold' proxy.out; do
+        [ $SECONDS -lt "$deadline" ] || fail "no request came by to be held"
+        sleep 0.05
+    done
+    dead other replay --to "$topic"
+    kill -0 "$pid" 2>/dev/null || fail "the other took too long: the test tested nothing"
+    wait "$pid" || status=$?
+    [ "$status" -eq 0 ] || fail "the late replay: $(tail -n 1 late.err)"
     holds "$topic" 1
 }
 
@@ -124,6 +149,7 @@ scenario() {
 
     replay_killed "$took"
     replay_frozen "$took"
+    [ "$scale" -ne 1 ] || replay_late "$took" # a sanitizer's whole replay outlasts what a client waits
 
     # Back into the source, while the pipeline runs: bad again, dead again, and a letter of its own.
     before=$(admin end "$prefix.in")

@@ -22,6 +22,13 @@ scenario() {
         [ $SECONDS -lt $deadline ] || fail "penstock reset never got an empty group: $(tail -n 1 reset.err)"
         sleep 0.5
     done
+    # By offset: what is not there is refused by name, a partition that is there moves.
+    for wrong in 'no partition 9=9=5' "no topic=other/0=5" "offsets 0 to=0=999999999"; do
+        ! "$build/penstock" reset main.yaml --to "${wrong#*=}" >reset.out 2>reset.err || fail "reset --to ${wrong#*=} passed"
+        grep -q "${wrong%%=*}" reset.err || fail "reset --to ${wrong#*=}: $(tail -n 1 reset.err)"
+    done
+    "$build/penstock" reset main.yaml --to 0=1 --state >reset.out 2>reset.err || fail "reset --to 0=1: $(tail -n 1 reset.err)"
+    "$build/penstock" reset main.yaml --to "$prefix.in/0=0" --state >reset.out 2>reset.err || fail "reset by topic: $(tail -n 1 reset.err)"
     run_to_end after 60 main.yaml --set "sink.kafka.topic=$prefix.out2"
     judged=out2
     # shellcheck disable=SC2046
