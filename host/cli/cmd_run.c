@@ -49,13 +49,14 @@ static void print_summary(const ps_run_result *result, uint32_t summary) {
 
 /* For the handler of signals: of a run that has not begun. */
 static const char *empty_summary(const ps_launch *launch, uint32_t summary) {
-    static char text[1024];
+    static char line[1026];
+    char text[1024];
     const ps_totals nothing = {0};
     if (summary != SUMMARY_JSON) return "";
     ps_totals_json(&nothing, 0, launch->pipeline.backend->name, ps_dispatch_isa(), text,
-                   sizeof text - 1);
-    (void)strcat(text, "\n");
-    return text;
+                   sizeof text);
+    (void)snprintf(line, sizeof line, "%s\n", text);
+    return line;
 }
 
 static int run_launched(ps_launch *launch, const run_options *chosen) {

@@ -95,9 +95,8 @@ typedef struct ps_stage {
     ps_status (*plan)(const void *config, ps_plan *plan, ps_error *);
 } ps_stage;
 
-/* Receives restored state in the order written, a few entries at a time: a table that is larger
- * than the caches is asked for all of them before it is looked at for the first. `planes` is NULL
- * for an eviction. */
+/* Receives restored state in the order written, a few entries at a time: memory can be asked for
+ * all of them before the first is looked at. `planes` is NULL for an eviction. */
 enum { PS_STATE_TOGETHER = 32 };
 typedef struct ps_state_entry {
     uint64_t key[2];
@@ -118,15 +117,13 @@ struct ps_sink {
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
     /* Loads what this sink keeps of a partition: its state goes to `apply`, `*next` is where its
      * rows end (PS_OFFSET_NONE: it keeps nothing). AGAIN until it is all read. ABORTED:
-     * what was applied does not count, call anew for an empty table. NULL: this sink keeps nothing.
-     */
+     * what was applied does not count, call anew for an empty table. NULL: nothing. */
     ps_status (*restore)(void *self, uint32_t partition, ps_state_apply *apply, void *context,
                          int64_t *next, ps_error *);
     /* The lane goes on from what was restored, and needs no record before this place; UINT32_MAX:
      * it holds no series. NULL: nothing to do. */
     void (*restored)(void *self, uint32_t partition, uint32_t oldest);
-    /* The partition left this lane: its revoke is committed, or it was lost. NULL: nothing to do.
-     */
+    /* The partition left this lane: its revoke is committed, or it was lost. NULL: nothing. */
     void (*forget)(void *self, uint32_t partition);
     /* Takes rows, rejects, state and positions of one batch, in ticket order. AGAIN: no room now.
      * The batch stays as it is until `flushed` reaches its ticket. `batch->rows` may be 0 with
