@@ -119,15 +119,17 @@ static void set_reading(rd_kafka_conf_t *conf) {
 
 /* How large a consumer's queues are. An answer is unpacked whole: of the smallest records that is
  * fifty times its size, so answers are short, and that is what keeps the ceiling true. Where
- * compressed records become more than that, they are shorter still. */
+ * compressed records become more than that, they are shorter still; and where several brokers may
+ * answer at the same moment, they share what one would send. */
 typedef struct queues {
     int64_t payload_bytes, records, fetch_bytes;
 } queues;
 
-static queues queues_of(int64_t bytes, int64_t expansion) {
+static queues queues_of(int64_t bytes, int64_t expansion, int64_t servers) {
     int64_t fetch = clamp(bytes / 32, 1 << 18, 1 << 20);
     if (expansion > PS_KAFKA_EXPANSION)
         fetch = clamp(fetch * PS_KAFKA_EXPANSION / expansion, FETCH_BYTES_MIN, fetch);
+    if (servers > 1) fetch = clamp(fetch / servers, FETCH_BYTES_MIN, fetch);
     return (queues){.payload_bytes = clamp(bytes * 3 / 8, 1 << 20, INT64_C(1) << 30),
                     .records = clamp(bytes * 3 / 8 / CONSUMED_RECORD_BYTES, 1000, 10000000),
                     .fetch_bytes = fetch};
@@ -140,7 +142,7 @@ static int64_t number_of(const ps_string_map *properties, const char *name, int6
 
 size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_bytes,
                                int64_t expansion) {
-    const queues own = queues_of(memory_bytes, expansion);
+    const queues own = queues_of(memory_bytes, expansion, 1);
     const int64_t payload =
         number_of(properties, "queued.max.messages.kbytes", own.payload_bytes >> 10) << 10;
     const int64_t records = number_of(properties, "queued.min.messages", own.records);
@@ -154,7 +156,7 @@ size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_b
 }
 
 static void set_queues(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
-    const queues own = queues_of(recipe->memory_bytes, recipe->expansion);
+    const queues own = queues_of(recipe->memory_bytes, recipe->expansion, recipe->servers);
     const int64_t queue = own.payload_bytes, fetch = own.fetch_bytes;
     set_number(conf, "queued.max.messages.kbytes", queue >> 10);
     set_number(conf, "queued.min.messages", own.records);

@@ -58,6 +58,7 @@ typedef struct ps_kafka_recipe {
     const char *transactional;       /* TRANSACTIONAL: transactional.id */
     int64_t memory_bytes;            /* CONSUMER and producers: what its queues may hold */
     int64_t expansion;               /* CONSUMER: as configured; 0: as always */
+    uint32_t servers;                /* CONSUMER: that may answer at the same moment; 0: one */
     int64_t linger_ns;               /* producers */
     int64_t transaction_ms_min;      /* transactional: what transaction.timeout.ms must reach */
     uint32_t message_bytes_max;      /* producers: the largest record, 0: librdkafka's default */

@@ -17,6 +17,8 @@ typedef struct trouble {
     char reason[256];
 } trouble;
 
+enum { ASK_MS = 10000 };
+
 static void on_error(rd_kafka_t *client, int err, const char *reason, void *opaque) {
     trouble *seen = opaque;
     (void)client;
@@ -77,6 +79,19 @@ static ps_status discover_all(rd_kafka_t *client, const ps_kafka_source_config *
     return PS_OK;
 }
 
+/* Brokers that lead the partitions: all that there are, or one for each partition. */
+static ps_status count_servers(rd_kafka_t *client, ps_partitions *out, ps_error *error) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    const rd_kafka_resp_err_t err = rd_kafka_metadata(client, 0, NULL, &metadata, ASK_MS);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return ps_fail(error, PS_IO, "cannot ask which brokers there are: %s",
+                       rd_kafka_err2str(err));
+    out->servers =
+        (uint32_t)metadata->broker_cnt < out->count ? (uint32_t)metadata->broker_cnt : out->count;
+    rd_kafka_metadata_destroy(metadata);
+    return PS_OK;
+}
+
 ps_status ps_kafka_discover(const void *configuration, ps_partitions *out, ps_error *error) {
     const ps_kafka_source_config *config = configuration;
     trouble seen = {0, ""};
@@ -89,7 +104,8 @@ ps_status ps_kafka_discover(const void *configuration, ps_partitions *out, ps_er
     rd_kafka_t *client = NULL;
     memset(out, 0, sizeof *out);
     PS_TRY(ps_kafka_client_open(&recipe, &client, error));
-    const ps_status status = discover_all(client, config, out, error);
+    ps_status status = discover_all(client, config, out, error);
+    if (status == PS_OK) status = count_servers(client, out, error);
     ps_kafka_client_close(client);
     return status;
 }

@@ -397,6 +397,7 @@ ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) {
                                     .member = member,
                                     .memory_bytes = env->memory_bytes,
                                     .expansion = source->config->expansion,
+                                    .servers = env->partitions->servers,
                                     .opaque = source,
                                     .committed = ps_kafka_source_on_commit,
                                     .rebalanced = ps_kafka_rebalanced};

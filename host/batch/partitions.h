@@ -12,7 +12,8 @@
 
 typedef struct ps_partitions {
     uint32_t topic_count;
-    uint32_t count; /* of all topics together */
+    uint32_t count;   /* of all topics together */
+    uint32_t servers; /* that hold them between them and may answer at the same moment; 0: one */
     struct {
         char name[256]; /* Kafka allows 249 bytes */
         uint32_t first; /* number of its partition 0 */
