@@ -11,6 +11,7 @@
 #include "host/flow/codec.h"
 #include "host/flow/metrics.h"
 #include "host/flow/plan.h"
+#include "host/flow/restored.h"
 
 typedef struct ps_source ps_source;
 typedef struct ps_sink ps_sink;
@@ -94,18 +95,6 @@ typedef struct ps_stage {
     ps_about about;
     ps_status (*plan)(const void *config, ps_plan *plan, ps_error *);
 } ps_stage;
-
-/* Receives restored state in the order written, a few entries at a time: memory can be asked for
- * all of them before the first is looked at. `planes` is NULL for an eviction. */
-enum { PS_STATE_TOGETHER = 32 };
-typedef struct ps_state_entry {
-    uint64_t key[2];
-    int64_t last;
-    const double *planes; /* all states of the plan, one after the other */
-    uint32_t place;       /* of its record among those that are read: grows from one to the next */
-} ps_state_entry;
-typedef void ps_state_apply(void *context, uint32_t partition, const ps_state_entry *entries,
-                            uint32_t count); /* at most PS_STATE_TOGETHER */
 
 struct ps_sink {
     ps_about about;
