@@ -207,7 +207,7 @@ static void test_broken_records(void **unused) {
     ps_error error;
     for (size_t cut = 0; cut < bytes; cut++)
         assert_int_equal(ps_state_parse(chunk, cut, &header, &error), PS_BAD_CONFIG);
-    chunk[4] = PS_STATE_FORMAT + 1;
+    chunk[4] = PS_STATE_REPLAY + 1;
     assert_int_equal(ps_state_parse(chunk, bytes, &header, &error), PS_BAD_CONFIG);
     assert_non_null(strstr(error.message, "newer"));
     free(writer);

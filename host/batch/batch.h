@@ -38,15 +38,17 @@ typedef struct ps_position {
 typedef enum ps_segment_kind {
     PS_SEGMENT_TOUCHED, /* has rows in this batch */
     PS_SEGMENT_SWEPT,   /* has none: rides along so that the sweep slice sees its state */
-    PS_SEGMENT_EVICTED /* had rows, then lost its place within the batch: its after-image is void */
+    PS_SEGMENT_EVICTED, /* had rows, then lost its place: its after-image is void */
+    PS_SEGMENT_BOTH,    /* touched, and in the sweep slice: where only that says planes */
+    PS_SEGMENT_REPLAYED /* has only rows that were out before: nothing of it is new */
 } ps_segment_kind;
 
 /* What identifies a segment beyond the batch: host-side only, one per segment. */
 typedef struct ps_segment {
-    uint64_t key[2]; /* SipHash-2-4-128 of the series' key bytes */
-    int64_t last;    /* source offset of its newest row */
-    uint32_t partition;
-    uint32_t kind; /* ps_segment_kind */
+    uint64_t key[2];          /* SipHash-2-4-128 of the series' key bytes */
+    int64_t last;             /* source offset of its newest row */
+    int64_t born;             /* of its first row, where the series began in this batch; else -1 */
+    uint32_t partition, kind; /* ps_segment_kind */
 } ps_segment;
 
 /* A series that lost its place in this batch: the state record says so. */

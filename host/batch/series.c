@@ -33,6 +33,12 @@ typedef struct ps_series {
     uint32_t *count_of;       /* [partitions] live series */
     uint8_t *held;            /* [partitions] not swept */
     ps_eviction_queue *queue; /* [partitions] */
+    /* Policy replay; NULL and 0 else. */
+    int64_t *mark;        /* [capacity] twice the offset, plus 1: it began there */
+    int64_t *until;       /* [partitions] rows before it were out before */
+    uint32_t entry_bytes; /* of one series in the sweep slice */
+    uint64_t credit;      /* bytes of slice that rows have paid for */
+    uint32_t again;       /* rows of the current batch that were out before */
 } ps_series;
 
 static uint32_t bucket_count(uint32_t capacity) {
@@ -164,7 +170,7 @@ static uint32_t new_segment(ps_series *series, ps_batch *batch, uint32_t id, boo
     entry->local = local;
     series->rows_of[local] = 0;
     batch->segments[local] =
-        (ps_segment){{entry->key[0], entry->key[1]}, 0, entry->partition, PS_SEGMENT_TOUCHED};
+        (ps_segment){{entry->key[0], entry->key[1]}, 0, -1, entry->partition, PS_SEGMENT_TOUCHED};
     ((uint32_t *)ps_batch_system(batch, PS_COLUMN_SERIES))[local] = id;
     ((uint8_t *)ps_batch_system(batch, PS_COLUMN_FRESH))[local] = fresh;
     return local;
@@ -181,14 +187,32 @@ static uint32_t touch(ps_series *series, ps_batch *batch, uint32_t partition, co
             bucket = probe(series, partition, key); /* the eviction moved buckets */
         }
         local = new_segment(series, batch, attach(series, bucket, partition, key), true);
+        batch->segments[local].born = offset;
     } else {
         const uint32_t id = series->bucket[bucket] - 1;
         const ps_series_entry *entry = &series->entry[id];
         local =
             entry->batch == series->batch ? entry->local : new_segment(series, batch, id, false);
+        if (batch->segments[local].kind == PS_SEGMENT_REPLAYED)
+            batch->segments[local].kind = PS_SEGMENT_TOUCHED;
     }
     series->entry[((uint32_t *)ps_batch_system(batch, PS_COLUMN_SERIES))[local]].last = offset;
     batch->segments[local].last = offset;
+    return local;
+}
+
+/* The segment of a row that was out before: the table is as of later, so what is not there does not
+ * matter any more, and what is there knows from which row on its planes miss something. */
+static uint32_t touch_again(ps_series *series, ps_batch *batch, uint32_t partition,
+                            const uint64_t key[2], int64_t offset) {
+    const uint32_t id = ps_series_find(series, partition, key);
+    if (id == PS_NOWHERE || offset < series->mark[id] >> 1) return PS_NO_SEGMENT;
+    const ps_series_entry *entry = &series->entry[id];
+    if (entry->batch == series->batch) return entry->local;
+    const uint32_t local = new_segment(series, batch, id, (series->mark[id] & 1) != 0);
+    series->mark[id] &= ~INT64_C(1);
+    batch->segments[local].last = entry->last;
+    batch->segments[local].kind = PS_SEGMENT_REPLAYED;
     return local;
 }
 
@@ -224,9 +248,26 @@ static void resolve_rows(ps_series *series, ps_batch *batch, const ps_column *ke
     for (uint32_t row = begin; row < end; row++) {
         rank[row] = 0;
         if (local[row] == PS_NO_SEGMENT) continue;
-        local[row] = touch(series, batch, run->partition, hash[row - begin], offset[row]);
+        const bool again = series->until != NULL && offset[row] < series->until[run->partition];
+        series->again += again;
+        local[row] = (again ? touch_again : touch)(series, batch, run->partition, hash[row - begin],
+                                                   offset[row]);
+        if (local[row] == PS_NO_SEGMENT) continue;
         rank[row] = series->rows_of[local[row]]++;
     }
+}
+
+/* How many series the slice takes. */
+static uint32_t slice_of(ps_series *series, const ps_batch *batch) {
+    if (series->mark == NULL)
+        return batch->touched_count + PS_SWEPT_PER_POSITION * batch->position_count;
+    const uint64_t news = (uint64_t)batch->rows - series->again + batch->position_count;
+    series->credit += news * PS_REPLAY_ROW_BYTES;
+    const uint64_t most = (uint64_t)batch->schema->rows_max * series->entry_bytes;
+    if (series->credit > most) series->credit = most;
+    const uint32_t count = (uint32_t)(series->credit / series->entry_bytes);
+    series->credit -= (uint64_t)count * series->entry_bytes;
+    return count;
 }
 
 /* Appends the next slice of the whole table as segments without rows, as long as the slice that was
@@ -238,7 +279,7 @@ static void sweep(ps_series *series, ps_batch *batch) {
     batch->sweep_round = series->sweep_round;
     /* Dead and held ids cost a look each: a bound keeps a nearly empty table from being walked in
      * every batch. */
-    uint32_t want = batch->touched_count + PS_SWEPT_PER_POSITION * batch->position_count;
+    uint32_t want = slice_of(series, batch);
     const uint32_t room = batch->schema->segments_max - batch->touched_count;
     if (want > room) want = room;
     uint32_t looks = 8 * want;
@@ -248,10 +289,13 @@ static void sweep(ps_series *series, ps_batch *batch) {
         looks--;
         if (entry->live == 0 || series->held[entry->partition] != 0) continue;
         want--;
-        if (entry->batch == series->batch) continue; /* touched: it is in the slice already */
+        if (entry->batch == series->batch) { /* touched: it is in the slice already */
+            if (series->mark != NULL) batch->segments[entry->local].kind = PS_SEGMENT_BOTH;
+            continue;
+        }
         const uint32_t segment = batch->segment_count++;
         batch->segments[segment] = (ps_segment){
-            {entry->key[0], entry->key[1]}, entry->last, entry->partition, PS_SEGMENT_SWEPT};
+            {entry->key[0], entry->key[1]}, entry->last, -1, entry->partition, PS_SEGMENT_SWEPT};
         id_of[segment] = id;
         fresh[segment] = 0;
     }
@@ -271,6 +315,7 @@ static void prefix_sums(const ps_series *series, ps_batch *batch) {
 }
 
 void ps_series_resolve(ps_series *series, ps_batch *batch, const ps_column *key) {
+    series->again = 0;
     if (++series->batch == 0) series->batch = 1; /* 0 marks what no batch has touched */
     for (uint32_t r = 0; r < batch->run_count; r++) {
         const ps_run *run = &batch->runs[r];
@@ -332,12 +377,45 @@ void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[
     series->free_id[series->free_count++] = id;
 }
 
+size_t ps_series_replay_bytes(uint32_t series_max, uint32_t rows_max) {
+    return ps_carve_size(sizeof(int64_t) * ps_series_capacity(series_max, rows_max)) +
+           ps_carve_size(sizeof(int64_t) * PS_PARTITIONS_MAX);
+}
+
+void ps_series_replays(ps_series *series, void *memory, uint32_t entry_bytes) {
+    uint8_t *at = memory;
+    series->mark = ps_carve(&at, sizeof(int64_t) * series->capacity);
+    series->until = ps_carve(&at, sizeof(int64_t) * PS_PARTITIONS_MAX);
+    series->entry_bytes = entry_bytes;
+}
+
+void ps_series_mark(ps_series *series, uint32_t id, int64_t mark, bool born) {
+    series->mark[id] = 2 * mark + born;
+}
+
+uint32_t ps_series_find(const ps_series *series, uint32_t partition, const uint64_t key[2]) {
+    return series->bucket[probe(series, partition, key)] - 1; /* PS_NOWHERE is 0 - 1 */
+}
+
+int64_t ps_series_replay(ps_series *series, uint32_t partition, int64_t until) {
+    int64_t from = until;
+    for (uint32_t id = 0; id < series->unused; id++) {
+        const ps_series_entry *entry = &series->entry[id];
+        if (entry->live == 0 || entry->partition != partition) continue;
+        const int64_t mark = series->mark[id] >> 1;
+        if (entry->last >= mark && mark < from) from = mark;
+    }
+    series->until[partition] = until;
+    return from;
+}
+
 void ps_series_hold(ps_series *series, uint32_t partition, bool held) {
     series->held[partition] = held;
 }
 
 void ps_series_drop(ps_series *series, uint32_t partition) {
     ps_eviction_reset(&series->queue[partition]);
+    if (series->until != NULL) series->until[partition] = 0;
     for (uint32_t id = 0; id < series->unused && series->count_of[partition] > 0; id++) {
         const ps_series_entry *entry = &series->entry[id];
         if (entry->live == 0 || entry->partition != partition) continue;

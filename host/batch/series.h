@@ -13,6 +13,9 @@
 #include "host/base/status.h"
 #include "host/batch/batch.h"
 
+/* Bytes of sweep slice that a row pays for under policy replay. */
+enum { PS_REPLAY_ROW_BYTES = 256 };
+
 /* Series that are swept for each partition that a batch moved: they pay for its record's header. */
 enum { PS_SWEPT_PER_POSITION = 4 };
 
@@ -52,6 +55,23 @@ void ps_series_place(ps_series *series, uint32_t id, uint32_t place);
 uint32_t ps_series_oldest(const ps_series *series, uint32_t partition);
 
 void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[2]);
+
+/* Policy replay: rows that are read again bring restored series up to date, and the sweep says the
+ * planes of touched series too, at some `PS_REPLAY_ROW_BYTES` a row. `memory`: as ps_series_open's.
+ */
+size_t ps_series_replay_bytes(uint32_t series_max, uint32_t rows_max);
+void ps_series_replays(ps_series *series, void *memory, uint32_t entry_bytes);
+
+/* Its rows from offset `mark` on are not in the restored planes; `born`: there are no planes, the
+ * first of these rows began the series. */
+void ps_series_mark(ps_series *series, uint32_t id, int64_t mark, bool born);
+
+/* The id, PS_NOWHERE: no such series. */
+uint32_t ps_series_find(const ps_series *series, uint32_t partition, const uint64_t key[2]);
+
+/* From which row the partition must be read again so that all its series are as of `until`, and
+ * that rows before this are to be taken so; `until`: none. */
+int64_t ps_series_replay(ps_series *series, uint32_t partition, int64_t until);
 
 /* Whether the partition's series are kept out of the sweep: while its state is being restored, what
  * the table holds of it is neither whole nor on the device. */

@@ -128,10 +128,17 @@ static void print_text(const ps_launch *launch, const ps_ceiling *ceiling) {
     if (launch->plan.state_count > 0) {
         char size[PS_TEXT_NUMBER_MAX];
         heading("state");
-        (void)printf("  policy delta: each commit writes the state of the series it touched\n");
+        (void)printf("  policy %s\n",
+                     launch->plan.replays
+                         ? "replay: a commit writes a slice of the table, a restart reads the "
+                           "records since then again"
+                         : "delta: each commit writes the state of the series it touched");
         if (ceiling->restore_bytes > 0)
             (void)printf("  a restore reads at most %s, whatever the input was\n",
                          ps_text_about_size((double)ceiling->restore_bytes, size));
+        if (launch->plan.replays)
+            (void)printf("  and at most %" PRIu64 " of the source's records again\n",
+                         ceiling->replay_rows);
     }
     print_memory(launch, ceiling);
 }

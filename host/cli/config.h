@@ -14,7 +14,7 @@ typedef enum ps_client { PS_CLIENT_AUTO, PS_CLIENT_NATIVE, PS_CLIENT_LIBRDKAFKA 
 /* `runtime`; the options are in host/cli/tables.c. */
 typedef struct ps_runtime {
     int64_t lanes; /* 0: auto */
-    uint32_t backend, numa, client;
+    uint32_t backend, numa, client, state;
     int64_t batch_rows, batch_bytes, linger_ns, depth, memory_max, series_max;
     const char *instance;
 } ps_runtime;

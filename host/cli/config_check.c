@@ -238,6 +238,7 @@ ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) {
                      error->message);
         return status;
     }
+    plan->policy = (ps_policy)runtime->state;
     (void)snprintf(plan->series_field, sizeof plan->series_field, "%s", series_of(config));
     /* Behind a stage that is not right no name is missed: it might have been that stage's. */
     for (uint32_t i = 0; i < config->stage_count; i++) {

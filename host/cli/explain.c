@@ -112,8 +112,11 @@ void ps_explain_json(const ps_launch *launch, const ps_ceiling *ceiling) {
     member("client", ps_explain_client(launch));
     member("series", launch->plan.series_field[0] == '\0' ? "$key" : launch->plan.series_field);
     member("rejects", ps_explain_rejects(&launch->config));
-    member("state_policy", launch->plan.state_count == 0 ? "none" : "delta");
-    (void)printf(",\"restore_bytes_max\":%zu", ceiling->restore_bytes);
+    member("state_policy", launch->plan.state_count == 0 ? "none"
+                           : launch->plan.replays        ? "replay"
+                                                         : "delta");
+    (void)printf(",\"restore_bytes_max\":%zu,\"replay_rows_max\":%" PRIu64, ceiling->restore_bytes,
+                 ceiling->replay_rows);
     json_memory(launch, ceiling);
     json_calls(&launch->plan);
     (void)printf(",\"outputs\":[\"source\"");

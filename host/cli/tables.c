@@ -118,6 +118,16 @@ const ps_option ps_runtime_options[] = {
      .at = offsetof(ps_runtime, series_max),
      .min = 1,
      .max = 1e9},
+    {.name = "state",
+     .preset = "auto",
+     .help = "How series' state is kept. delta: each commit writes what it touched, and a restart "
+             "reads that. replay: a commit writes a slice of the table, and a restart reads the "
+             "source's records since then again, so they must still be there (retention) and none "
+             "may be missing (cleanup.policy delete). auto: replay from 1 KiB a series on. "
+             "`penstock explain` says which, and how much a restart reads at most.",
+     .type = PS_OPTION_CHOICE,
+     .at = offsetof(ps_runtime, state),
+     .choices = "auto|delta|replay"},
     {.name = "client",
      .preset = "auto",
      .help = "Kafka client: `librdkafka`, or `auto`, the best that this build has.",

@@ -58,6 +58,7 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, ps_ceiling 
              config->source->memory(config->source_config, &env));
     if (config->sink->memory != NULL)
         term(ceiling, "sink queues", lanes, config->sink->memory(config->sink_config, &env));
+    ceiling->replay_rows = ps_policy_replay_rows(config->plan, lanes);
     ceiling->restore_bytes = config->sink->restores == NULL ? 0 : config->sink->restores(&env);
 }
 

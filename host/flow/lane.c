@@ -48,13 +48,16 @@ static uint64_t count_anomalies(const ps_lane *lane, const ps_batch *batch) {
     const uint8_t *anomaly =
         ps_batch_values(batch, &lane->plan->schema.column[lane->plan->anomaly_column]);
     uint64_t sum = 0;
-    for (uint32_t row = 0; row < batch->rows; row++) sum += anomaly[row] == 1 && reject[row] == 0;
+    for (uint32_t r = 0; r < batch->run_count; r++) {
+        const uint32_t first = batch->runs[r].first_row, end = first + batch->runs[r].rows;
+        for (uint32_t row = first; row < end; row++) sum += anomaly[row] == 1 && reject[row] == 0;
+    }
     return sum;
 }
 
-static void count_rejects(ps_lane *lane, const ps_batch *batch) {
+static void count_rejects(ps_lane *lane, const ps_batch *batch, const ps_run *run) {
     const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
-    for (uint32_t row = 0; row < batch->rows; row++)
+    for (uint32_t row = run->first_row; row < run->first_row + run->rows; row++)
         if (reject[row] != 0 && reject[row] < PS_REJECT_COUNT)
             ps_count(&lane->metrics->rejects[reject[row]], 1);
 }
@@ -62,6 +65,7 @@ static void count_rejects(ps_lane *lane, const ps_batch *batch) {
 static tally account_run(ps_lane *lane, const ps_batch *batch, const ps_run *run) {
     const tally sum = tally_rows(lane, batch, run->first_row, run->rows);
     PS_CHECK_OP(run->rows, ==, sum.out + sum.filtered + sum.rejected);
+    if (sum.rejected > 0) count_rejects(lane, batch, run);
     if (lane->config.env.partition_metrics != NULL) {
         ps_partition_metrics *metrics = &lane->config.env.partition_metrics[run->partition];
         ps_count(&metrics->rows_in, run->rows);
@@ -83,16 +87,17 @@ static void account(ps_lane *lane, const ps_batch *batch) {
         sum.filtered += run.filtered;
         sum.rejected += run.rejected;
     }
-    PS_CHECK_OP(batch->rows, ==, sum.out + sum.filtered + sum.rejected);
-    ps_count(&metrics->rows_in, batch->rows);
+    const uint64_t rows = sum.out + sum.filtered + sum.rejected;
+    PS_CHECK_OP(batch->rows, >=, rows); /* fewer: some were out before */
+    PS_CHECK(batch->rows == rows || lane->plan->replays);
+    ps_count(&metrics->rows_in, rows);
     ps_count(&metrics->rows_out, sum.out);
     ps_count(&metrics->rows_filtered, sum.filtered);
     ps_count(&metrics->rows_rejected, sum.rejected);
     ps_count(&metrics->anomalies, count_anomalies(lane, batch));
     ps_count(&metrics->bytes_in, batch->payload_bytes);
     ps_count(&metrics->batches, 1);
-    if (sum.rejected > 0) count_rejects(lane, batch);
-    ps_watch_batch(lane->plan, batch, lane->watch, metrics->watch);
+    if (batch->rows == rows) ps_watch_batch(lane->plan, batch, lane->watch, metrics->watch);
 }
 
 /* Rows the sink holds safely: tell the source, free the slots. */
@@ -118,7 +123,12 @@ static ps_status release(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_e
 /* The sink's own count of what it took must agree with the columns: the accounting is checked
  * against a second witness. */
 static void check_taken(ps_lane *lane, const ps_batch *batch) {
-    const tally sum = tally_rows(lane, batch, 0, batch->rows);
+    tally sum = {0, 0, 0};
+    for (uint32_t r = 0; r < batch->run_count; r++) {
+        const tally run = tally_rows(lane, batch, batch->runs[r].first_row, batch->runs[r].rows);
+        sum.out += run.out;
+        sum.rejected += run.rejected;
+    }
     PS_CHECK_OP(ps_read(&lane->metrics->sink_rows) - lane->sink_rows, ==, sum.out);
     PS_CHECK_OP(ps_read(&lane->metrics->sink_dead) - lane->sink_dead, ==, sum.rejected);
     lane->sink_rows = ps_read(&lane->metrics->sink_rows);
@@ -150,21 +160,23 @@ static ps_status emit(ps_lane *lane, bool *moved, ps_error *error) {
 static ps_status refuse_rejects(const ps_lane *lane, const ps_batch *batch, ps_error *error) {
     if (lane->config.env.dead != NULL && !lane->config.fail_on_reject) return PS_OK;
     const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
-    const uint8_t *found = NULL;
-    for (uint32_t row = 0; row < batch->rows && found == NULL; row++)
-        if (reject[row] != 0) found = &reject[row];
-    if (found == NULL) return PS_OK;
-    const uint32_t row = (uint32_t)(found - reject);
-    uint32_t run = 0;
-    while (row >= batch->runs[run].first_row + batch->runs[run].rows) run++;
+    uint32_t run = 0, row = 0;
+    bool found = false;
+    for (uint32_t r = 0; r < batch->run_count && !found; r++)
+        for (uint32_t i = 0; i < batch->runs[r].rows && !found; i++) {
+            run = r;
+            row = batch->runs[r].first_row + i;
+            found = reject[row] != 0;
+        }
+    if (!found) return PS_OK;
     char source[PS_OUTPUT_TEXT_MAX], reason[256];
     const int64_t offset = ((const int64_t *)ps_batch_system(batch, PS_COLUMN_OFFSET))[row];
     const uint32_t detail = ((const uint32_t *)ps_batch_system(batch, PS_COLUMN_DETAIL))[row];
     const uint32_t length =
         ps_enrich_source(lane->config.env.partitions, batch->runs[run].partition, offset, source);
-    (void)ps_reject_reason(*found, detail, batch->schema, reason, sizeof reason);
+    (void)ps_reject_reason(reject[row], detail, batch->schema, reason, sizeof reason);
     return ps_fail(error, PS_IO, "record %.*s is rejected (%s: %s); %s", (int)length, source,
-                   ps_reject_code(*found), reason,
+                   ps_reject_code(reject[row]), reason,
                    lane->config.fail_on_reject
                        ? "decode.on_error is fail: correct the record, or set on_error: reject and "
                          "a dead_letter"
@@ -203,9 +215,11 @@ ps_status ps_lane_submit(ps_lane *lane, ps_error *error) {
     int64_t since_ns = ps_clock_ns();
     if (lane->config.codec != NULL) lane->config.codec->decode(lane->codec, batch);
     timed(&lane->metrics->decode_ns, &since_ns);
-    PS_TRY(refuse_rejects(lane, batch, error));
+    ps_lane_replay_positions(lane, batch);
     if (lane->series != NULL) ps_series_resolve(lane->series, batch, lane->key);
+    ps_lane_replay_rows(lane, batch);
     timed(&lane->metrics->resolve_ns, &since_ns);
+    PS_TRY(refuse_rejects(lane, batch, error));
     prefill(lane, batch);
     batch->ticket = lane->submitted + 1;
     PS_TRY(ps_lane_launch(lane, batch, error));

@@ -24,6 +24,8 @@ size_t ps_lane_bytes(const ps_plan *plan, uint32_t depth) {
     bytes += ps_arena_size(ps_watch_bytes(plan));                 /* statistics per batch */
     if (plan->groups)
         bytes += ps_arena_size(ps_series_bytes(plan->series_max, plan->schema.rows_max));
+    if (plan->replays)
+        bytes += ps_arena_size(ps_series_replay_bytes(plan->series_max, plan->schema.rows_max));
     return bytes;
 }
 
@@ -57,6 +59,11 @@ static ps_status open_memory(ps_lane *lane, ps_error *error) {
         lane->series = ps_series_open(memory, plan->series_max, schema->rows_max,
                                       lane->config.env.partitions->count);
     }
+    if (plan->replays)
+        ps_series_replays(
+            lane->series,
+            ps_arena_take(arena, ps_series_replay_bytes(plan->series_max, schema->rows_max)),
+            (uint32_t)ps_policy_entry_bytes(plan));
     ps_arena_seal(arena);
     return PS_OK;
 }

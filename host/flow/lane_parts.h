@@ -25,6 +25,7 @@ typedef struct ps_owned {
     int64_t committed; /* as it was known before the state was read the last time */
     int64_t due_ns;    /* when to read the state again */
     uint32_t readings; /* of the state, since the partition came or everything went back */
+    int64_t replay_to; /* rows before it are read again and were out before; 0: none are */
     bool untold;       /* `next` is not what the source has committed, though all before is out */
 } ps_owned;
 
@@ -65,6 +66,7 @@ struct ps_lane {
     uint32_t restoring;
     int64_t restore_ns;     /* when it began, 0: nothing is being restored … */
     uint64_t restore_bytes; /* … and what had been read by then */
+    uint32_t replaying;     /* partitions whose rows are read again */
     bool untold;            /* some partition is */
     ps_owned *owned;        /* [partitions] */
 };
@@ -85,6 +87,15 @@ ps_status ps_lane_event(ps_lane *lane, bool *moved, bool *hold, ps_error *error)
 /* Puts what was safely out before we began into the batch at hand: nothing else may come to say it.
  */
 void ps_lane_tell_positions(ps_lane *lane, ps_batch *batch);
+
+/* Heavy state (lane_replay.c). Where reading begins so that the restored partition is as of `next`.
+ */
+int64_t ps_lane_replay_from(ps_lane *lane, uint32_t partition, int64_t next);
+void ps_lane_replay_stop(ps_lane *lane, uint32_t partition);
+/* Takes positions out of the batch that its rows do not pass; before series are resolved. */
+void ps_lane_replay_positions(ps_lane *lane, ps_batch *batch);
+/* Takes rows that were out before out of the batch's runs: from then on they are nobody's. */
+void ps_lane_replay_rows(ps_lane *lane, ps_batch *batch);
 
 /* Carries every partition that is being restored one step on. */
 ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) PS_MUST_USE;

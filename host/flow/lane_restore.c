@@ -26,6 +26,7 @@ static void read_state(ps_lane *lane, uint32_t partition) {
         ps_series_drop(lane->series, partition);
         ps_series_hold(lane->series, partition, true);
     }
+    ps_lane_replay_stop(lane, partition);
     own(lane, partition, PS_OWN_RESTORING);
     lane->owned[partition].readings++;
     ps_count(&lane->metrics->restores, 1);
@@ -47,6 +48,7 @@ static void tell_restored(ps_lane *lane, uint32_t partitions) {
 }
 
 static void begin_restore(ps_lane *lane, uint32_t partition) {
+    ps_lane_replay_stop(lane, partition);
     lane->owned[partition] = (ps_owned){.ownership = lane->owned[partition].ownership,
                                         .restored = PS_OFFSET_NONE,
                                         .next = PS_OFFSET_NONE,
@@ -85,13 +87,18 @@ static void fetch_planes(const ps_lane *lane, uint32_t id) {
 
 /* One restored entry: into the table; its id, PS_NOWHERE: it has no planes to be written. */
 static uint32_t enter(ps_lane *lane, uint32_t partition, const ps_state_entry *entry) {
-    if (entry->planes == NULL) {
-        ps_series_forget(lane->series, partition, entry->key);
+    ps_series *series = lane->series;
+    if (entry->kind == PS_STATE_GONE) ps_series_forget(series, partition, entry->key);
+    /* A series that is only said to have moved will be said whole, or evicted. */
+    if (entry->kind == PS_STATE_GONE ||
+        (entry->kind == PS_STATE_MOVED &&
+         ps_series_find(series, partition, entry->key) == PS_NOWHERE))
         return PS_NOWHERE;
-    }
-    const uint32_t id = ps_series_restore(lane->series, partition, entry->key, entry->last);
-    if (id != PS_NOWHERE) ps_series_place(lane->series, id, entry->place);
-    return id;
+    const uint32_t id = ps_series_restore(series, partition, entry->key, entry->last);
+    if (id == PS_NOWHERE || entry->kind == PS_STATE_MOVED) return PS_NOWHERE;
+    ps_series_place(series, id, entry->place);
+    if (lane->plan->replays) ps_series_mark(series, id, entry->mark, entry->kind == PS_STATE_BORN);
+    return entry->kind == PS_STATE_PLANES ? id : PS_NOWHERE;
 }
 
 /* Restored entries: into the table, and their planes into the state block. An id that one of them
@@ -211,9 +218,11 @@ static ps_status restore_one(ps_lane *lane, uint32_t partition, bool *moved, ps_
 
 static ps_status start(ps_lane *lane, uint32_t partition, ps_error *error) {
     ps_owned *owned = &lane->owned[partition];
-    PS_TRY(lane->config.source->start(lane->source, partition, owned->next, error));
+    const int64_t from = ps_lane_replay_from(lane, partition, owned->next);
+    PS_TRY(lane->config.source->start(lane->source, partition, from, error));
     lane->untold = lane->untold || owned->untold;
-    if (lane->series != NULL) ps_series_hold(lane->series, partition, false);
+    /* What is behind must not be swept as if it were not. */
+    if (lane->series != NULL) ps_series_hold(lane->series, partition, owned->replay_to != 0);
     if (lane->series != NULL && lane->config.sink->restored != NULL)
         lane->config.sink->restored(lane->sink, partition,
                                     ps_series_oldest(lane->series, partition));
@@ -252,14 +261,17 @@ ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) {
 
 void ps_lane_tell_positions(ps_lane *lane, ps_batch *batch) {
     const uint32_t count = lane->untold ? lane->config.env.partitions->count : 0;
+    bool left = false;
     for (uint32_t p = 0; p < count; p++) {
         ps_owned *owned = &lane->owned[p];
         if (!owned->untold || owned->ownership != PS_OWN_RUNNING) continue;
+        left = left || owned->replay_to != 0; /* told once it is true */
+        if (owned->replay_to != 0) continue;
         owned->untold = false;
         ps_batch_position(batch, p, owned->next);
         if (batch->filled_ns == 0) batch->filled_ns = ps_clock_ns();
     }
-    lane->untold = false;
+    lane->untold = left;
 }
 
 static ps_status assigned(ps_lane *lane, const ps_event *event, bool *moved, ps_error *error) {
@@ -279,6 +291,7 @@ static ps_status assigned(ps_lane *lane, const ps_event *event, bool *moved, ps_
 static void disown(ps_lane *lane, uint32_t partition) {
     if (lane->owned[partition].ownership == PS_OWN_NOT) return;
     lane->owned[partition].untold = false;
+    ps_lane_replay_stop(lane, partition);
     own(lane, partition, PS_OWN_NOT);
     if (lane->series != NULL) ps_series_drop(lane->series, partition);
     if (lane->config.sink->forget != NULL) lane->config.sink->forget(lane->sink, partition);

@@ -46,6 +46,7 @@ typedef struct ps_lane_metrics {
     ps_counter rows_in, rows_out, rows_filtered, rows_rejected, anomalies;
     ps_counter sink_rows, sink_dead; /* what the sink says it took: checked against the rows */
     ps_counter bytes_in, batches, commits, aborts, restores, rebalances;
+    ps_counter replays, rows_replayed; /* partitions, and their rows that were out before */
     ps_counter rejects[PS_REJECT_COUNT];
     ps_counter series, series_evicted, state_bytes_written, state_bytes_read;
     ps_counter fill_ns, decode_ns, resolve_ns, emit_ns, idle_ns;

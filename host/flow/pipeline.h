@@ -44,6 +44,7 @@ typedef struct ps_ceiling {
     ps_memory_term term[PS_MEMORY_TERMS_MAX];
     size_t total;
     int64_t part_bytes;   /* what source and sink may queue, each, per lane */
+    uint64_t replay_rows; /* read again at most when all lanes restore heavy state */
     size_t restore_bytes; /* read at most when all lanes restore their state, 0: unknown */
 } ps_ceiling;
 

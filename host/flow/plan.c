@@ -216,6 +216,10 @@ ps_operand ps_operand_arena(void) {
 
 ps_status ps_plan_close(ps_plan *plan, ps_error *error) {
     fingerprint_add(plan, plan->series_field, strlen(plan->series_field));
+    const bool heavy = plan->plane_count * sizeof(double) >= PS_REPLAY_FROM_BYTES;
+    plan->replays = plan->state_count > 0 &&
+                    (plan->policy == PS_POLICY_REPLAY || (plan->policy == PS_POLICY_AUTO && heavy));
+    if (plan->replays) fingerprint_add(plan, "replay", 6);
     PS_TRY(ps_schema_close(&plan->schema, error));
     relocate(plan);
     return PS_OK;

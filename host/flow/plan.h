@@ -8,6 +8,7 @@
 
 #include "host/base/options.h"
 #include "host/batch/batch.h"
+#include "host/flow/policy.h"
 #include "kernels/table.h"
 
 /* Where a kernel's buffer lies. */
@@ -87,6 +88,8 @@ typedef struct ps_plan {
     size_t state_bytes;             /* the state block of a lane */
     uint32_t anomaly_column;        /* U8 that the metrics count, or PS_NOWHERE */
     bool filters;                   /* KEEP says which rows go out; else all do */
+    ps_policy policy;
+    bool replays;                   /* what became of it */
     bool groups;                    /* some call works per segment: series are resolved */
     char series_field[PS_NAME_MAX]; /* the field that names the series; empty: the record's key */
     uint8_t *constants;             /* PS_HOME_CONSTANT, owned */
@@ -129,7 +132,7 @@ ps_status ps_plan_nan(ps_plan *plan, uint32_t column, ps_error *error) PS_MUST_U
 /* Makes sure that rows are grouped by series: the first stage that asks adds the `segment` call. */
 ps_status ps_plan_group(ps_plan *plan, ps_error *error) PS_MUST_USE;
 
-/* Fixes the schema and the fingerprint. */
+/* Fixes the policy, the schema and the fingerprint. */
 ps_status ps_plan_close(ps_plan *plan, ps_error *error) PS_MUST_USE;
 
 static inline ps_operand ps_operand_values(uint32_t column) {

@@ -10,10 +10,20 @@
 
 enum { PS_STATE_TOGETHER = 32 };
 
+typedef enum ps_state_kind {
+    PS_STATE_PLANES, /* all that is known of a series */
+    PS_STATE_GONE,   /* it was evicted */
+    /* Policy replay only: */
+    PS_STATE_BORN, /* it began at row `mark` */
+    PS_STATE_MOVED /* it had rows; says nothing of a series that was not named before */
+} ps_state_kind;
+
 typedef struct ps_state_entry {
     uint64_t key[2];
     int64_t last;
-    const double *planes; /* all states of the plan, one after the other; NULL: an eviction */
+    ps_state_kind kind;
+    const double *planes; /* of PS_STATE_PLANES: all states of the plan, one after the other */
+    int64_t mark;         /* the series' rows from this offset on are not in them */
     uint32_t place;       /* of its record among those that are read: grows from one to the next */
 } ps_state_entry;
 

@@ -8,12 +8,19 @@
 
 static const char magic[4] = {'P', 'S', 's', 't'};
 
-enum { FIXED_BYTES = 4 + 2 + 2 + 8 + 4 + 2 + 2 + 8 + 8 + 4 + 4 + 4 + 2, EVICTION_BYTES = 16 };
+enum {
+    FIXED_BYTES = 4 + 2 + 2 + 8 + 4 + 2 + 2 + 8 + 8 + 4 + 4 + 4 + 2,
+    EVICTION_BYTES = 16,
+    TOUCHED_BYTES = 32
+};
+
+/* The parts of a record, in their order. */
+enum { EVICTIONS, TOUCHED, ENTRIES, PARTS };
 
 /* What one partition has in the batch at hand. */
 typedef struct share {
-    uint32_t entries, evictions;
-    uint32_t entry_first, eviction_first; /* in the grouped orders */
+    uint32_t count[PARTS];
+    uint32_t first[PARTS]; /* in the grouped orders */
     uint32_t listed;
 } share;
 
@@ -21,16 +28,15 @@ struct ps_state_writer {
     const ps_plan *plan;
     const ps_partitions *partitions;
     const ps_batch *batch;
-    size_t chunk_bytes, entry_bytes;
+    size_t chunk_bytes, bytes[PARTS]; /* of one in each part */
     uint32_t planes;
     uint32_t listed_count, listed_at; /* partitions with a record */
     uint32_t chunk, chunks;           /* of the partition at hand */
-    uint32_t entry_at, eviction_at;   /* within it */
+    uint32_t at[PARTS];               /* within it */
     share *share;                     /* [PS_PARTITIONS_MAX] */
     int64_t *watermark;               /* [PS_PARTITIONS_MAX] */
     uint32_t *listed;                 /* [PS_PARTITIONS_MAX] */
-    uint32_t *entry_order;            /* [segments_max] */
-    uint32_t *eviction_order;         /* [rows_max] */
+    uint32_t *order[PARTS];           /* segments; evictions: [rows_max] */
 };
 
 size_t ps_state_writer_bytes(const ps_plan *plan) {
@@ -38,7 +44,7 @@ size_t ps_state_writer_bytes(const ps_plan *plan) {
            ps_carve_size(PS_PARTITIONS_MAX * sizeof(share)) +
            ps_carve_size(PS_PARTITIONS_MAX * sizeof(int64_t)) +
            ps_carve_size(PS_PARTITIONS_MAX * sizeof(uint32_t)) +
-           ps_carve_size(plan->schema.segments_max * sizeof(uint32_t)) +
+           2 * ps_carve_size(plan->schema.segments_max * sizeof(uint32_t)) +
            ps_carve_size(plan->schema.rows_max * sizeof(uint32_t));
 }
 
@@ -51,15 +57,18 @@ ps_state_writer *ps_state_writer_open(void *memory, const ps_plan *plan,
     writer->partitions = partitions;
     writer->chunk_bytes = chunk_bytes;
     for (uint32_t i = 0; i < plan->state_count; i++) writer->planes += plan->state[i].planes;
-    writer->entry_bytes = 24 + 8 * (size_t)writer->planes;
+    writer->bytes[EVICTIONS] = EVICTION_BYTES;
+    writer->bytes[TOUCHED] = TOUCHED_BYTES;
+    writer->bytes[ENTRIES] = ps_policy_entry_bytes(plan);
     writer->share = ps_carve(&at, PS_PARTITIONS_MAX * sizeof(share));
     writer->watermark = ps_carve(&at, PS_PARTITIONS_MAX * sizeof(int64_t));
     writer->listed = ps_carve(&at, PS_PARTITIONS_MAX * sizeof(uint32_t));
-    writer->entry_order = ps_carve(&at, plan->schema.segments_max * sizeof(uint32_t));
-    writer->eviction_order = ps_carve(&at, plan->schema.rows_max * sizeof(uint32_t));
+    writer->order[TOUCHED] = ps_carve(&at, plan->schema.segments_max * sizeof(uint32_t));
+    writer->order[ENTRIES] = ps_carve(&at, plan->schema.segments_max * sizeof(uint32_t));
+    writer->order[EVICTIONS] = ps_carve(&at, plan->schema.rows_max * sizeof(uint32_t));
     memset(writer->share, 0, PS_PARTITIONS_MAX * sizeof(share));
     for (uint32_t p = 0; p < PS_PARTITIONS_MAX; p++) writer->watermark[p] = PS_OFFSET_NONE;
-    PS_CHECK(chunk_bytes >= FIXED_BYTES + 256 + writer->entry_bytes);
+    PS_CHECK(chunk_bytes >= FIXED_BYTES + 256 + writer->bytes[ENTRIES]);
     return writer;
 }
 
@@ -76,46 +85,50 @@ static share *list(ps_state_writer *writer, uint32_t partition) {
     return of;
 }
 
-/* An evicted segment's image is void; a swept one of a partition whose place is unknown cannot be
- * stamped. */
-static bool goes_out(const ps_state_writer *writer, const ps_segment *segment) {
-    return segment->kind != PS_SEGMENT_EVICTED &&
-           writer->watermark[segment->partition] != PS_OFFSET_NONE;
+/* The part that a segment is written in. An evicted one's image is void, what was read again is not
+ * new; a swept one of a partition whose place is unknown cannot be stamped. */
+static uint32_t part_of(const ps_state_writer *writer, const ps_segment *segment) {
+    if (segment->kind == PS_SEGMENT_EVICTED || segment->kind == PS_SEGMENT_REPLAYED ||
+        writer->watermark[segment->partition] == PS_OFFSET_NONE)
+        return PARTS;
+    return writer->plan->replays && segment->kind == PS_SEGMENT_TOUCHED ? TOUCHED : ENTRIES;
 }
 
-/* Counting sort of segments and evictions by partition, in their own order within each. */
+static void put_order(ps_state_writer *writer, uint32_t partition, uint32_t part, uint32_t which) {
+    share *of = &writer->share[partition];
+    writer->order[part][of->first[part] + of->count[part]++] = which;
+}
+
+/* Counting sort of segments and evictions by partition and part, in their own order within each. */
 static void group(ps_state_writer *writer) {
     const ps_batch *batch = writer->batch;
+    uint32_t sum[PARTS] = {0}, part;
     for (uint32_t s = 0; s < batch->segment_count; s++)
-        if (goes_out(writer, &batch->segments[s]))
-            list(writer, batch->segments[s].partition)->entries++;
+        if ((part = part_of(writer, &batch->segments[s])) != PARTS)
+            list(writer, batch->segments[s].partition)->count[part]++;
     for (uint32_t e = 0; e < batch->eviction_count; e++)
-        list(writer, batch->evictions[e].partition)->evictions++;
-    uint32_t entries = 0, evictions = 0;
+        list(writer, batch->evictions[e].partition)->count[EVICTIONS]++;
     for (uint32_t i = 0; i < writer->listed_count; i++) {
         share *of = &writer->share[writer->listed[i]];
-        of->entry_first = entries;
-        of->eviction_first = evictions;
-        entries += of->entries;
-        evictions += of->evictions;
-        of->entries = of->evictions = 0;
+        for (part = 0; part < PARTS; part++) {
+            of->first[part] = sum[part];
+            sum[part] += of->count[part];
+            of->count[part] = 0;
+        }
     }
-    for (uint32_t s = 0; s < batch->segment_count; s++) {
-        if (!goes_out(writer, &batch->segments[s])) continue;
-        share *of = &writer->share[batch->segments[s].partition];
-        writer->entry_order[of->entry_first + of->entries++] = s;
-    }
-    for (uint32_t e = 0; e < batch->eviction_count; e++) {
-        share *of = &writer->share[batch->evictions[e].partition];
-        writer->eviction_order[of->eviction_first + of->evictions++] = e;
-    }
+    for (uint32_t s = 0; s < batch->segment_count; s++)
+        if ((part = part_of(writer, &batch->segments[s])) != PARTS)
+            put_order(writer, batch->segments[s].partition, part, s);
+    for (uint32_t e = 0; e < batch->eviction_count; e++)
+        put_order(writer, batch->evictions[e].partition, EVICTIONS, e);
 }
 
 void ps_state_writer_begin(ps_state_writer *writer, const ps_batch *batch) {
     for (uint32_t i = 0; i < writer->listed_count; i++) writer->share[writer->listed[i]].listed = 0;
     writer->batch = batch;
     writer->listed_count = writer->listed_at = 0;
-    writer->chunk = writer->entry_at = writer->eviction_at = 0;
+    writer->chunk = 0;
+    memset(writer->at, 0, sizeof writer->at);
     for (uint32_t i = 0; i < batch->position_count; i++) {
         writer->watermark[batch->positions[i].partition] = batch->positions[i].next;
         (void)list(writer, batch->positions[i].partition);
@@ -126,27 +139,30 @@ void ps_state_writer_begin(ps_state_writer *writer, const ps_batch *batch) {
 static size_t header_bytes(const ps_state_writer *writer, uint32_t partition) {
     uint32_t within;
     const uint32_t topic = ps_partitions_topic(writer->partitions, partition, &within);
-    return FIXED_BYTES + strlen(writer->partitions->topic[topic].name);
+    return FIXED_BYTES + strlen(writer->partitions->topic[topic].name) +
+           (writer->plan->replays ? sizeof(uint32_t) : 0);
 }
 
-/* How many of the evictions and entries that are left fit one chunk. */
-static void fit(const ps_state_writer *writer, size_t room, uint32_t *evictions,
-                uint32_t *entries) {
-    const size_t evictions_fit = room / EVICTION_BYTES;
-    if (*evictions > evictions_fit) *evictions = (uint32_t)evictions_fit;
-    const size_t entries_fit = (room - *evictions * (size_t)EVICTION_BYTES) / writer->entry_bytes;
-    if (*entries > entries_fit) *entries = (uint32_t)entries_fit;
+/* How many of what is left fit one chunk. */
+static void fit(const ps_state_writer *writer, size_t room, uint32_t *left) {
+    for (uint32_t part = 0; part < PARTS; part++) {
+        const size_t most = room / writer->bytes[part];
+        if (left[part] > most) left[part] = (uint32_t)most;
+        room -= left[part] * writer->bytes[part];
+    }
 }
 
 static uint32_t count_chunks(const ps_state_writer *writer, const share *of, size_t room) {
-    uint32_t chunks = 0, evictions = of->evictions, entries = of->entries;
+    uint32_t chunks = 0, left[PARTS], any;
+    memcpy(left, of->count, sizeof left);
     do {
-        uint32_t evictions_now = evictions, entries_now = entries;
-        fit(writer, room, &evictions_now, &entries_now);
-        evictions -= evictions_now;
-        entries -= entries_now;
+        uint32_t now[PARTS];
+        memcpy(now, left, sizeof now);
+        fit(writer, room, now);
+        any = 0;
+        for (uint32_t part = 0; part < PARTS; part++) any |= left[part] -= now[part];
         chunks++;
-    } while (evictions > 0 || entries > 0);
+    } while (any != 0);
     return chunks;
 }
 
@@ -156,11 +172,12 @@ static uint8_t *put(uint8_t *to, const void *bytes, size_t count) {
 }
 
 static uint8_t *put_header(const ps_state_writer *writer, uint8_t *to, uint32_t partition,
-                           uint32_t evictions, uint32_t entries) {
+                           const uint32_t *count) {
     uint32_t within;
     const uint32_t topic = ps_partitions_topic(writer->partitions, partition, &within);
     const char *name = writer->partitions->topic[topic].name;
-    const uint16_t format = PS_STATE_FORMAT, none = 0, name_bytes = (uint16_t)strlen(name);
+    const uint16_t format = writer->plan->replays ? PS_STATE_REPLAY : PS_STATE_DELTA;
+    const uint16_t none = 0, name_bytes = (uint16_t)strlen(name);
     const uint16_t chunk = (uint16_t)writer->chunk, chunks = (uint16_t)writer->chunks;
     const int32_t number = (int32_t)within;
     to = put(to, magic, 4);
@@ -173,10 +190,11 @@ static uint8_t *put_header(const ps_state_writer *writer, uint8_t *to, uint32_t 
     to = put(to, &writer->watermark[partition], 8);
     to = put(to, &writer->batch->sweep_round, 8);
     to = put(to, &writer->planes, 4);
-    to = put(to, &evictions, 4);
-    to = put(to, &entries, 4);
+    to = put(to, &count[EVICTIONS], 4);
+    to = put(to, &count[ENTRIES], 4);
     to = put(to, &name_bytes, 2);
-    return put(to, name, name_bytes);
+    to = put(to, name, name_bytes);
+    return format == PS_STATE_DELTA ? to : put(to, &count[TOUCHED], 4);
 }
 
 enum { FINGERPRINT_AT = 8 };
@@ -186,6 +204,17 @@ void ps_state_origin(uint8_t *chunk, uint64_t origin) {
     memcpy(&fingerprint, chunk + FINGERPRINT_AT, sizeof fingerprint);
     fingerprint ^= origin;
     memcpy(chunk + FINGERPRINT_AT, &fingerprint, sizeof fingerprint);
+}
+
+static uint8_t *put_touched(const ps_state_writer *writer, uint8_t *to, uint32_t segment) {
+    const ps_segment *of = &writer->batch->segments[segment];
+    to = put(to, of->key, 16);
+    to = put(to, &of->last, 8);
+    return put(to, &of->born, 8);
+}
+
+static uint8_t *put_eviction(const ps_state_writer *writer, uint8_t *to, uint32_t which) {
+    return put(to, writer->batch->evictions[which].key, EVICTION_BYTES);
 }
 
 static uint8_t *put_entry(const ps_state_writer *writer, uint8_t *to, uint32_t segment) {
@@ -201,6 +230,9 @@ static uint8_t *put_entry(const ps_state_writer *writer, uint8_t *to, uint32_t s
     return to;
 }
 
+static uint8_t *(*const put_one[PARTS])(const ps_state_writer *, uint8_t *,
+                                        uint32_t) = {put_eviction, put_touched, put_entry};
+
 bool ps_state_writer_next(ps_state_writer *writer, uint8_t *to, size_t *bytes,
                           uint32_t *partition) {
     if (writer->listed_at == writer->listed_count) return false;
@@ -209,20 +241,19 @@ bool ps_state_writer_next(ps_state_writer *writer, uint8_t *to, size_t *bytes,
     const size_t room = writer->chunk_bytes - header_bytes(writer, *partition);
     if (writer->chunk == 0) writer->chunks = count_chunks(writer, of, room);
     PS_CHECK_OP(writer->chunks, <=, UINT16_MAX);
-    uint32_t evictions = of->evictions - writer->eviction_at,
-             entries = of->entries - writer->entry_at;
-    fit(writer, room, &evictions, &entries);
-    uint8_t *end = put_header(writer, to, *partition, evictions, entries);
-    for (uint32_t i = 0; i < evictions; i++) {
-        const uint32_t which = writer->eviction_order[of->eviction_first + writer->eviction_at++];
-        end = put(end, writer->batch->evictions[which].key, EVICTION_BYTES);
-    }
-    for (uint32_t i = 0; i < entries; i++)
-        end = put_entry(writer, end, writer->entry_order[of->entry_first + writer->entry_at++]);
+    uint32_t count[PARTS];
+    for (uint32_t part = 0; part < PARTS; part++) count[part] = of->count[part] - writer->at[part];
+    fit(writer, room, count);
+    uint8_t *end = put_header(writer, to, *partition, count);
+    for (uint32_t part = 0; part < PARTS; part++)
+        for (uint32_t i = 0; i < count[part]; i++)
+            end = put_one[part](writer, end,
+                                writer->order[part][of->first[part] + writer->at[part]++]);
     *bytes = (size_t)(end - to);
     PS_CHECK_OP(*bytes, <=, writer->chunk_bytes);
     if (++writer->chunk < writer->chunks) return true;
-    writer->chunk = writer->entry_at = writer->eviction_at = 0;
+    writer->chunk = 0;
+    memset(writer->at, 0, sizeof writer->at);
     writer->listed_at++;
     return true;
 }
@@ -233,21 +264,22 @@ size_t ps_state_writer_total(const ps_state_writer *writer) {
         const uint32_t partition = writer->listed[i];
         const share *of = &writer->share[partition];
         const size_t header = header_bytes(writer, partition);
-        total += count_chunks(writer, of, writer->chunk_bytes - header) * header +
-                 of->evictions * (size_t)EVICTION_BYTES + of->entries * writer->entry_bytes;
+        total += count_chunks(writer, of, writer->chunk_bytes - header) * header;
+        for (uint32_t part = 0; part < PARTS; part++)
+            total += of->count[part] * writer->bytes[part];
     }
     return total;
 }
 
 size_t ps_state_round_bytes(const ps_plan *plan, uint32_t lanes) {
-    enum { TOPIC_NAME_MAX = 249, LOOKS_PER_STEP = 8 };
-    const size_t entry = 24 + 8 * (size_t)plan->plane_count;
-    const size_t header = (FIXED_BYTES + TOPIC_NAME_MAX) / PS_SWEPT_PER_POSITION;
-    const size_t cause = entry + EVICTION_BYTES > header ? entry + EVICTION_BYTES : header;
-    const size_t dead = plan->series_capacity - plan->series_max;
-    /* The last batch of a round goes past its end. */
-    const size_t own = dead / LOOKS_PER_STEP + plan->schema.segments_max;
-    return plan->series_max * (cause + entry) + lanes * own * cause;
+    enum { TOPIC_NAME_MAX = 249 };
+    const size_t entry = ps_policy_entry_bytes(plan), header = FIXED_BYTES + TOPIC_NAME_MAX + 4;
+    if (plan->replays)
+        return plan->series_max * entry + lanes * ps_policy_idle_steps(plan) * entry +
+               ps_policy_round_rows(plan, lanes) * (header + TOUCHED_BYTES + EVICTION_BYTES);
+    const size_t shared = header / PS_SWEPT_PER_POSITION;
+    const size_t cause = entry + EVICTION_BYTES > shared ? entry + EVICTION_BYTES : shared;
+    return plan->series_max * (cause + entry) + lanes * ps_policy_idle_steps(plan) * cause;
 }
 
 static const uint8_t *get(const uint8_t *from, void *to, size_t count) {
@@ -267,12 +299,11 @@ ps_status ps_state_parse(const uint8_t *data, size_t bytes, ps_state_header *hea
     uint16_t format, reserved, topic_bytes;
     if (bytes < FIXED_BYTES || memcmp(data, magic, 4) != 0) return broken(error, "not penstock's");
     const uint8_t *at = get(data + 4, &format, 2);
-    if (format != PS_STATE_FORMAT)
+    if (format != PS_STATE_DELTA && format != PS_STATE_REPLAY)
         return ps_fail(error, PS_BAD_CONFIG,
-                       "a state record has format %u, and this penstock reads format %d: start a "
-                       "newer penstock, or run "
-                       "`penstock reset FILE --state`",
-                       format, PS_STATE_FORMAT);
+                       "a state record has format %u, and this penstock reads formats %d and %d: "
+                       "start a newer penstock, or run `penstock reset FILE --state`",
+                       format, PS_STATE_DELTA, PS_STATE_REPLAY);
     at = get(at, &reserved, 2);
     at = get(at, &header->fingerprint, 8);
     at = get(at, &header->within, 4);
@@ -285,10 +316,17 @@ ps_status ps_state_parse(const uint8_t *data, size_t bytes, ps_state_header *hea
     at = get(at, &header->entries, 4);
     at = get(at, &topic_bytes, 2);
     header->place = 0;
+    header->touched = 0;
     header->topic = (ps_bytes){at, topic_bytes};
     header->header_bytes = (uint32_t)FIXED_BYTES + topic_bytes;
+    if (format == PS_STATE_REPLAY) {
+        header->header_bytes += 4;
+        if (header->header_bytes > bytes) return broken(error, "of the wrong length");
+        (void)get(at + topic_bytes, &header->touched, 4);
+    }
     if (header->planes > PS_STATE_PLANES_MAX) return broken(error, "of an impossible width");
     const uint64_t expected = header->header_bytes + header->evictions * (uint64_t)EVICTION_BYTES +
+                              header->touched * (uint64_t)TOUCHED_BYTES +
                               header->entries * (24 + 8 * (uint64_t)header->planes);
     if (expected != bytes) return broken(error, "of the wrong length");
     if (header->chunk >= header->chunks) return broken(error, "numbered past its end");
@@ -316,12 +354,22 @@ void ps_state_apply_chunk(const uint8_t *data, const ps_state_header *header, ui
     ps_state_entry entry[PS_STATE_TOGETHER];
     uint32_t count = 0;
     for (uint32_t i = 0; i < header->evictions; i++) {
-        entry[count] = (ps_state_entry){.planes = NULL};
+        entry[count] = (ps_state_entry){.kind = PS_STATE_GONE};
         at = get(at, entry[count++].key, EVICTION_BYTES);
         give(&to, entry, &count, i + 1 == header->evictions);
     }
+    for (uint32_t i = 0; i < header->touched; i++) {
+        ps_state_entry *one = &entry[count++];
+        *one = (ps_state_entry){.place = header->place};
+        at = get(at, one->key, 16);
+        at = get(at, &one->last, 8);
+        at = get(at, &one->mark, 8);
+        one->kind = one->mark < 0 ? PS_STATE_MOVED : PS_STATE_BORN;
+        give(&to, entry, &count, i + 1 == header->touched);
+    }
     for (uint32_t i = 0; i < header->entries; i++) {
-        entry[count] = (ps_state_entry){.planes = planes + (size_t)count * header->planes,
+        entry[count] = (ps_state_entry){.mark = header->watermark,
+                                        .planes = planes + (size_t)count * header->planes,
                                         .place = header->place};
         at = get(at, entry[count].key, 16);
         at = get(at, &entry[count].last, 8);

@@ -7,18 +7,22 @@
  * series wins, and the newest watermark says which source offset the state stands at. Little-endian
  * throughout.
  *
- *   header   "PSst" · u16 format = 1 · u16 reserved · u64 plan fingerprint · i32 partition · u16
- * chunk · u16 chunks · i64 watermark · i64 sweep round · u32 planes · u32 evictions · u32 entries ·
- * u16 topic bytes · topic eviction u64 key[2] entry    u64 key[2] · i64 last · f64 planes[]
+ *   header   "PSst" · u16 format · u16 reserved · u64 plan fingerprint · i32 partition ·
+ *            u16 chunk · u16 chunks · i64 watermark · i64 sweep round · u32 planes · u32 evictions
+ * · u32 entries · u16 topic bytes · topic · u32 touched (format 2) eviction u64 key[2] touched  u64
+ * key[2] · i64 last · i64 offset at which it began, or -1 (format 2) entry    u64 key[2] · i64 last
+ * · f64 planes[]
  *
- * Evictions come before entries: a series that was evicted and came back within the batch is there.
+ * Format 1 is of policy delta: an entry for each series that the batch touched or swept. Format 2
+ * is of policy replay: entries are the swept ones only, as of the watermark, the others are
+ * touched. Evictions come first: a series that was evicted and came back within the batch is there.
  */
 #ifndef PS_HOST_STATE_RECORD_H
 #define PS_HOST_STATE_RECORD_H
 
 #include "host/flow/parts.h"
 
-enum { PS_STATE_FORMAT = 1 };
+enum { PS_STATE_DELTA = 1, PS_STATE_REPLAY = 2 }; /* formats */
 
 /* Walks the records of one batch; holds no memory beyond the caller's. */
 typedef struct ps_state_writer ps_state_writer;
@@ -59,7 +63,7 @@ typedef struct ps_state_header {
     int32_t within; /* the partition, within its topic */
     uint16_t chunk, chunks;
     int64_t watermark, sweep_round;
-    uint32_t planes, evictions, entries;
+    uint32_t planes, evictions, touched, entries;
     ps_bytes topic;
     uint32_t header_bytes;
     uint32_t place; /* not in the record: the reader's, for ps_state_entry */

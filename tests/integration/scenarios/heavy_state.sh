@@ -1,0 +1,41 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+breaks="a worker with a kilobyte of state a series and more goes on with other state after kill -9"
+
+# Twenty-one statistics and a detector: policy replay by itself.
+write_heavy() {
+    local i
+    write_main "$1"
+    for i in $(seq 21); do
+        printf '  - statistics: {field: cpu, outputs: [mean], as: s%s}\n' "$i"
+    done >statistics
+    sed -i '/detect:/r statistics' "$1"
+    echo 'runtime: {series_max: 20000, memory_max: 1GiB}' >>"$1"
+}
+
+scenario() {
+    local n rate producer i again=0
+    n=$(rows 150000 1000000) rate=$(rows 15000 60000)
+    topics in out
+    write_heavy main.yaml
+    "$build/penstock" explain main.yaml --json >explain.json
+    grep -q '"state_policy":"replay"' explain.json || fail "explain does not say policy replay"
+    most=$(number_of explain.json replay_rows_max)
+    [ "${most:-0}" -gt 0 ] || fail "explain --json prints no replay_rows_max"
+    produce --topic "$prefix.in" --rows "$n" --rate "$rate" &
+    producer=$!
+    pids+=("$producer")
+    for i in 1 2 3 4 5 6; do
+        worker "worker$i" main.yaml
+        nap 1000 2000
+        kill -0 "$worker_pid" 2>/dev/null || fail "the worker died by itself: $(last_words "worker$i")"
+        kill_hard "$worker_pid"
+    done
+    wait "$producer" || fail "the producer failed"
+    run_to_end last 120 main.yaml
+    # shellcheck disable=SC2046
+    judge $(detector_arguments) --series host --read-uncommitted
+    again=$(sed -nE 's/.* again from offset ([0-9]+) to ([0-9]+):.*/\1 \2/p' last.err | awk '{ sum += $2 - $1 } END { print sum + 0 }')
+    [ "$again" -gt 0 ] || fail "the last worker read no records again"
+    [ "$again" -le "$most" ] || fail "the last worker read $again records again, explain said $most at most"
+    say "the last worker read $again records again, $most at most"
+}
