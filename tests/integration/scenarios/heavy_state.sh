@@ -13,21 +13,26 @@ write_heavy() {
 }
 
 scenario() {
-    local n rate producer i again=0
-    n=$(rows 150000 1000000) rate=$(rows 15000 60000)
+    local n rate producer i before deadline most again=0
+    n=$(rows 150000 1000000) rate=$(rows 10000 60000)
     topics in out
     write_heavy main.yaml
     "$build/penstock" explain main.yaml --json >explain.json
     grep -q '"state_policy":"replay"' explain.json || fail "explain does not say policy replay"
     most=$(number_of explain.json replay_rows_max)
     [ "${most:-0}" -gt 0 ] || fail "explain --json prints no replay_rows_max"
-    produce --topic "$prefix.in" --rows "$n" --rate "$rate" &
+    produce --topic "$prefix.in" --series 5000 --rows "$n" --rate "$rate" &
     producer=$!
     pids+=("$producer")
-    for i in 1 2 3 4 5 6; do
+    for i in 1 2 3 4; do
+        before=$(admin committed "$prefix" "$prefix.in" 2>/dev/null || echo 0)
+        deadline=$((SECONDS + 60))
         worker "worker$i" main.yaml
-        nap 1000 2000
-        kill -0 "$worker_pid" 2>/dev/null || fail "the worker died by itself: $(last_words "worker$i")"
+        until [ "$(admin committed "$prefix" "$prefix.in" 2>/dev/null || echo 0)" -gt "$before" ]; do
+            [ $SECONDS -lt "$deadline" ] || fail "worker$i commits nothing: $(last_words "worker$i")"
+            sleep 0.05
+        done
+        nap 200 600
         kill_hard "$worker_pid"
     done
     wait "$producer" || fail "the producer failed"
