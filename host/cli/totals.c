@@ -42,44 +42,87 @@ static void put_time(double seconds, char *text, size_t bytes) {
         (void)snprintf(text, bytes, "%" PRId64 ":%02d h", whole / 3600, (int)(whole / 60 % 60));
 }
 
-/* "[######----] 61 % 12 s left", or nothing where the end is not known. */
-static void put_bar(const ps_totals *now, double rows_per_second, uint32_t columns, char *text,
-                    size_t bytes) {
-    enum { BAR_MAX = 20 };
+/* What a live line shows; what the last one lacks matters least on a narrow terminal. */
+typedef struct layout {
+    bool brief;   /* numbers are rounded and close to their units */
+    int bar;      /* its length */
+    bool percent; /* how far it is, where the end is known */
+    bool left;    /* for how long it still goes on */
+    bool bytes;
+} layout;
+
+static const layout layouts[] = {
+    {false, 20, true, true, true}, {false, 10, true, true, true}, {true, 20, true, true, true},
+    {true, 10, true, true, true},  {true, 4, true, true, true},   {true, 4, true, false, true},
+    {true, 4, true, false, false}, {true, 0, true, false, false}, {true, 0, false, false, false},
+};
+
+enum { BAR_MAX = 20, PIECE_MAX = PS_TEXT_NUMBER_MAX };
+
+/* "197.2 k" as "197.2k" where columns are few. */
+static const char *tight(const layout *as, char *text) {
+    char *space = as->brief ? strchr(text, ' ') : NULL;
+    if (space != NULL) memmove(space, space + 1, strlen(space));
+    return text;
+}
+
+static const char *count_text(const layout *as, uint64_t count, char *text) {
+    enum { EXACT_MAX = 9999 };
+    if (!as->brief || count <= EXACT_MAX) return ps_text_from_count(count, text);
+    (void)ps_text_about_count((double)count, text);
+    return tight(as, text);
+}
+
+/* "[######----]  61 % 12 s left  ", or nothing where the end is not known. */
+static void put_progress(const layout *as, const ps_totals *now, double rows_per_second, char *text,
+                         size_t bytes) {
     text[0] = '\0';
     const uint64_t all = now->rows_in + (uint64_t)(now->remaining < 0 ? 0 : now->remaining);
-    if (now->remaining < 0 || all == 0) return;
+    if (now->remaining < 0 || all == 0 || !as->percent) return;
     const double done = (double)now->rows_in / (double)all;
-    char bar[BAR_MAX + 3] = "", left[40] = "";
-    if (columns >= 110) {
-        const int filled = (int)(done * BAR_MAX);
+    char bar[BAR_MAX + 4] = "", left[40] = "";
+    if (as->bar > 0) {
+        const int filled = (int)(done * as->bar);
         bar[0] = '[';
-        for (int i = 0; i < BAR_MAX; i++) bar[i + 1] = i < filled ? '#' : '-';
-        bar[BAR_MAX + 1] = ']';
+        for (int i = 0; i < as->bar; i++) bar[i + 1] = i < filled ? '#' : '-';
+        bar[as->bar + 1] = ']';
+        bar[as->bar + 2] = ' ';
     }
-    if (rows_per_second > 0) put_time((double)now->remaining / rows_per_second, left, sizeof left);
-    (void)snprintf(text, bytes, "%s %3.0f %%%s%s%s  ", bar, done * 100, left[0] == '\0' ? "" : " ",
-                   left, left[0] == '\0' ? "" : " left");
+    if (rows_per_second > 0 && as->left)
+        put_time((double)now->remaining / rows_per_second, left, sizeof left);
+    (void)snprintf(text, bytes, "%s%3.0f%s%%%s%s%s%s", bar, done * 100, as->brief ? "" : " ",
+                   left[0] == '\0' ? "" : " ", tight(as, left),
+                   left[0] == '\0' || as->brief ? "" : " left", as->brief ? " " : "  ");
+}
+
+static int put_line(const layout *as, const ps_totals *now, const ps_totals *before, char *line,
+                    size_t bytes) {
+    const double seconds = (double)(now->time_ns - before->time_ns) / 1e9;
+    const double rows_per_second = rate(now->rows_in, before->rows_in, seconds);
+    const char *gap = as->brief ? " " : "  ";
+    char progress[96], number[PIECE_MAX], per_second[PIECE_MAX], lag[PIECE_MAX + 8] = "";
+    char size[40] = "", rejects[PIECE_MAX], anomalies[PIECE_MAX], rows[PIECE_MAX];
+    put_progress(as, now, rows_per_second, progress, sizeof progress);
+    (void)ps_text_about_count(rows_per_second, per_second);
+    if (as->bytes)
+        (void)snprintf(size, sizeof size, "%s%.1f%sMB/s", gap,
+                       rate(now->bytes_in, before->bytes_in, seconds) / 1e6, as->brief ? "" : " ");
+    if (now->lag >= 0)
+        (void)snprintf(lag, sizeof lag, "%slag %s", gap,
+                       count_text(as, (uint64_t)now->lag, number));
+    return snprintf(line, bytes, "%s%s rows%s%s%s%s%s%srejects %s%sanomalies %s", progress,
+                    count_text(as, now->rows_in, rows), gap, tight(as, per_second),
+                    as->brief ? "/s" : " rows/s", size, lag, gap,
+                    count_text(as, now->rows_rejected, rejects), gap,
+                    count_text(as, now->anomalies, anomalies));
 }
 
 void ps_totals_live(const ps_totals *now, const ps_totals *before, uint32_t columns, char *line,
                     size_t bytes) {
-    const double seconds = (double)(now->time_ns - before->time_ns) / 1e9;
-    const double rows_per_second = rate(now->rows_in, before->rows_in, seconds);
-    char bar[96], rows[PS_TEXT_NUMBER_MAX], per_second[PS_TEXT_NUMBER_MAX],
-        lag[PS_TEXT_NUMBER_MAX + 8] = "";
-    char number[PS_TEXT_NUMBER_MAX];
-    put_bar(now, rows_per_second, columns, bar, sizeof bar);
-    if (now->lag >= 0)
-        (void)snprintf(lag, sizeof lag, "  lag %s", ps_text_from_count((uint64_t)now->lag, number));
-    (void)snprintf(line, bytes,
-                   "%s%s rows  %s rows/s  %.1f MB/s%s  rejects %" PRIu64 "  anomalies %" PRIu64,
-                   bar, ps_text_from_count(now->rows_in, rows),
-                   ps_text_about_count(rows_per_second, per_second),
-                   rate(now->bytes_in, before->bytes_in, seconds) / 1e6, lag, now->rows_rejected,
-                   now->anomalies);
     /* A line that wraps would leave its first part behind when it is redrawn; it is ASCII, so bytes
      * are columns. */
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        if (put_line(&layouts[i], now, before, line, bytes) < (int)columns) return;
     if (columns > 1 && columns - 1 < bytes) line[columns - 1] = '\0';
 }
 

@@ -408,6 +408,13 @@ terminal() {
     sed 's/synthetic: .*}/file: {paths: [long.ndjson]}}/' job.yaml >long.yaml
     script -qec "stty cols 120; '$penstock' run long.yaml --set runtime.lanes=1" /dev/null </dev/null >screen 2>&1
     grep -qE '[1-9][0-9]? %.* lag [1-9]' screen || fail "no progress or lag of a file: $(tr '\r' '\n' <screen | tail -n 3)"
+    # A narrow terminal shows as much, in fewer columns, and no line that is cut off.
+    script -qec "stty cols 80; '$penstock' run long.yaml --set runtime.lanes=1" /dev/null </dev/null >screen 2>&1
+    tr '\r' '\n' <screen | grep -qE '\[#*-*\] +[0-9]+%.* rows .*/s .*MB/s .*lag [1-9].* rejects [0-9]+ anomalies [0-9]' ||
+        fail "80 columns lack something: $(tr '\r' '\n' <screen | tail -n 3)"
+    script -qec "stty cols 60; '$penstock' run long.yaml --set runtime.lanes=1" /dev/null </dev/null >screen 2>&1
+    tr '\r' '\n' <screen | grep -qE 'rows.* rejects [0-9]+ anomalies [0-9]' ||
+        fail "60 columns lack rejects or anomalies: $(tr '\r' '\n' <screen | tail -n 3)"
     rm long.ndjson
     script -qec "'$penstock' help" /dev/null </dev/null >screen 2>&1
     grep -q $'\033' screen || fail "no colour on a terminal"
