@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One line of comma-separated values per record, quoted as RFC 4180 says: "" inside quotes is one
  * quote. An empty column is null, quoted or not. A line has exactly as many columns as are named:
- * fewer is `truncated`, more is `syntax`. Text must be UTF-8. Numbers follow JSON's grammar; bool
- * is true or false; a timestamp is a number or RFC 3339. A line break at the end of the value is
- * not part of it. Columns are named by `columns`, else by the file's own header line where the
- * source has one, else by the fields in order.
+ * fewer is `missing_field` where a required one is absent, else `truncated`; more is `syntax`. Text
+ * must be UTF-8. Numbers follow JSON's grammar; bool is true or false; a timestamp is a number or
+ * RFC 3339. A line break at the end of the value is not part of it. Columns are named by `columns`,
+ * else by the file's own header line where the source has one, else by the fields in order.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -300,6 +300,23 @@ static bool is_utf8(const uint8_t *p, const uint8_t *end) {
     return true;
 }
 
+/* The line has no column from `i` on: which field that leaves without one. */
+static ps_reject absent(const codec_csv *codec, uint32_t i, uint32_t *detail) {
+    const layout *columns = codec->at;
+    bool named = false;
+    for (; i < columns->column_count; i++) {
+        const uint32_t field = columns->field_of[i];
+        if (field == NO_FIELD) continue;
+        if (codec->columns[field].required) {
+            *detail = field;
+            return PS_REJECT_MISSING_FIELD;
+        }
+        if (!named) *detail = PS_REJECT_BEFORE + field;
+        named = true;
+    }
+    return PS_REJECT_TRUNCATED;
+}
+
 /* The structure of the whole line comes first; the first bad field is kept for later. */
 static ps_reject decode_line(codec_csv *codec, ps_batch *batch, uint32_t row, ps_bytes line,
                              uint32_t *detail) {
@@ -320,7 +337,7 @@ static ps_reject decode_line(codec_csv *codec, ps_batch *batch, uint32_t row, ps
             bad_field = put(batch, &codec->columns[field], row, &read);
             which = field;
         }
-        if (next == end && i + 1 < columns->column_count) return PS_REJECT_TRUNCATED;
+        if (next == end && i + 1 < columns->column_count) return absent(codec, i + 1, detail);
         if (next == end) break;
         p = next + 1;
     }

@@ -190,6 +190,7 @@ static void decodes_csv(void **state) {
     add(b, "web\xff,,,,,,");
     add(b, "");
     add(b, NULL);
+    add(b, "web");
     b->codec->decode(b->self, &b->batch);
     expect_reject(b, 0, PS_REJECT_NONE, 0);
     expect_host(b, 0, "web");
@@ -199,7 +200,7 @@ static void decodes_csv(void **state) {
     assert_true(is_null(b, CPU, 1) && is_null(b, UP, 1) &&
                 integer(b, TS, 1) == 1700000000000000000);
     expect_reject(b, 2, PS_REJECT_MISSING_FIELD, HOST);
-    expect_reject(b, 3, PS_REJECT_TRUNCATED, 16);
+    expect_reject(b, 3, PS_REJECT_TRUNCATED, PS_REJECT_BEFORE + LOOSE);
     expect_reject(b, 4, PS_REJECT_SYNTAX, 19);
     expect_reject(b, 5, PS_REJECT_TRUNCATED, 6);
     expect_reject(b, 6, PS_REJECT_SYNTAX, 7);
@@ -211,6 +212,7 @@ static void decodes_csv(void **state) {
     expect_reject(b, 12, PS_REJECT_EMPTY, 0);
     expect_reject(b, 13, PS_REJECT_NONE, 0);
     assert_true(is_null(b, HOST, 13));
+    expect_reject(b, 14, PS_REJECT_TRUNCATED, PS_REJECT_BEFORE + CPU);
     bench_close(b);
 }
 

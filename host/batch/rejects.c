@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-typedef enum detail_kind { DETAIL_NONE, DETAIL_BYTE, DETAIL_FIELD } detail_kind;
+typedef enum detail_kind { DETAIL_NONE, DETAIL_BYTE, DETAIL_FIELD, DETAIL_END } detail_kind;
 
 #define ROW_(name, text, left, right, detail) [PS_REJECT_##name] = text,
 static const char *const codes[PS_REJECT_COUNT] = {"none", PS_REJECT_MAP(ROW_)};
@@ -32,7 +32,9 @@ size_t ps_reject_reason(ps_reject reject, uint32_t detail, const ps_schema *sche
                         size_t bytes) {
     if ((unsigned)reject >= PS_REJECT_COUNT) reject = PS_REJECT_NONE;
     int length = 0;
-    switch (kinds[reject]) {
+    detail_kind kind = kinds[reject];
+    if (kind == DETAIL_END && detail < PS_REJECT_BEFORE) kind = DETAIL_BYTE;
+    switch (kind) {
     case DETAIL_NONE:
         length = snprintf(text, bytes, "%s", before[reject]);
         break;
@@ -42,6 +44,10 @@ size_t ps_reject_reason(ps_reject reject, uint32_t detail, const ps_schema *sche
     case DETAIL_FIELD:
         length = snprintf(text, bytes, "%s%s%s", before[reject], field_name(schema, detail),
                           after[reject]);
+        break;
+    case DETAIL_END:
+        length = snprintf(text, bytes, "the record ends before field '%s'",
+                          field_name(schema, detail - PS_REJECT_BEFORE));
         break;
     }
     if (length < 0) return 0;

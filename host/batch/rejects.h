@@ -12,8 +12,7 @@
 
 /* The code as users see it; the sentence before and behind its detail; what the detail is. */
 #define PS_REJECT_MAP(X)                                                                      \
-    X(TRUNCATED, "truncated", "the record ends in the middle of a value, at byte ", "",       \
-      DETAIL_BYTE)                                                                            \
+    X(TRUNCATED, "truncated", "the record ends too early, at byte ", "", DETAIL_END)          \
     X(SYNTAX, "syntax", "the record is not well-formed at byte ", "", DETAIL_BYTE)            \
     X(NOT_OBJECT, "not_object", "the record is not a JSON object", "", DETAIL_NONE)           \
     X(WRONG_TYPE, "wrong_type", "field '", "' is not of its declared type", DETAIL_FIELD)     \
@@ -29,6 +28,10 @@
 #define PS_REJECT_ROW_(name, code, left, right, detail) PS_REJECT_##name,
 typedef enum ps_reject { PS_REJECT_NONE, PS_REJECT_MAP(PS_REJECT_ROW_) PS_REJECT_COUNT } ps_reject;
 #undef PS_REJECT_ROW_
+
+/* Of TRUNCATED: this and a field's number where it is known which value should have come next, else
+ * a byte's; no record is so long. */
+#define PS_REJECT_BEFORE UINT32_C(0x80000000)
 
 /* "missing_field"; "none" for PS_REJECT_NONE. */
 const char *ps_reject_code(ps_reject reject);

@@ -184,6 +184,22 @@ YAML
     run 2 run csv.yaml
     err_has "csv/4.csv: field 'cpu' reads column 'cpu', which the header line does not name"
     [ -e csv.out/part-00000-00000000000000000000.txt ] && fail "rows went out before all files were checked"
+    printf 'x\n\n"y' >short.csv
+    cat >short.yaml <<'YAML'
+pipeline: short
+source: {file: {paths: [short.csv], format: csv}}
+decode: {csv: {fields: {host: string, cpu: float}}}
+sink: {discard: {}}
+dead_letter: {file: short.dead}
+YAML
+    run 0 run short.yaml
+    grep -qF "\"truncated\",\"reason\":\"the record ends before field 'cpu'\"" short.dead ||
+        fail "a missing column is not named: $(cat short.dead)"
+    grep -qF '"truncated","reason":"the record ends too early, at byte 2"' short.dead ||
+        fail "an unclosed quote is not told: $(cat short.dead)"
+    run 0 run short.yaml --set 'decode.csv.fields={host: string, cpu: {type: float, required: true}}' --set dead_letter.file=must.dead
+    grep -qF "\"missing_field\",\"reason\":\"field 'cpu' is required, and absent or null\"" must.dead ||
+        fail "a required column that is absent is not told: $(cat must.dead)"
     printf '{"a":1}\n\n{"a":2}\n' >lines.ndjson
     cat >lines.yaml <<'YAML'
 pipeline: lines
