@@ -90,11 +90,11 @@ static ps_status members_of(rd_kafka_event_t *event, const char *group, ps_error
                        rd_kafka_error_string(failure));
     const size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
     if (members == 0) return PS_OK;
-    return ps_fail(error, PS_AGAIN,
-                   "group %s has %zu member%s: stop its workers first (one that was killed leaves "
-                   "after its session "
-                   "timeout)",
-                   group, members, members == 1 ? "" : "s");
+    return ps_fail(
+        error, PS_AGAIN,
+        "group %s has %zu member%s: stop its workers first; one that has stopped stays a "
+        "member until its session ends (10 s, unless session.timeout.ms says otherwise)",
+        group, members, members == 1 ? "" : "s");
 }
 
 ps_status ps_kafka_group_empty(rd_kafka_t *client, const char *group, ps_error *error) {

@@ -19,6 +19,8 @@ scenario() {
     deadline=$((SECONDS + 20))
     until "$build/penstock" reset main.yaml --to earliest --state >reset.out 2>reset.err; do
         grep -q 'stop its workers' reset.err || fail "penstock reset: $(tail -n 1 reset.err)"
+        grep -q 'stays a member until its session ends (10 s' reset.err ||
+            fail "penstock reset does not say what it waits for: $(tail -n 1 reset.err)"
         [ $SECONDS -lt $deadline ] || fail "penstock reset never got an empty group: $(tail -n 1 reset.err)"
         sleep 0.5
     done
