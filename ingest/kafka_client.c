@@ -358,11 +358,12 @@ ps_status ps_kafka_client_open(const ps_kafka_recipe *recipe, rd_kafka_t **out, 
     return ps_fail(error, PS_BAD_CONFIG, "properties: %s", reason);
 }
 
-ps_status ps_kafka_client_check(const ps_kafka_recipe *recipe, ps_error *error) {
+void ps_kafka_client_check(const ps_kafka_recipe *recipe, ps_complaints *out) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    const ps_status status = fill(conf, recipe, error);
+    ps_error error;
+    if (fill(conf, recipe, &error) != PS_OK)
+        out->add(out, "properties", PS_NOWHERE, "%s", error.message);
     rd_kafka_conf_destroy(conf);
-    return status;
 }
 
 void ps_kafka_client_close(rd_kafka_t *client) {

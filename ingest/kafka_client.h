@@ -72,12 +72,16 @@ typedef struct ps_kafka_recipe {
                        void *opaque);
 } ps_kafka_recipe;
 
-/* Fails with PS_BAD_CONFIG and a message that names the property, never its value. */
-/* Whether such a client could be opened, the brokers being reachable. */
-ps_status ps_kafka_client_check(const ps_kafka_recipe *recipe, ps_error *error) PS_MUST_USE;
+/* Whether such a client could be opened, the brokers being reachable: complains of the option
+ * `properties`. */
+void ps_kafka_client_check(const ps_kafka_recipe *recipe, ps_complaints *out);
 
+/* Fails with PS_BAD_CONFIG and a message that names the property, never its value. */
 ps_status ps_kafka_client_open(const ps_kafka_recipe *recipe, rd_kafka_t **out,
                                ps_error *error) PS_MUST_USE;
+
+/* Complains of a topic's name that no broker would take. */
+void ps_kafka_topic_check(const char *name, const char *option, uint32_t entry, ps_complaints *out);
 
 /* Does not wait for a group or for unsent records. */
 void ps_kafka_client_close(rd_kafka_t *client);

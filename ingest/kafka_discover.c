@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "host/base/log.h"
+#include "host/base/text.h"
 #include "ingest/kafka_source_parts.h"
 
 /* What librdkafka's error callback has seen while we ask. */
@@ -119,12 +120,29 @@ uint32_t ps_kafka_partition(const ps_partitions *all, const char *topic, int32_t
     return PS_NOWHERE;
 }
 
-ps_status ps_kafka_source_check(const void *from, ps_error *error) {
+void ps_kafka_topic_check(const char *name, const char *option, uint32_t entry,
+                          ps_complaints *out) {
+    if (ps_text_is_name(name, PS_TEXT_TOPIC_MAX)) return;
+    out->add(out, option, entry,
+             "%s: '%s' is not a topic's name: 1 to %d letters, digits, '.', '_' and '-'", option,
+             name, PS_TEXT_TOPIC_MAX);
+}
+
+void ps_kafka_source_check(const void *from, ps_complaints *out) {
     const ps_kafka_source_config *config = from;
+    const uint32_t count = config->topics.count;
+    if (count == 0 || count > PS_TOPICS_MAX)
+        out->add(out, "topics", PS_NOWHERE, "topics: name 1 to %d topics", PS_TOPICS_MAX);
+    for (uint32_t t = 0; t < count; t++)
+        ps_kafka_topic_check(config->topics.at[t], "topics", t, out);
+    if (config->brokers != NULL && config->brokers[0] == '\0')
+        out->add(out, "brokers", PS_NOWHERE, "brokers: say which, e.g. localhost:9092");
+    if (config->group != NULL && config->group[0] == '\0')
+        out->add(out, "group", PS_NOWHERE, "group: must not be empty");
     const ps_kafka_recipe recipe = {.role = PS_KAFKA_CONSUMER,
-                                    .brokers = config->brokers,
+                                    .brokers = config->brokers == NULL ? "none" : config->brokers,
                                     .properties = &config->properties,
                                     .group = "group",
                                     .member = "member"};
-    return ps_kafka_client_check(&recipe, error);
+    ps_kafka_client_check(&recipe, out);
 }

@@ -253,9 +253,7 @@ static ps_status take_names(ps_kafka_sink *sink, ps_error *error) {
 
 static ps_status open_helper(ps_kafka_sink *sink, ps_error *error) {
     const bool own = sink->config->brokers != NULL;
-    if (!own && sink->link.config == NULL)
-        return ps_fail(error, PS_BAD_CONFIG,
-                       "sink kafka: brokers: the source is not Kafka, so say which brokers");
+    PS_CHECK(own || sink->link.config != NULL); /* check() has seen to it */
     const ps_kafka_recipe recipe = {.role = PS_KAFKA_READER,
                                     .brokers =
                                         own ? sink->config->brokers : sink->link.config->brokers,
@@ -302,8 +300,14 @@ static ps_status open_sink(const void *config, const ps_lane_env *env, void **se
     return PS_OK;
 }
 
-static ps_status check(const void *from, ps_error *error) {
+static void check(const void *from, const ps_source *source, ps_complaints *out) {
     const ps_kafka_sink_config *config = from;
+    if (config->topic != NULL) ps_kafka_topic_check(config->topic, "topic", PS_NOWHERE, out);
+    if (config->brokers == NULL && source != NULL && source != &ps_source_kafka)
+        out->add(out, "brokers", PS_NOWHERE,
+                 "sink kafka needs 'brokers': the source is not Kafka, so say which");
+    if (config->brokers != NULL && config->brokers[0] == '\0')
+        out->add(out, "brokers", PS_NOWHERE, "brokers: say which, e.g. localhost:9092");
     const bool once = config->delivery == PS_KAFKA_AT_LEAST_ONCE;
     const ps_kafka_recipe recipe = {
         .role = once ? PS_KAFKA_IDEMPOTENT : PS_KAFKA_TRANSACTIONAL,
@@ -312,7 +316,7 @@ static ps_status check(const void *from, ps_error *error) {
         .transactional = "id",
         .transaction_ms_min = ps_kafka_transaction_ms_min(config),
     };
-    return ps_kafka_client_check(&recipe, error);
+    ps_kafka_client_check(&recipe, out);
 }
 
 static size_t memory(const void *configuration, const ps_lane_env *env) {

@@ -145,6 +145,6 @@ void ps_kafka_watch_lag(ps_kafka_source *source, int64_t now_ns);
 
 /* kafka_discover.c */
 ps_status ps_kafka_discover(const void *config, ps_partitions *out, ps_error *error);
-ps_status ps_kafka_source_check(const void *config, ps_error *error);
+void ps_kafka_source_check(const void *config, ps_complaints *out);
 
 #endif

@@ -142,7 +142,8 @@ static ps_status open_writer(file_sink *sink, ps_error *error) {
     return PS_OK;
 }
 
-static ps_status check(const ps_sink_file_config *config, const ps_lane_env *env, ps_error *error) {
+static ps_status check_env(const ps_sink_file_config *config, const ps_lane_env *env,
+                           ps_error *error) {
     if (config->form == PS_FILE_FORM_JSON && env->plan->schema.field_count == 0)
         return ps_fail(
             error, PS_BAD_CONFIG,
@@ -157,7 +158,7 @@ static ps_status check(const ps_sink_file_config *config, const ps_lane_env *env
 
 static ps_status open_parts(file_sink *sink, ps_error *error) {
     const ps_lane_env *env = sink->env;
-    PS_TRY(check(sink->config, env, error));
+    PS_TRY(check_env(sink->config, env, error));
     PS_TRY(ps_folder_open(sink->config->path, &sink->dir.fd, &sink->lock, error));
     PS_TRY(ps_enricher_open(env->plan, env->partitions, &sink->enricher, error));
     sink->line_extra = ps_enricher_json_max(sink->enricher) + 2;
@@ -457,6 +458,13 @@ static const char *file_delivery(const void *config, const ps_source *source, co
     return "exactly_once";
 }
 
+static void file_check(const void *from, const ps_source *source, ps_complaints *out) {
+    const ps_sink_file_config *config = from;
+    (void)source;
+    if (config->path != NULL && config->path[0] == '\0')
+        out->add(out, "path", PS_NOWHERE, "path: name a folder");
+}
+
 const ps_sink ps_sink_file = {
     .about = {.name = "file",
               .summary = "Enriched rows as lines of files in a folder, exactly once.",
@@ -464,6 +472,7 @@ const ps_sink ps_sink_file = {
               .config_bytes = sizeof(ps_sink_file_config)},
     .commits = true,
     .keeps_positions = true,
+    .check = file_check,
     .open = file_open,
     .restore = file_restore,
     .forget = file_forget,

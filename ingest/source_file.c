@@ -337,6 +337,15 @@ static size_t file_memory(const void *from, const ps_lane_env *env) {
     return sizeof(file_source) + (size_t)config->line_max + PS_LINE_BLOCK; /* the line buffer */
 }
 
+static void file_check(const void *from, ps_complaints *out) {
+    const ps_source_file_config *config = from;
+    if (config->paths.count == 0)
+        out->add(out, "paths", PS_NOWHERE, "paths: name at least one file");
+    for (uint32_t i = 0; i < config->paths.count; i++)
+        if (config->paths.at[i][0] == '\0')
+            out->add(out, "paths", i, "paths: '' is not the name of a file");
+}
+
 const char *ps_source_file_path(const void *self, uint32_t partition) {
     const file_source *source = self;
     return source->list.path[partition];
@@ -346,6 +355,7 @@ const ps_source ps_source_file = {.about = {.name = "file",
                                             .summary = "Lines of files: NDJSON, CSV or text.",
                                             .options = options,
                                             .config_bytes = sizeof(ps_source_file_config)},
+                                  .check = file_check,
                                   .discover = file_discover,
                                   .open = file_open,
                                   .heading = file_heading,

@@ -163,6 +163,86 @@ static void test_faults(void **state) {
     expect_fault("- a\n", NULL, 1, 1, "a pipeline file is a map");
 }
 
+/* What a job would be refused for at its start, told at its place. */
+static void test_refusals(void **state) {
+    (void)state;
+#define KAFKA(topics, rest)                                                      \
+    "pipeline: p\nsource: {kafka: {brokers: b, topics: " topics ", group: g}}\n" \
+    "sink: {kafka: {" rest "}}\n"
+    expect_fault(KAFKA("[]", "topic: o"), NULL, 2, 38, "topics: name 1 to 64 topics");
+    expect_fault(KAFKA("[t, \"\"]", "topic: o"), NULL, 2, 42, "topics: '' is not a topic's name");
+    expect_fault(KAFKA("\"a b\"", "topic: o"), NULL, 2, 38, "topics: 'a b' is not a topic's name");
+    expect_fault(KAFKA("[t, ..]", "topic: o"), NULL, 2, 42, "topics: '..' is not a topic's name");
+    expect_fault(KAFKA("[t]", "topic: \"\""), NULL, 3, 23, "topic: '' is not a topic's name");
+    expect_fault(KAFKA("[t]", "topic: bad topic!"), NULL, 3, 23,
+                 "topic: 'bad topic!' is not a topic's name");
+    expect_fault(KAFKA("[t]", "topic: o"), "sink.kafka.topic=.", 1, 1,
+                 "topic: '.' is not a topic's name");
+    expect_fault(KAFKA("[t]", "topic: o, brokers: \"\""), NULL, 3, 35, "brokers: say which");
+    expect_fault(KAFKA("[t]", "topic: o"), "source.kafka.group=\"\"", 1, 1,
+                 "group: must not be empty");
+    expect_fault(KAFKA("[t]", "topic: o"), "dead_letter.topic=\"\"", 1, 1,
+                 "dead_letter.topic: '' is not a topic's name");
+    char text[1024], name[300];
+    memset(name, 'n', sizeof name);
+    for (int length = 249; length <= 250; length++) {
+        ps_config config;
+        (void)snprintf(text, sizeof text, KAFKA("[t]", "topic: %.*s"), length, name);
+        assert_int_equal(read_text(&config, text, NULL), length == 249);
+        ps_config_deinit(&config);
+    }
+#undef KAFKA
+    expect_fault(replace("discard: {}", "kafka: {topic: o}"), NULL, 9, 8,
+                 "sink kafka needs 'brokers'");
+    expect_fault(replace("discard: {}", "file: {path: \"\"}"), NULL, 9, 21, "path: name a folder");
+    expect_fault(replace("synthetic: {rows: 10, series: 2}", "file: {paths: []}"), NULL, 2, 24,
+                 "paths: name at least one file");
+    expect_fault(replace("synthetic: {rows: 10, series: 2}", "file: {paths: [a, \"\"]}"), NULL, 2,
+                 28, "paths: '' is not the name of a file");
+    expect_fault(replace("metrics:", "dead_letter: {file: \"\"}\nmetrics:"), NULL, 11, 21,
+                 "dead_letter.file: name a file");
+    expect_fault("pipeline: p\nsource: {synthetic: {}}\nsink: {discard: {}}\n"
+                 "decode: {csv: {fields: {a: int}, delimiter: ';;'}}\n",
+                 NULL, 4, 45, "decode.csv.delimiter is ';;'");
+    /* Beside other faults of the same part, but not because of them. */
+    ps_config config;
+    assert_false(read_text(&config,
+                           "pipeline: p\nsource: {kafka: {brokers: b, topics: [\"\"], strat: x}}\n"
+                           "sink: {kafka: {topic: \"\", form: y}}\n",
+                           NULL));
+    assert_int_equal(config.faults.count, 4);
+    ps_config_deinit(&config);
+    assert_false(read_text(
+        &config, "pipeline: p\nsource: {kafka: {topisc: [t]}}\nsink: {kafka: {topic: {}}}\n",
+        NULL));
+    assert_int_equal(config.faults.count, 3);
+    ps_config_deinit(&config);
+}
+
+/* Known without a network, so told without one; where it is no fault of the file's, not. */
+static void test_memory(void **state) {
+    (void)state;
+    ps_config config;
+    assert_true(read_text(&config, good, NULL));
+    assert_true(ps_config_check_memory(&config));
+    ps_config_deinit(&config);
+    assert_true(read_text(&config, replace("lanes: 3", "lanes: 3, memory_max: 40MiB"), NULL));
+    assert_false(ps_config_check_memory(&config));
+    assert_int_equal(config.faults.count, 1);
+    assert_int_equal(config.faults.at[0].place.line, 10);
+    assert_int_equal(config.faults.at[0].place.column, 33);
+    assert_non_null(strstr(config.faults.at[0].message, "above runtime.memory_max"));
+    ps_config_deinit(&config);
+    assert_true(read_text(&config, good, "runtime.series_max=1000000000"));
+    assert_false(ps_config_check_memory(&config));
+    assert_int_equal(config.faults.at[0].place.line, 10);
+    ps_config_deinit(&config);
+    /* A file that cannot be planned has no ceiling. */
+    assert_false(read_text(&config, "[", NULL));
+    assert_true(ps_config_check_memory(&config));
+    ps_config_deinit(&config);
+}
+
 static void test_all_at_once(void **state) {
     (void)state;
     ps_config config;
@@ -288,10 +368,11 @@ static void test_listen(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_all_at_once), cmocka_unit_test(test_set),
-        cmocka_unit_test(test_environment), cmocka_unit_test(test_mask),
-        cmocka_unit_test(test_listen),      cmocka_unit_test(test_hostile)};
+        cmocka_unit_test(test_good),   cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_groups), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_memory), cmocka_unit_test(test_all_at_once),
+        cmocka_unit_test(test_set),    cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_mask),   cmocka_unit_test(test_listen),
+        cmocka_unit_test(test_hostile)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

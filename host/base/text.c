@@ -128,6 +128,14 @@ const char *ps_text_from_count(uint64_t count, char *text) {
     return text;
 }
 
+bool ps_text_is_name(const char *text, size_t length_max) {
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    const size_t length = strlen(text);
+    return length > 0 && length <= length_max && text[strspn(text, allowed)] == '\0' &&
+           strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
 static const char *format_about(double value, double step, const char *const *units, char *text) {
     uint32_t i = 0;
     while (value >= step * 0.9995 && units[i + 1] != NULL) {

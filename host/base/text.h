@@ -25,6 +25,11 @@ const char *ps_text_from_count(uint64_t count, char *text); /* 1,234,567 */
 const char *ps_text_about_size(double bytes, char *text);   /* rounded: 238.4 MiB */
 const char *ps_text_about_count(double count, char *text);  /* rounded: 1.23 M */
 
+/* Letters, digits, '.', '_' and '-', up to `length_max` of them, neither "." nor "..": what Kafka
+ * takes as a topic's name where that is PS_TEXT_TOPIC_MAX. */
+enum { PS_TEXT_TOPIC_MAX = 249 };
+bool ps_text_is_name(const char *text, size_t length_max);
+
 /* Edits (insert, delete, replace, swap neighbours) that turn one word into the other. */
 uint32_t ps_text_distance(const char *left, const char *right);
 

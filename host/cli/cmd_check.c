@@ -22,7 +22,8 @@ static int check(int argc, char **argv) {
     int code = ps_args_init(&args, &ps_command_check, argc, argv, &chosen);
     if (code == PS_EXIT_GO_ON) {
         ps_config config;
-        const bool good = ps_config_init(&config, args.operand[0], NULL, &chosen.set);
+        bool good = ps_config_init(&config, args.operand[0], NULL, &chosen.set);
+        good = ps_config_check_memory(&config) && good;
         ps_faults_print(&config.faults);
         if (good)
             (void)printf("%s: pipeline '%s' is fine\n", config.faults.file, config.top.pipeline);

@@ -143,16 +143,17 @@ static void print_text(const ps_launch *launch, const ps_ceiling *ceiling) {
     print_memory(launch, ceiling);
 }
 
-static int explain_launched(const ps_launch *launch, bool json) {
+static int explain_launched(ps_launch *launch, bool json) {
     ps_ceiling ceiling;
     ps_error error;
-    const ps_status status = ps_pipeline_ceiling(&launch->pipeline, &ceiling, &error);
+    (void)!ps_pipeline_ceiling(&launch->pipeline, &ceiling, &error);
     if (json)
         ps_explain_json(launch, &ceiling);
     else
         print_text(launch, &ceiling);
-    if (status != PS_OK) ps_log(PS_LOG_WARNING, "explain", "%s", error.message);
-    return PS_EXIT_OK;
+    if (ps_config_check_memory(&launch->config)) return PS_EXIT_OK;
+    ps_faults_print(&launch->config.faults);
+    return PS_EXIT_USAGE;
 }
 
 static int explain(int argc, char **argv) {
@@ -173,7 +174,8 @@ const ps_command ps_command_explain = {
     .name = "explain",
     .operands = "FILE",
     .summary = "Shows the plan: columns, kernel calls, back-end, delivery, the memory ceiling.",
-    .details = "Asks nobody: no broker is needed.",
+    .details = "Asks nobody: no broker is needed. Exit code 2 where the memory ceiling is above\n"
+               "runtime.memory_max: `run` would refuse.",
     .options = options,
     .operands_min = 1,
     .operands_max = 1,

@@ -94,6 +94,10 @@ static int run(int argc, char **argv) {
     if (code == PS_EXIT_GO_ON) {
         ps_launch launch;
         code = ps_launch_init(&launch, "run", args.operand[0], NULL, &chosen.set);
+        if (code == PS_EXIT_GO_ON && !ps_config_check_memory(&launch.config)) {
+            ps_faults_print(&launch.config.faults);
+            code = PS_EXIT_USAGE;
+        }
         if (code == PS_EXIT_GO_ON) code = run_launched(&launch, &chosen);
         ps_launch_deinit(&launch);
     }

@@ -245,6 +245,28 @@ bool ps_config_init(ps_config *config, const char *file, const char *text,
     return config->faults.count == 0;
 }
 
+void ps_config_pipeline(const ps_config *config, const ps_plan *plan, ps_pipeline_config *out) {
+    const ps_runtime *runtime = &config->runtime;
+    *out = (ps_pipeline_config){
+        .name = config->top.pipeline,
+        .instance = runtime->instance,
+        .plan = plan,
+        .source = ps_config_source(config),
+        .source_config = config->source.config,
+        .codec = ps_config_codec(config),
+        .codec_config = config->codec.config,
+        .sink = ps_config_sink(config),
+        .sink_config = config->sink.config,
+        .dead = config->has_dead ? &config->dead : NULL,
+        .lanes = (uint32_t)runtime->lanes,
+        .depth = (uint32_t)runtime->depth,
+        .linger_ns = runtime->linger_ns,
+        .memory_max = runtime->memory_max,
+        .numa = runtime->numa == 0,
+        .fail_on_reject = config->decode != NULL && config->decode->on_error == PS_DECODE_FAIL,
+    };
+}
+
 void ps_config_deinit(ps_config *config) {
     ps_pool_close(config->pool);
     config->pool = NULL;

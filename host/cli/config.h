@@ -39,6 +39,7 @@ typedef struct ps_chosen {
 typedef struct ps_config {
     ps_pool *pool; /* owns everything below */
     bool planless; /* decode or runtime is not right: stages cannot be planned */
+    bool planned;  /* they could, and there are a source and a sink */
     ps_faults faults;
     ps_node *root;
     ps_top top;
@@ -71,5 +72,13 @@ const char *ps_config_delivery(const ps_config *config, const char **why);
 /* The plan of a faultless configuration; a stage that cannot plan adds a fault at its place. Owns:
  * deinit, always. */
 ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) PS_MUST_USE;
+
+/* What runs, but for the back-end. Borrows both. */
+void ps_config_pipeline(const ps_config *config, const ps_plan *plan, ps_pipeline_config *out);
+
+/* Adds a fault and answers false where the memory ceiling, which needs no network to be known,
+ * passes runtime.memory_max. Not part of ps_config_init: who explains a plan shows it all the
+ * same. */
+bool ps_config_check_memory(ps_config *config);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What no single option can know: checks between parts, and the plan.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,20 +45,19 @@ const char *ps_config_delivery(const ps_config *config, const char **why) {
 }
 
 static void check_name(ps_config *config) {
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    enum { NAME_MAX_BYTES = 200 };
     const char *name = config->top.pipeline;
     if (name == NULL) return;
     const ps_spot place = ps_spot_of(config->root, "pipeline", config->root->place);
-    if (name[0] == '\0' || name[strspn(name, allowed)] != '\0' || strcmp(name, ".") == 0 ||
-        strcmp(name, "..") == 0)
+    if (!ps_text_is_name(name, SIZE_MAX))
         ps_fault_add(&config->faults, place,
                      "pipeline: '%s' is not a name: letters, digits, '.', '_' and '-' (topics are "
                      "named after it)",
                      name);
-    else if (strlen(name) > 200)
+    else if (!ps_text_is_name(name, NAME_MAX_BYTES))
         ps_fault_add(&config->faults, place,
-                     "pipeline: a name has 200 bytes at most: topics are named after it");
+                     "pipeline: a name has %d bytes at most: topics are named after it",
+                     NAME_MAX_BYTES);
 }
 
 static void check_series(ps_config *config) {
@@ -117,6 +117,14 @@ static void check_dead(ps_config *config) {
         ps_fault_add(&config->faults, item->place,
                      "dead_letter.topic needs the kafka sink, whose transaction it shares; use "
                      "dead_letter.file");
+    if (topic && !ps_text_is_name(config->dead.topic, PS_TEXT_TOPIC_MAX))
+        ps_fault_add(&config->faults, ps_spot_of(item->value, "topic", item->place),
+                     "dead_letter.topic: '%s' is not a topic's name: 1 to %d letters, digits, '.', "
+                     "'_' and '-'",
+                     config->dead.topic, PS_TEXT_TOPIC_MAX);
+    if (file && config->dead.file[0] == '\0')
+        ps_fault_add(&config->faults, ps_spot_of(item->value, "file", item->place),
+                     "dead_letter.file: name a file");
 }
 
 /* One topic read twice, or written to while it is read, would feed on itself. */
@@ -135,7 +143,7 @@ static void check_topics(ps_config *config) {
          item = item->next) {
         const char *name = item->value->text;
         bool again = false;
-        if (name == NULL) continue;
+        if (name == NULL || name[0] == '\0') continue; /* that is told already */
         for (const ps_item *other = topics->first; other != item; other = other->next)
             again = again || (other->value->text != NULL && strcmp(other->value->text, name) == 0);
         if (again) {
@@ -173,20 +181,81 @@ static void check_runtime(ps_config *config) {
                      "instance: must not be empty: ids of transactions are made of it");
 }
 
+/* Where a stage's or codec's complaint belongs: at the option whose value it quotes, else at the
+ * stage. */
+static ps_spot quoted_place(const ps_chosen *stage, const char *message) {
+    char quoted[PS_NAME_MAX + 2];
+    for (const ps_item *item = stage->node == NULL ? NULL : stage->node->first; item != NULL;
+         item = item->next) {
+        if (item->value->kind != PS_NODE_SCALAR || strlen(item->value->text) >= PS_NAME_MAX)
+            continue;
+        (void)snprintf(quoted, sizeof quoted, "'%s'", item->value->text);
+        if (strstr(message, quoted) != NULL) return item->value->place;
+    }
+    return stage->place;
+}
+
+enum { COMPLAINT_BYTES = 1024 };
+
+/* A part's complaints, each at its option. */
+typedef struct part_complaints {
+    ps_complaints base;
+    ps_faults *faults;
+    const ps_chosen *part;
+} part_complaints;
+
+static ps_spot entry_place(const ps_node *list, uint32_t entry, ps_spot otherwise) {
+    const ps_item *item = list == NULL || list->kind != PS_NODE_LIST ? NULL : list->first;
+    for (; item != NULL && entry > 0; entry--) item = item->next;
+    return item == NULL || item->value->place.line == 0 ? otherwise : item->value->place;
+}
+
+static bool is_told(const ps_faults *faults, ps_spot place) {
+    for (uint32_t i = 0; i < faults->count; i++) {
+        const ps_spot other = faults->at[i].place;
+        if (other.line == place.line && other.column == place.column &&
+            other.origin == place.origin)
+            return true;
+    }
+    return false;
+}
+
+static void add_complaint(ps_complaints *self, const char *option, uint32_t entry,
+                          const char *format, ...) {
+    part_complaints *of = (part_complaints *)self;
+    const ps_chosen *part = of->part;
+    const ps_spot whole = ps_spot_of(part->node, option, part->place);
+    const ps_spot place = entry_place(ps_node_get(part->node, option), entry, whole);
+    char message[COMPLAINT_BYTES];
+    va_list arguments;
+    /* What an option that could not be read is by default is nobody's fault. */
+    if (part->faulty && (!wrote(part, option) || is_told(of->faults, place))) return;
+    va_start(arguments, format);
+    (void)vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    ps_fault_add(of->faults, place, "%s", message);
+}
+
 /* What a part knows of its own options beyond each one's range. */
 static void check_parts(ps_config *config) {
-    ps_error error;
+    part_complaints from = {{add_complaint}, &config->faults, &config->source};
     const ps_source *source = ps_config_source(config);
     const ps_sink *sink = ps_config_sink(config);
-    if (source != NULL && !config->source.faulty && source->check != NULL &&
-        source->check(config->source.config, &error) != PS_OK)
-        ps_fault_add(&config->faults,
-                     ps_spot_of(config->source.node, "properties", config->source.place), "%s",
-                     error.message);
-    if (sink != NULL && !config->sink.faulty && sink->check != NULL &&
-        sink->check(config->sink.config, &error) != PS_OK)
-        ps_fault_add(&config->faults,
-                     ps_spot_of(config->sink.node, "properties", config->sink.place), "%s",
+    if (source != NULL && source->check != NULL) source->check(config->source.config, &from.base);
+    from.part = &config->sink;
+    if (sink != NULL && sink->check != NULL) sink->check(config->sink.config, source, &from.base);
+}
+
+/* A codec opens without asking anybody, so all that it refuses is told here. */
+static void check_codec(ps_config *config, const ps_plan *plan) {
+    const ps_codec *codec = ps_config_codec(config);
+    ps_error error;
+    void *self = NULL;
+    if (codec == NULL || codec->open == NULL) return;
+    if (codec->open(config->decode, &plan->schema, &self, &error) == PS_OK)
+        codec->close(self);
+    else
+        ps_fault_add(&config->faults, quoted_place(&config->codec, error.message), "%s",
                      error.message);
 }
 
@@ -205,21 +274,10 @@ void ps_config_cross_check(ps_config *config) {
     if (config->planless) return;
     ps_plan *plan = ps_pool_take(config->pool, sizeof *plan);
     ps_error error;
-    (void)!ps_config_plan(config, plan, &error);
+    const bool planned = ps_config_plan(config, plan, &error) == PS_OK;
+    if (planned && !config->codec.faulty) check_codec(config, plan);
+    config->planned = planned && config->source.about != NULL && config->sink.about != NULL;
     ps_plan_deinit(plan);
-}
-
-/* Where a stage's complaint belongs: at the option whose value it quotes, else at the stage. */
-static ps_spot quoted_place(const ps_chosen *stage, const char *message) {
-    char quoted[PS_NAME_MAX + 2];
-    for (const ps_item *item = stage->node == NULL ? NULL : stage->node->first; item != NULL;
-         item = item->next) {
-        if (item->value->kind != PS_NODE_SCALAR || strlen(item->value->text) >= PS_NAME_MAX)
-            continue;
-        (void)snprintf(quoted, sizeof quoted, "'%s'", item->value->text);
-        if (strstr(message, quoted) != NULL) return item->value->place;
-    }
-    return stage->place;
 }
 
 static const char *series_of(const ps_config *config) {
@@ -256,4 +314,28 @@ ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) {
     status = ps_plan_close(plan, error);
     if (status != PS_OK) ps_fault_add(&config->faults, config->root->place, "%s", error->message);
     return status;
+}
+
+bool ps_config_check_memory(ps_config *config) {
+    const ps_item *section = ps_node_item(config->root, "runtime");
+    ps_pipeline_config pipeline;
+    ps_ceiling ceiling;
+    ps_error error;
+    if (!config->planned || config->source.faulty || config->codec.faulty || config->sink.faulty)
+        return true;
+    ps_plan *plan = ps_pool_take(config->pool, sizeof *plan);
+    ps_status status = ps_config_plan(config, plan, &error);
+    if (status != PS_OK) { /* there was memory for it a moment ago; the fault is told */
+        ps_plan_deinit(plan);
+        return false;
+    }
+    ps_config_pipeline(config, plan, &pipeline);
+    status = ps_pipeline_ceiling(&pipeline, &ceiling, &error);
+    ps_plan_deinit(plan);
+    if (status == PS_OK) return true;
+    ps_fault_add(&config->faults,
+                 ps_spot_of(section == NULL ? NULL : section->value, "memory_max",
+                            section == NULL ? config->root->place : section->place),
+                 "%s", error.message);
+    return false;
 }

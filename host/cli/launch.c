@@ -14,30 +14,6 @@ int ps_launch_failed(const char *where, ps_status status, const ps_error *error)
     return status == PS_BAD_CONFIG ? PS_EXIT_USAGE : PS_EXIT_FAILED;
 }
 
-static void fill(ps_launch *launch, const ps_backend *backend) {
-    const ps_config *config = &launch->config;
-    const ps_runtime *runtime = &config->runtime;
-    launch->pipeline = (ps_pipeline_config){
-        .name = config->top.pipeline,
-        .instance = runtime->instance,
-        .plan = &launch->plan,
-        .backend = backend,
-        .source = ps_config_source(config),
-        .source_config = config->source.config,
-        .codec = ps_config_codec(config),
-        .codec_config = config->codec.config,
-        .sink = ps_config_sink(config),
-        .sink_config = config->sink.config,
-        .dead = config->has_dead ? &config->dead : NULL,
-        .lanes = (uint32_t)runtime->lanes,
-        .depth = (uint32_t)runtime->depth,
-        .linger_ns = runtime->linger_ns,
-        .memory_max = runtime->memory_max,
-        .numa = runtime->numa == 0,
-        .fail_on_reject = config->decode != NULL && config->decode->on_error == PS_DECODE_FAIL,
-    };
-}
-
 /* What is named must be there: a job that was meant for a GPU must not crawl along unnoticed. */
 static ps_status named(const ps_runtime *runtime, const ps_backend **out, ps_error *error) {
     char name[PS_OPTION_TEXT_MAX];
@@ -74,7 +50,8 @@ int ps_launch_init(ps_launch *launch, const char *command, const char *file, con
     else
         status = named(&launch->config.runtime, &launch->placement.backend, &error);
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
-    fill(launch, launch->placement.backend);
+    ps_config_pipeline(&launch->config, &launch->plan, &launch->pipeline);
+    launch->pipeline.backend = launch->placement.backend;
     launch->pipeline.backend_auto = automatic;
     if (automatic) launch->pipeline.placement = &launch->placement;
     if (launch->pipeline.codec != NULL) launch->plan.schema.escape = launch->pipeline.codec->escape;

@@ -9,6 +9,7 @@
 #include "host/base/wake.h"
 #include "host/batch/partitions.h"
 #include "host/flow/codec.h"
+#include "host/flow/complaints.h"
 #include "host/flow/metrics.h"
 #include "host/flow/plan.h"
 #include "host/flow/restored.h"
@@ -57,7 +58,7 @@ typedef struct ps_event {
 struct ps_source {
     ps_about about;
     /* What no single option's range says, without a network. NULL: nothing. */
-    ps_status (*check)(const void *config, ps_error *);
+    void (*check)(const void *config, ps_complaints *);
     /* Before any lane: which topics and partitions there are. May block; fails with what to try. */
     ps_status (*discover)(const void *config, ps_partitions *out, ps_error *);
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
@@ -99,10 +100,9 @@ typedef struct ps_stage {
 struct ps_sink {
     ps_about about;
     bool commits; /* writes the source's positions itself, atomically with the rows */
-    /* Keeps them where only it looks, and that is where to go on; the source is told too, for those
-     * who watch it. */
+    /* Keeps them where only it looks: there it goes on. Who watches the source is told there. */
     bool keeps_positions;
-    ps_status (*check)(const void *config, ps_error *); /* as a source's */
+    void (*check)(const void *config, const ps_source *source, ps_complaints *); /* NULL: unknown */
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
     /* Loads what this sink keeps of a partition: its state goes to `apply`, `*next` is where its
      * rows end (PS_OFFSET_NONE: it keeps nothing). AGAIN until it is all read. ABORTED:

@@ -123,6 +123,24 @@ checks() {
             run 2 check undone.yaml
             err_has "${property%%:*}"
         done
+        # All that waits for a start to be refused, before any lane starts.
+        cat >refused.yaml <<'YAML'
+pipeline: refused
+source: {kafka: {brokers: "localhost:1", topics: [telemetry, ""]}}
+sink: {kafka: {topic: 'bad topic!'}}
+runtime: {lanes: 1, memory_max: 40MiB}
+YAML
+        for command in check run; do
+            run 2 $command refused.yaml
+            err_has "refused.yaml:2:62: topics: '' is not a topic's name"
+            err_has "refused.yaml:3:23: topic: 'bad topic!' is not a topic's name"
+        done
+        run 2 check refused.yaml
+        err_has "refused.yaml:4:33: the memory ceiling is"
+        sed 's/discard: {}/kafka: {topic: out}/' job.yaml >refused.yaml
+        run 2 run refused.yaml
+        err_has "refused.yaml:9:8: sink kafka needs 'brokers'"
+        grep -q started err && fail "lanes start for a sink that has no brokers"
     fi
     # Aliases of aliases: 10^11 nodes.
     {
@@ -149,8 +167,15 @@ runs() {
     err_has "50,000 rows in"
     run 0 run job.yaml
     silent out
-    run 2 run job.yaml --set runtime.memory_max=40MiB --set runtime.lanes=2
-    err_has "above runtime.memory_max"
+    # What does not fit is told at its place by all who read the file; explain shows it all the same.
+    sed '$a runtime: {lanes: 2, memory_max: 40MiB}' job.yaml >tight.yaml
+    for command in run check explain; do
+        run 2 $command tight.yaml
+        err_has "tight.yaml:10:33: the memory ceiling is"
+    done
+    out_has "does not fit"
+    run 2 explain tight.yaml --json
+    out_has '"memory_fits":false'
     PS_ISA=scalar run 0 run job.yaml --summary json
     out_has '"isa":"scalar"'
     run 1 run job.yaml --set metrics.listen=203.0.113.1:9
