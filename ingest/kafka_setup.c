@@ -177,6 +177,7 @@ static ps_status ask_topics(ps_kafka_sink *sink, bool known, int64_t patience_ns
 }
 
 ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
+    atomic_store(&sink->calling, "asking for topics");
     PS_TRY(ask_topics(sink, false, PS_KAFKA_NEW_NS_MAX, error));
     PS_TRY(same_cluster(sink, error));
     if (sink->keeps_state) PS_TRY(find_state(sink, error));
@@ -188,6 +189,7 @@ ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
  * ends before that wait does, so nobody would ever hear of it. A broker that has just come back may
  * not know its topics at once. */
 ps_status ps_kafka_setup_again(ps_kafka_sink *sink, ps_error *error) {
+    atomic_store(&sink->calling, "asking for topics");
     return ask_topics(sink, true, PS_KAFKA_MISSING_NS_MAX, error);
 }
 
@@ -209,6 +211,7 @@ static uint32_t record_bytes_max(const ps_kafka_sink *sink) {
 
 /* AGAIN: no coordinator answers now. */
 static ps_status init_transactions(ps_kafka_sink *sink, ps_error *error) {
+    atomic_store(&sink->calling, "init_transactions");
     rd_kafka_error_t *failure = rd_kafka_init_transactions(sink->producer, ASK_MS);
     if (failure == NULL) return PS_OK;
     const rd_kafka_resp_err_t err = rd_kafka_error_code(failure);
@@ -233,6 +236,7 @@ void ps_kafka_drop_producer(ps_kafka_sink *sink) {
         if (topics[i]->handle != NULL) rd_kafka_topic_destroy(topics[i]->handle);
         topics[i]->handle = NULL;
     }
+    atomic_store(&sink->calling, "destroying a producer");
     ps_kafka_client_close(sink->producer);
     sink->producer = NULL;
 }

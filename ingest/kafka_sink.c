@@ -137,8 +137,8 @@ static ps_status flushed(void *self, uint64_t *ticket, int64_t *ask_again_ns, ps
     if (seen.busy_ns > 0 && now_ns - seen.busy_ns > STUCK_NS) {
         sink->stuck = true;
         return ps_fail(error, PS_IO,
-                       "librdkafka has not answered for %lld s: start this worker again",
-                       (long long)(STUCK_NS / PS_NS_PER_S));
+                       "librdkafka has not come back from %s for %lld s: start this worker again",
+                       atomic_load(&sink->calling), (long long)(STUCK_NS / PS_NS_PER_S));
     }
     return PS_OK;
 }

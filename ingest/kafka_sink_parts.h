@@ -11,6 +11,7 @@
 #define PS_INGEST_KAFKA_SINK_PARTS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "host/flow/enrich.h"
 #include "host/state/record.h"
@@ -93,6 +94,7 @@ typedef struct ps_kafka_sink {
     ps_kafka_cursor cursor;
     bool fresh; /* nothing was emitted since the last going back */
     bool stuck; /* the watchdog has barked */
+    _Atomic(const char *) calling; /* the call of librdkafka that the committer waits for */
     bool full;  /* the producer's queue was full a moment ago */
     uint32_t records_max; /* 0: what the queue takes; fewer while rows with many headers wait */
     ps_enricher *enricher;

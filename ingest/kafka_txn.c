@@ -151,6 +151,7 @@ static outcome send_offsets(ps_kafka_sink *sink) {
         rd_kafka_consumer_group_metadata(ps_kafka_link_consumer(sink->env));
     outcome result = GIVE_UP;
     if (group != NULL) {
+        atomic_store(&sink->calling, "send_offsets_to_transaction");
         result = judge(sink, "offsets",
                        rd_kafka_send_offsets_to_transaction(sink->producer, list, group, CALL_MS));
         rd_kafka_consumer_group_metadata_destroy(group);
@@ -172,6 +173,7 @@ static outcome commit(ps_kafka_sink *sink) {
         result = send_offsets(sink);
     } while (result == RETRY && !is_stopping(sink) && ps_clock_ns() < deadline_ns);
     if (result != COMMITTED) return GIVE_UP;
+    atomic_store(&sink->calling, "commit_transaction");
     do {
         result = judge(sink, "commit", rd_kafka_commit_transaction(sink->producer, CALL_MS));
     } while (result == RETRY && !is_stopping(sink) && ps_clock_ns() < deadline_ns);

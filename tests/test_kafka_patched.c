@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A producer that waits for a slow broker uses no processor. Fails when scripts/librdkafka.patch is
  * lost, or when a newer librdkafka brings another busy loop: single runs then cost several times
- * the processor time, taken from the broker on a small machine.
+ * the processor time, taken from the broker on a small machine. (The patch's other two changes are
+ * the business of the scenarios broker_lost and chaos.)
  */
 #include <setjmp.h>
 #include <stdarg.h>
