@@ -80,7 +80,8 @@ const ps_option ps_runtime_options[] = {
      .max = GIB},
     {.name = "linger",
      .preset = "5ms",
-     .help = "How long a batch that is not full waits for more rows.",
+     .help = "How long a batch that is not full waits for more rows. Below 5ms, records that are "
+             "written at least once leave as soon, too; else within 20 ms.",
      .type = PS_OPTION_DURATION,
      .at = offsetof(ps_runtime, linger_ns),
      .max = 60 * SECOND},
