@@ -74,7 +74,11 @@ static bool has_word(const char *names, const char *word) {
 static int check_names(const ps_args *args, const char *names) {
     for (uint32_t i = 1; i < args->count; i++) {
         if (has_word(names, args->operand[i])) continue;
-        ps_log(PS_LOG_ERROR, "bench", "no case '%s': one of %s", args->operand[i], names);
+        if (names[0] == 0)
+            ps_log(PS_LOG_ERROR, "bench", "'%s': %s has no cases to choose from", args->operand[i],
+                   args->operand[0]);
+        else
+            ps_log(PS_LOG_ERROR, "bench", "no case '%s': one of %s", args->operand[i], names);
         return PS_EXIT_USAGE;
     }
     return PS_EXIT_GO_ON;

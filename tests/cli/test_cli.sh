@@ -322,6 +322,8 @@ for line in open("out"): assert isinstance(json.loads(line)["cpu"], float)' || f
 measures_kernels() {
     local slow
     "$penstock" help bench >/dev/null 2>&1 || return 0 # a build without the bench
+    run 2 bench chaos sha1
+    err_has "'sha1': chaos has no cases to choose from"
     run 2 bench kernels sha1
     err_has "no case 'sha1'"
     run 0 bench kernels crc32c fnv1a --json kernels.json
