@@ -287,6 +287,38 @@ static void test_rounds_go_on_without_rows(void **state) {
     test_batch_close(tb);
 }
 
+/* Rows that are read again belong to a series from its mark on, and up to its newest row. */
+static void test_again_is_what_was(void **state) {
+    (void)state;
+    static const uint32_t wanted[] = {PS_NO_SEGMENT, 0, 0, PS_NO_SEGMENT, 0};
+    static const int64_t offsets[] = {2, 4, 5, 7, 12};
+    test_batch *tb = test_batch_open(ROWS_MAX, 4096);
+    const size_t bytes = (ps_series_bytes(400, ROWS_MAX) + 63) / 64 * 64;
+    const size_t more = (ps_series_replay_bytes(400, ROWS_MAX) + 63) / 64 * 64;
+    void *memory = memset(aligned_alloc(64, bytes), 0, bytes);
+    void *marks = memset(aligned_alloc(64, more), 0, more);
+    ps_series *series = ps_series_open(memory, 400, ROWS_MAX, PARTITIONS);
+    ps_series_replays(series, marks, 1000);
+    uint64_t key[2];
+    name_of(7, key);
+    ps_series_mark(series, ps_series_restore(series, 1, key, 5), 3, false);
+    assert_int_equal(ps_series_replay(series, 1, 10), 3);
+    ps_batch_reset(&tb->batch);
+    for (uint32_t row = 0; row < 5; row++) {
+        const ps_record record = {.partition = 1,
+                                  .offset = offsets[row],
+                                  .key = {(const uint8_t *)"key-7", 5},
+                                  .value = {NULL, PS_NULL_LENGTH},
+                                  .headers = {NULL, PS_NULL_LENGTH}};
+        assert_int_equal(ps_batch_append(&tb->batch, &record), PS_OK);
+    }
+    ps_series_resolve(series, &tb->batch, &tb->schema.column[PS_COLUMN_KEY]);
+    assert_memory_equal(ps_batch_system(&tb->batch, PS_COLUMN_LOCAL), wanted, sizeof wanted);
+    free(marks);
+    free(memory);
+    test_batch_close(tb);
+}
+
 /* Published test vectors of SipHash-2-4-128 (Aumasson and Bernstein's reference, vectors.h). */
 static void test_siphash_vectors(void **state) {
     (void)state;
@@ -311,6 +343,7 @@ int main(void) {
         cmocka_unit_test(test_held_is_not_swept),
         cmocka_unit_test(test_restore_of_too_many),
         cmocka_unit_test(test_rounds_go_on_without_rows),
+        cmocka_unit_test(test_again_is_what_was),
         cmocka_unit_test(test_siphash_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

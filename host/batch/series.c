@@ -202,12 +202,14 @@ static uint32_t touch(ps_series *series, ps_batch *batch, uint32_t partition, co
 }
 
 /* The segment of a row that was out before: the table is as of later, so what is not there does not
- * matter any more, and what is there knows from which row on its planes miss something. */
+ * matter any more, and what is there knows from which row on its planes miss something, and up to
+ * which one it has seen: a row past that was never its own. */
 static uint32_t touch_again(ps_series *series, ps_batch *batch, uint32_t partition,
                             const uint64_t key[2], int64_t offset) {
     const uint32_t id = ps_series_find(series, partition, key);
     if (id == PS_NOWHERE || offset < series->mark[id] >> 1) return PS_NO_SEGMENT;
     const ps_series_entry *entry = &series->entry[id];
+    if (offset > entry->last) return PS_NO_SEGMENT;
     if (entry->batch == series->batch) return entry->local;
     const uint32_t local = new_segment(series, batch, id, (series->mark[id] & 1) != 0);
     series->mark[id] &= ~INT64_C(1);

@@ -134,6 +134,14 @@ static int reset_launched(const ps_launch *launch, ps_reset_request *request) {
     request->sink_config =
         strcmp(config->sink.about->name, "kafka") == 0 ? config->sink.config : NULL;
     request->plan = &launch->plan;
+    if (request->sink_config != NULL && launch->plan.replays && request->to != PS_RESET_STAY &&
+        !request->forget_state) {
+        ps_log(PS_LOG_ERROR, "reset",
+               "policy replay (runtime.state) rebuilds this pipeline's state from the records "
+               "before the place where it stands, which must not move under it: add --state to "
+               "forget what the detectors have learned and begin anew there");
+        return PS_EXIT_USAGE;
+    }
     ps_error error;
     uint32_t count = 0;
     const ps_status status = reset_patiently(request, &count, &error);
@@ -165,7 +173,9 @@ const ps_command ps_command_reset = {
     .summary = "Moves a pipeline's consumer group and its state together.",
     .details =
         "Stop every worker of the pipeline first. What the detectors have learned is kept and\n"
-        "goes on at the new place, unless --state forgets it.",
+        "goes on at the new place, unless --state forgets it. Where `penstock explain` says "
+        "policy\n"
+        "replay, --to needs --state.",
     .options = options,
     .operands_min = 1,
     .operands_max = 1,

@@ -131,7 +131,9 @@ static ps_status disagree(const ps_lane *lane, uint32_t partition, int64_t commi
     const char *topic = topic_of(lane, partition, &within);
     const int64_t restored = lane->owned[partition].restored;
     const char *advice =
-        "run `penstock reset FILE --to …` to move the group and its state together";
+        lane->plan->replays
+            ? "run `penstock reset FILE --to … --state` to move the group and begin state anew"
+            : "run `penstock reset FILE --to …` to move the group and its state together";
     if (committed == PS_OFFSET_NONE)
         return ps_fail(error, PS_IO,
                        "%s/%" PRIu32 ": state stands at offset %" PRId64
