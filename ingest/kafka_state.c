@@ -176,6 +176,34 @@ void ps_kafka_state_undo(ps_kafka_sink *sink) {
     settle_rounds(sink->state, false);
 }
 
+/* A state record that is not of this plan: what differs, and what to do. */
+static ps_status of_another(const ps_lane_env *env, uint32_t partition,
+                            const ps_state_header *header, ps_error *error) {
+    const uint64_t origin = origin_of(env, partition);
+    uint32_t within;
+    const uint32_t topic = ps_partitions_topic(env->partitions, partition, &within);
+    const char *name = env->partitions->topic[topic].name;
+    const char *policy = ps_state_policy(header->format);
+    if (header->fingerprint == (env->plan->other_policy ^ origin))
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "the state of %s/%" PRIu32 " is kept by policy %s, and this plan's would "
+                       "not be: go on with it by `runtime: {state: %s}`, or %s",
+                       name, within, policy, policy,
+                       origin != 0 ? "give this job a `pipeline` name of its own"
+                                   : "start with empty state by `penstock reset FILE --state`");
+    if (origin != 0)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "the state that '%s' keeps in its topic is of other files or other stages "
+                       "than %.200s: a list of files may not change while its job is under way; "
+                       "give this job a `pipeline` name of its own",
+                       env->pipeline, ps_source_file_path(env->source_self, partition));
+    return ps_fail(error, PS_BAD_CONFIG,
+                   "the state of %s/%" PRIu32 " was written by another pipeline (stages, fields or "
+                   "their parameters differ): go back to that one, or start with empty state by "
+                   "`penstock reset FILE --state`",
+                   name, within);
+}
+
 static ps_status apply_chunk(ps_kafka_state *state, const ps_kafka_chunk *chunk,
                              ps_state_apply *apply, void *context, ps_error *error) {
     const ps_lane_env *env = state->sink->env;
@@ -190,19 +218,8 @@ static ps_status apply_chunk(ps_kafka_state *state, const ps_kafka_chunk *chunk,
     if (header.within != (int32_t)within || header.topic.length != strlen(name) ||
         memcmp(header.topic.data, name, header.topic.length) != 0)
         return PS_OK;
-    const uint64_t origin = origin_of(env, chunk->partition);
-    if (header.fingerprint != (env->plan->fingerprint ^ origin) && origin != 0)
-        return ps_fail(error, PS_BAD_CONFIG,
-                       "the state that '%s' keeps in its topic is of other files or other stages "
-                       "than %.200s: a list of files may not change while its job is under way; "
-                       "give this job a `pipeline` name of its own",
-                       env->pipeline, ps_source_file_path(env->source_self, chunk->partition));
-    if (header.fingerprint != (env->plan->fingerprint ^ origin))
-        return ps_fail(error, PS_BAD_CONFIG,
-                       "the state of %s/%" PRIu32 " was written by another pipeline (stages, "
-                       "fields or their parameters differ): go back to that one, or start with "
-                       "empty state by `penstock reset FILE --state`",
-                       name, within);
+    if (header.fingerprint != (env->plan->fingerprint ^ origin_of(env, chunk->partition)))
+        return of_another(env, chunk->partition, &header, error);
     if (stand->first == PS_OFFSET_NONE) stand->first = chunk->message->offset;
     bool whole;
     const bool counts = ps_state_sets_take(&stand->sets, &header, chunk->message->offset, &whole);

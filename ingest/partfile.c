@@ -241,6 +241,13 @@ static ps_status apply_record(const ps_partfile *file, const ps_partfile_from *f
                               const uint8_t *record, size_t bytes, ps_error *error) {
     ps_state_header header;
     PS_TRY(ps_state_parse(record, bytes, &header, error));
+    if (header.fingerprint == from->other_policy)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "the state in %.200s is kept by policy %s, and this plan's would not be: go "
+                       "on with it by `runtime: {state: %s}`, delete the folder to start again, or "
+                       "name another sink.file.path",
+                       file->dir->path, ps_state_policy(header.format),
+                       ps_state_policy(header.format));
     if (header.fingerprint != from->fingerprint)
         return ps_fail(error, PS_BAD_CONFIG,
                        "%.200s was written by another plan (its detectors, fields or parameters "

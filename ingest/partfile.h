@@ -29,11 +29,11 @@ typedef struct ps_partfile_dir {
 
 /* Opens what the manifest says there is, and removes the rest. `source` names where the rows come
  * from (topic and partition, or the file): a manifest of another source is PS_BAD_CONFIG. `apply`
- * receives the state that was kept; `fingerprint` is the plan's. `*next` is where rows go on,
- * PS_OFFSET_NONE: at the beginning. */
+ * receives the state that was kept; `fingerprint` and `other_policy` are the plan's. `*next` is
+ * where rows go on, PS_OFFSET_NONE: at the beginning. */
 typedef struct ps_partfile_from {
     const char *source;
-    uint64_t fingerprint;
+    uint64_t fingerprint, other_policy;
     ps_state_apply *apply;
     void *context;
 } ps_partfile_from;

@@ -90,7 +90,7 @@ typedef struct file_sink {
     char *buf;           /* lines on their way out */
     size_t buf_bytes, line_extra;
     ps_frame_pool *pool; /* NULL: nothing is compressed */
-    ps_file_lock *lock; /* of the folder, shared with the other lanes */
+    ps_file_lock *lock;  /* of the folder, shared with the other lanes */
     uint64_t emitted, committed;
     int64_t commit_due_ns; /* while something is uncommitted */
     int64_t uncommitted_bytes;
@@ -217,7 +217,8 @@ static ps_status file_restore(void *self, uint32_t partition, ps_state_apply *ap
     file_sink *sink = self;
     char source[PATH_BYTES];
     source_of(sink, partition, source);
-    const ps_partfile_from from = {source, sink->env->plan->fingerprint, apply, context};
+    const ps_plan *plan = sink->env->plan;
+    const ps_partfile_from from = {source, plan->fingerprint, plan->other_policy, apply, context};
     file_forget(sink, partition);
     PS_TRY(ps_partfile_open(&sink->dir, partition, &from, &sink->files[partition], next, error));
     if (sink->writer != NULL && *next != PS_OFFSET_NONE)
@@ -481,5 +482,4 @@ const ps_sink ps_sink_file = {
     .flushed = file_flushed,
     .close = file_close,
     .memory = file_memory,
-    .delivery = file_delivery
-};
+    .delivery = file_delivery};

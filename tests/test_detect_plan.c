@@ -21,10 +21,10 @@
 enum { ROWS_MAX = 64, ROWS = 3000, SERIES = 17, SERIES_MAX = 32, SPAN = 20, WARMUP = 5 };
 
 static const ps_field fields[] = {
-    {.name = "host", .path = "host", .type = PS_FIELD_STRING   },
-    {.name = "cpu",  .path = "cpu",  .type = PS_FIELD_FLOAT    },
-    {.name = "n",    .path = "n",    .type = PS_FIELD_INT      },
-    {.name = "ts",   .path = "ts",   .type = PS_FIELD_TIMESTAMP},
+    {.name = "host", .path = "host", .type = PS_FIELD_STRING},
+    {.name = "cpu", .path = "cpu", .type = PS_FIELD_FLOAT},
+    {.name = "n", .path = "n", .type = PS_FIELD_INT},
+    {.name = "ts", .path = "ts", .type = PS_FIELD_TIMESTAMP},
 };
 
 static ps_plan *open_plan(void) {
@@ -217,6 +217,25 @@ static void fingerprint_tells_states_apart(void **unused) {
     assert_true(print != fingerprint(100, 30, 6.0, "n"));
 }
 
+/* If this fails, state that another policy kept is taken for another pipeline's. */
+static void policies_know_each_other(void **unused) {
+    (void)unused;
+    uint64_t print[2], other[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        ps_plan *plan = open_plan();
+        const ps_detect_config config = detect_config("cpu", 1);
+        plan->policy = i == 0 ? PS_POLICY_DELTA : PS_POLICY_REPLAY;
+        assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
+        assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
+        print[i] = plan->fingerprint;
+        other[i] = plan->other_policy;
+        test_plan_close(plan);
+    }
+    assert_true(print[0] != print[1]);
+    assert_true(print[0] == other[1]);
+    assert_true(print[1] == other[0]);
+}
+
 static void detect_refuses(ps_detect_config config, const char *message) {
     ps_plan *plan = open_plan();
     ps_error error = {{0}};
@@ -280,11 +299,9 @@ static void hashes_end_up_in_columns(void **unused) {
     assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
     ps_batch batch = {0};
     test_batch_memory(&batch, &plan->schema);
-    const ps_record record = {
-        .key = {(const uint8_t *)"abc", 3             },
-        .value = {(const uint8_t *)"abc", 3             },
-        .headers = {NULL,                   PS_NULL_LENGTH}
-    };
+    const ps_record record = {.key = {(const uint8_t *)"abc", 3},
+                              .value = {(const uint8_t *)"abc", 3},
+                              .headers = {NULL, PS_NULL_LENGTH}};
     assert_int_equal(ps_batch_append(&batch, &record), PS_OK);
     ps_batch_text_set(&batch, ps_schema_find(&plan->schema, "host"), 0, 0, PS_NULL_LENGTH);
     test_plan_run(plan, &batch, NULL);
@@ -314,6 +331,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(scores_do_not_depend_on_batches),
                                        cmocka_unit_test(detect_adds_what_it_says),
                                        cmocka_unit_test(fingerprint_tells_states_apart),
+                                       cmocka_unit_test(policies_know_each_other),
                                        cmocka_unit_test(faults_of_detect),
                                        cmocka_unit_test(hashes_end_up_in_columns),
                                        cmocka_unit_test(detectors_have_names)};

@@ -219,7 +219,10 @@ ps_status ps_plan_close(ps_plan *plan, ps_error *error) {
     const bool heavy = plan->plane_count * sizeof(double) >= PS_REPLAY_FROM_BYTES;
     plan->replays = plan->state_count > 0 &&
                     (plan->policy == PS_POLICY_REPLAY || (plan->policy == PS_POLICY_AUTO && heavy));
-    if (plan->replays) fingerprint_add(plan, "replay", 6);
+    const uint64_t delta = plan->fingerprint;
+    fingerprint_add(plan, "replay", 6);
+    plan->other_policy = plan->replays ? delta : plan->fingerprint;
+    if (!plan->replays) plan->fingerprint = delta;
     PS_TRY(ps_schema_close(&plan->schema, error));
     relocate(plan);
     return PS_OK;

@@ -94,7 +94,7 @@ typedef struct ps_plan {
     char series_field[PS_NAME_MAX]; /* the field that names the series; empty: the record's key */
     uint8_t *constants;             /* PS_HOME_CONSTANT, owned */
     size_t constant_bytes;
-    uint64_t fingerprint; /* of everything that a state record must agree with */
+    uint64_t fingerprint, other_policy; /* of a state record; were it by the other policy */
 } ps_plan;
 
 /* A plan whose schema has the system columns and the fields. */

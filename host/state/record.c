@@ -294,6 +294,10 @@ static ps_status broken(ps_error *error, const char *what) {
                    what);
 }
 
+const char *ps_state_policy(uint16_t format) {
+    return format == PS_STATE_REPLAY ? "replay" : "delta";
+}
+
 ps_status ps_state_parse(const uint8_t *data, size_t bytes, ps_state_header *header,
                          ps_error *error) {
     uint16_t format, reserved, topic_bytes;
@@ -304,6 +308,7 @@ ps_status ps_state_parse(const uint8_t *data, size_t bytes, ps_state_header *hea
                        "a state record has format %u, and this penstock reads formats %d and %d: "
                        "start a newer penstock, or run `penstock reset FILE --state`",
                        format, PS_STATE_DELTA, PS_STATE_REPLAY);
+    header->format = format;
     at = get(at, &reserved, 2);
     at = get(at, &header->fingerprint, 8);
     at = get(at, &header->within, 4);

@@ -60,6 +60,7 @@ size_t ps_state_round_bytes(const ps_plan *plan, uint32_t lanes);
 
 typedef struct ps_state_header {
     uint64_t fingerprint;
+    uint16_t format;
     int32_t within; /* the partition, within its topic */
     uint16_t chunk, chunks;
     int64_t watermark, sweep_round;
@@ -68,6 +69,9 @@ typedef struct ps_state_header {
     uint32_t header_bytes;
     uint32_t place; /* not in the record: the reader's, for ps_state_entry */
 } ps_state_header;
+
+/* The policy that writes a format, as the configuration names it. */
+const char *ps_state_policy(uint16_t format);
 
 /* Checks structure and format: an unknown newer format or a broken record is PS_BAD_CONFIG with
  * what to do. */

@@ -18,7 +18,7 @@ static void open_part(const uint8_t *data, size_t size) {
     static uint64_t sum;
     const ps_partfile_dir dir = {fuzz_folder(), ".ndjson",
                                  open(fuzz_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    const ps_partfile_from from = {"files/0", 0, apply, &sum};
+    const ps_partfile_from from = {"files/0", 0, 1, apply, &sum};
     const uint8_t *nul = memchr(data, 0, size);
     const size_t text = nul == NULL ? size : (size_t)(nul - data);
     ps_partfile *file = NULL;
