@@ -109,10 +109,15 @@ static void take_failure(ps_kafka_source *source, const rd_kafka_message_t *mess
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
         ps_kafka_source_fail(source, PS_IO,
-                             "%s/%d: the committed offset %" PRId64
-                             " is out of range: the records were deleted or the topic was made "
-                             "anew; decide with `penstock reset FILE --to earliest|latest`",
-                             topic, message->partition, message->offset);
+                             "%s/%d: reading must begin at offset %" PRId64
+                             ", which is out of range: records were deleted or the topic was made "
+                             "anew; %s",
+                             topic, message->partition, message->offset,
+                             source->env->plan->replays
+                                 ? "state of policy replay is rebuilt from the records before the "
+                                   "committed offset: `penstock reset FILE --state` forgets it "
+                                   "(with --to earliest|latest where that offset is gone too)"
+                                 : "decide with `penstock reset FILE --to earliest|latest`");
         return;
     case RD_KAFKA_RESP_ERR__FATAL:
         take_fatal(source);

@@ -172,6 +172,71 @@ static void expect_state(const writing *of, int64_t next, double value, int anew
     assert_int_equal(aborted, anew);
 }
 
+/* If this fails, a worker whose topic has lost rows that heavy state needs advises what does not
+ * help. */
+static void test_rows_are_gone(void **state) {
+    (void)state;
+    const char *topic = "in";
+    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
+    void *source;
+    ps_error error = {""};
+    writing of;
+    open_writing(&of);
+    of.plan->replays = true;
+    const ps_kafka_source_config config = {.brokers = of.w->mock.brokers, .topics = {&topic, 1}};
+    assert_int_equal(ps_source_kafka.open(&config, &of.w->env, &source, &error), PS_OK);
+    ps_status status = PS_OK;
+    for (bool given = false; status == PS_OK && ps_clock_ns() < deadline_ns; (void)usleep(1000)) {
+        ps_event event = {PS_EVENT_NONE, 0, NULL};
+        int64_t again_ns;
+        status = ps_source_kafka.event(source, &event, &error);
+        if (!given && event.kind == PS_EVENT_ASSIGNED) {
+            given = true;
+            assert_int_equal(ps_source_kafka.start(source, 0, 80288, &error), PS_OK);
+            assert_int_equal(ps_source_kafka.answer(source, &error), PS_OK);
+        } else if (given) {
+            status = ps_source_kafka.fill(source, &of.batch, &again_ns, &error);
+            if (status == PS_AGAIN) status = PS_OK;
+        }
+    }
+    assert_int_equal(status, PS_IO);
+    assert_non_null(strstr(error.message, "begin at offset 80288, which is out of range"));
+    assert_non_null(strstr(error.message, "`penstock reset FILE --state`"));
+    ps_source_kafka.close(source);
+    close_writing(&of);
+}
+
+/* If this fails, an upgrade that makes state heavy offers to forget it all, and nothing else. */
+static void test_other_policy(void **state) {
+    (void)state;
+    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
+    double values[ROWS_MAX];
+    int64_t next;
+    void *sink;
+    ps_error error = {""};
+    writing of;
+    open_writing(&of);
+    write_state(&of, 100, 1.0, 0);
+    const uint64_t print = of.plan->fingerprint;
+    of.plan->fingerprint = of.plan->other_policy;
+    of.plan->other_policy = print;
+    of.plan->replays = true;
+    const ps_kafka_sink_config config = {.brokers = of.w->mock.brokers,
+                                         .topic = "out",
+                                         .delivery = PS_KAFKA_AT_LEAST_ONCE,
+                                         .commit_interval_ns = PS_NS_PER_S};
+    assert_int_equal(ps_sink_kafka.open(&config, &of.w->env, &sink, &error), PS_OK);
+    ps_status status = PS_AGAIN;
+    while (status == PS_AGAIN && ps_clock_ns() < deadline_ns) {
+        status = ps_sink_kafka.restore(sink, 0, note, values, &next, &error);
+        if (status == PS_AGAIN) ps_wake_wait(&of.w->wake, ps_clock_ns() + 10 * PS_NS_PER_MS);
+    }
+    assert_int_equal(status, PS_BAD_CONFIG);
+    assert_non_null(strstr(error.message, "`runtime: {state: delta}`"));
+    ps_sink_kafka.close(sink);
+    close_writing(&of);
+}
+
 static void test_torn_record(void **state) {
     (void)state;
     writing of;
@@ -426,6 +491,7 @@ int main(void) {
         cmocka_unit_test(test_two_clusters),         cmocka_unit_test(test_torn_record),
         cmocka_unit_test(test_stale_answer),         cmocka_unit_test(test_deleted_meanwhile),
         cmocka_unit_test(test_unknown_for_a_moment), cmocka_unit_test(test_commit_of_zero),
+        cmocka_unit_test(test_other_policy),         cmocka_unit_test(test_rows_are_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
