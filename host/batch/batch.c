@@ -9,6 +9,7 @@ void ps_batch_reset(ps_batch *batch) {
     batch->rows = 0;
     batch->arena_used = batch->arena_owed = 0;
     batch->payload_bytes = 0;
+    batch->rows_before = 0;
     batch->segment_count = batch->touched_count = 0;
     batch->run_count = batch->position_count = batch->eviction_count = 0;
     batch->oversize = (ps_oversize){.row = PS_NOWHERE};
@@ -88,6 +89,16 @@ ps_status ps_batch_append(ps_batch *batch, const ps_record *record) {
     batch->oversize.value = record->value;
     batch->oversize.headers = record->headers;
     return PS_END;
+}
+
+void ps_batch_before(ps_batch *batch, uint32_t row) {
+    const ps_column *column = batch->schema->column;
+    const bool aside = batch->oversize.row == row;
+    const ps_bytes key = ps_batch_text(batch, &column[PS_COLUMN_KEY], row);
+    const ps_bytes value = ps_batch_text(batch, &column[PS_COLUMN_VALUE], row);
+    batch->rows_before++;
+    batch->payload_bytes -= stored(aside ? batch->oversize.key : key);
+    batch->payload_bytes -= stored(aside ? batch->oversize.value : value);
 }
 
 void ps_batch_position(ps_batch *batch, uint32_t partition, int64_t next) {

@@ -20,8 +20,7 @@ typedef struct ps_block {
     size_t bytes;
 } ps_block;
 
-/* Consecutive rows of one partition. Partitions are numbered across all source topics
- * (ps_partitions). */
+/* Consecutive rows of one partition, as numbered across all source topics (ps_partitions). */
 typedef struct ps_run {
     uint32_t partition;
     uint32_t first_row, rows;
@@ -69,10 +68,10 @@ typedef struct ps_oversize {
 typedef struct ps_batch {
     const ps_schema *schema; /* borrowed from the plan; every batch of a pipeline shares it */
     ps_block block;
-    uint32_t rows;
+    uint32_t rows, rows_before; /* how many of them were out before: these are in no run */
     uint32_t arena_used;
     uint32_t arena_owed;    /* of what is free: to be taken by ps_batch_reserve while decoding */
-    uint64_t payload_bytes; /* keys and values as they came, for the metrics */
+    uint64_t payload_bytes; /* keys and values as they came, of all others: for the metrics */
     uint32_t segment_count; /* touched ones first, then the swept ones */
     uint32_t touched_count;
     uint32_t run_count, position_count, eviction_count;
@@ -135,8 +134,9 @@ typedef struct ps_record {
  * the batch. */
 ps_status ps_batch_append(ps_batch *batch, const ps_record *record) PS_MUST_USE;
 
-/* Says that `partition` may resume at `next` once this batch is out; keeps the newest. O(positions
- * of the batch). */
+/* The row was out before and is read again: the caller takes it out of its run. */
+void ps_batch_before(ps_batch *batch, uint32_t row);
+/* Says that `partition` may resume at `next` once this batch is out; keeps the newest. */
 void ps_batch_position(ps_batch *batch, uint32_t partition, int64_t next);
 
 /* Room for `bytes` more in the arena (decoded strings): its offset, or PS_NOWHERE. */

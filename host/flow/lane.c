@@ -88,8 +88,7 @@ static void account(ps_lane *lane, const ps_batch *batch) {
         sum.rejected += run.rejected;
     }
     const uint64_t rows = sum.out + sum.filtered + sum.rejected;
-    PS_CHECK_OP(batch->rows, >=, rows); /* fewer: some were out before */
-    PS_CHECK(batch->rows == rows || lane->plan->replays);
+    PS_CHECK_OP(batch->rows, ==, rows + batch->rows_before);
     ps_count(&metrics->rows_in, rows);
     ps_count(&metrics->rows_out, sum.out);
     ps_count(&metrics->rows_filtered, sum.filtered);
@@ -97,7 +96,7 @@ static void account(ps_lane *lane, const ps_batch *batch) {
     ps_count(&metrics->anomalies, count_anomalies(lane, batch));
     ps_count(&metrics->bytes_in, batch->payload_bytes);
     ps_count(&metrics->batches, 1);
-    if (batch->rows == rows) ps_watch_batch(lane->plan, batch, lane->watch, metrics->watch);
+    if (batch->rows_before == 0) ps_watch_batch(lane->plan, batch, lane->watch, metrics->watch);
 }
 
 /* Rows the sink holds safely: tell the source, free the slots. */

@@ -55,7 +55,7 @@ void ps_lane_replay_rows(ps_lane *lane, ps_batch *batch) {
         const int64_t next = lane->owned[run.partition].next;
         const uint32_t rows = run.rows;
         while (run.rows > 0 && offset[run.first_row] < next) {
-            run.first_row++;
+            ps_batch_before(batch, run.first_row++);
             run.rows--;
         }
         ps_count(&lane->metrics->rows_replayed, rows - run.rows);
