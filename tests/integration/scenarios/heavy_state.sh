@@ -13,7 +13,7 @@ write_heavy() {
 }
 
 scenario() {
-    local n rate producer i before deadline most again=0
+    local n rate producer i before deadline most of again=0
     n=$(rows 150000 1000000) rate=$(rows 10000 60000)
     topics in out
     write_heavy main.yaml
@@ -39,8 +39,12 @@ scenario() {
     run_to_end last 120 main.yaml
     # shellcheck disable=SC2046
     judge $(detector_arguments) --series host --read-uncommitted
-    again=$(sed -nE 's/.* again from offset ([0-9]+) to ([0-9]+):.*/\1 \2/p' last.err | awk '{ sum += $2 - $1 } END { print sum + 0 }')
-    [ "$again" -gt 0 ] || fail "the last worker read no records again"
-    [ "$again" -le "$most" ] || fail "the last worker read $again records again, explain said $most at most"
-    say "the last worker read $again records again, $most at most"
+    # The last worker may find all done: then those before it have read again.
+    for i in worker1 worker2 worker3 worker4 last; do
+        of=$(sed -nE 's/.* again from offset ([0-9]+) to ([0-9]+):.*/\1 \2/p' "$i.err" | awk '{ sum += $2 - $1 } END { print sum + 0 }')
+        [ "$of" -le "$most" ] || fail "$i read $of records again, explain said $most at most"
+        again=$((again + of))
+    done
+    [ "$again" -gt 0 ] || fail "no worker read a record again"
+    say "the workers read $again records again, each of them $most at most"
 }
