@@ -36,6 +36,7 @@ typedef struct ps_series {
     /* Policy replay; NULL and 0 else. */
     int64_t *mark;        /* [capacity] twice the offset, plus 1: it began there */
     int64_t *until;       /* [partitions] rows before it were out before */
+    uint8_t *overfull;    /* [partitions] a restore gave it more series than its share */
     uint32_t entry_bytes; /* of one series in the sweep slice */
     uint64_t credit;      /* bytes of slice that rows have paid for */
     uint32_t again;       /* rows of the current batch that were out before */
@@ -354,6 +355,7 @@ uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t
     const uint64_t gone[2] = {series->entry[victim].key[0], series->entry[victim].key[1]};
     ps_series_forget(series, partition, gone);
     series->evicted++;
+    if (series->overfull != NULL) series->overfull[partition] = 1;
     return victim == id ? PS_NOWHERE : id;
 }
 
@@ -381,13 +383,14 @@ void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[
 
 size_t ps_series_replay_bytes(uint32_t series_max, uint32_t rows_max) {
     return ps_carve_size(sizeof(int64_t) * ps_series_capacity(series_max, rows_max)) +
-           ps_carve_size(sizeof(int64_t) * PS_PARTITIONS_MAX);
+           ps_carve_size(sizeof(int64_t) * PS_PARTITIONS_MAX) + ps_carve_size(PS_PARTITIONS_MAX);
 }
 
 void ps_series_replays(ps_series *series, void *memory, uint32_t entry_bytes) {
     uint8_t *at = memory;
     series->mark = ps_carve(&at, sizeof(int64_t) * series->capacity);
     series->until = ps_carve(&at, sizeof(int64_t) * PS_PARTITIONS_MAX);
+    series->overfull = ps_carve(&at, PS_PARTITIONS_MAX);
     series->entry_bytes = entry_bytes;
 }
 
@@ -397,6 +400,18 @@ void ps_series_mark(ps_series *series, uint32_t id, int64_t mark, bool born) {
 
 uint32_t ps_series_find(const ps_series *series, uint32_t partition, const uint64_t key[2]) {
     return series->bucket[probe(series, partition, key)] - 1; /* PS_NOWHERE is 0 - 1 */
+}
+
+bool ps_series_whole(ps_series *series, uint32_t partition) {
+    bool whole = true;
+    for (uint32_t id = 0; id < series->unused; id++) {
+        const ps_series_entry *entry = &series->entry[id];
+        if (entry->live == 0 || entry->partition != partition || series->mark[id] >= 0) continue;
+        const uint64_t key[2] = {entry->key[0], entry->key[1]};
+        ps_series_forget(series, partition, key);
+        whole = false;
+    }
+    return whole || series->overfull[partition] == 0;
 }
 
 int64_t ps_series_replay(ps_series *series, uint32_t partition, int64_t until) {
@@ -417,7 +432,7 @@ void ps_series_hold(ps_series *series, uint32_t partition, bool held) {
 
 void ps_series_drop(ps_series *series, uint32_t partition) {
     ps_eviction_reset(&series->queue[partition]);
-    if (series->until != NULL) series->until[partition] = 0;
+    if (series->until != NULL) series->until[partition] = series->overfull[partition] = 0;
     for (uint32_t id = 0; id < series->unused && series->count_of[partition] > 0; id++) {
         const ps_series_entry *entry = &series->entry[id];
         if (entry->live == 0 || entry->partition != partition) continue;

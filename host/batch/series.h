@@ -63,8 +63,12 @@ size_t ps_series_replay_bytes(uint32_t series_max, uint32_t rows_max);
 void ps_series_replays(ps_series *series, void *memory, uint32_t entry_bytes);
 
 /* Its rows from offset `mark` on are not in the restored planes; `born`: there are no planes, the
- * first of these rows began the series. */
+ * first of these rows began the series. -1: nothing has told its planes yet. */
 void ps_series_mark(ps_series *series, uint32_t id, int64_t mark, bool born);
+
+/* Forgets restored series whose planes nothing has told. False: some are among the newest that the
+ * table has room for, but were not when they were told: its share was larger then. */
+bool ps_series_whole(ps_series *series, uint32_t partition);
 
 /* The id, PS_NOWHERE: no such series. */
 uint32_t ps_series_find(const ps_series *series, uint32_t partition, const uint64_t key[2]);

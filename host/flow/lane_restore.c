@@ -88,16 +88,19 @@ static void fetch_planes(const ps_lane *lane, uint32_t id) {
 /* One restored entry: into the table; its id, PS_NOWHERE: it has no planes to be written. */
 static uint32_t enter(ps_lane *lane, uint32_t partition, const ps_state_entry *entry) {
     ps_series *series = lane->series;
-    if (entry->kind == PS_STATE_GONE) ps_series_forget(series, partition, entry->key);
-    /* A series that is only said to have moved will be said whole, or evicted. */
-    if (entry->kind == PS_STATE_GONE ||
-        (entry->kind == PS_STATE_MOVED &&
-         ps_series_find(series, partition, entry->key) == PS_NOWHERE))
+    if (entry->kind == PS_STATE_GONE) {
+        ps_series_forget(series, partition, entry->key);
         return PS_NOWHERE;
+    }
+    const bool moved = entry->kind == PS_STATE_MOVED;
+    const bool there = moved && ps_series_find(series, partition, entry->key) != PS_NOWHERE;
     const uint32_t id = ps_series_restore(series, partition, entry->key, entry->last);
-    if (id == PS_NOWHERE || entry->kind == PS_STATE_MOVED) return PS_NOWHERE;
+    if (id == PS_NOWHERE || there) return PS_NOWHERE;
     ps_series_place(series, id, entry->place);
-    if (lane->plan->replays) ps_series_mark(series, id, entry->mark, entry->kind == PS_STATE_BORN);
+    /* A series that is only said to have moved has its place, and will be said whole, or evicted.
+     */
+    if (lane->plan->replays)
+        ps_series_mark(series, id, moved ? -1 : entry->mark, entry->kind == PS_STATE_BORN);
     return entry->kind == PS_STATE_PLANES ? id : PS_NOWHERE;
 }
 
@@ -218,8 +221,21 @@ static ps_status restore_one(ps_lane *lane, uint32_t partition, bool *moved, ps_
     return PS_OK;
 }
 
+static ps_status too_many(const ps_lane *lane, uint32_t partition, ps_error *error) {
+    uint32_t within;
+    const char *topic = topic_of(lane, partition, &within);
+    return ps_fail(error, PS_BAD_CONFIG,
+                   "%s/%" PRIu32 ": state was kept of more series than its share of %" PRIu32
+                   " (runtime.series_max, by the number of partitions), and policy replay cannot "
+                   "rebuild the newest of them alone: set series_max to no less than it was, or "
+                   "start with empty state by `penstock reset FILE --state`",
+                   topic, within, lane->plan->series_max);
+}
+
 static ps_status start(ps_lane *lane, uint32_t partition, ps_error *error) {
     ps_owned *owned = &lane->owned[partition];
+    if (lane->plan->replays && !ps_series_whole(lane->series, partition))
+        return too_many(lane, partition, error);
     const int64_t from = ps_lane_replay_from(lane, partition, owned->next);
     PS_TRY(lane->config.source->start(lane->source, partition, from, error));
     lane->untold = lane->untold || owned->untold;
