@@ -47,4 +47,10 @@ scenario() {
     done
     [ "$again" -gt 0 ] || fail "no worker read a record again"
     say "the workers read $again records again, each of them $most at most"
+    # What the messages advise where such state cannot go on: forgotten, in place.
+    "$build/penstock" reset main.yaml --state >reset.out 2>reset.err || fail "reset --state: $(tail -n 1 reset.err)"
+    produce --topic "$prefix.in" --series 5000 --rows 5000
+    run_to_end after 60 main.yaml
+    ! grep -q ' again from offset ' after.err || fail "state that was forgotten was rebuilt"
+    grep -q ' 5,000 rows in' after.err || fail "after reset --state: $(last_words after)"
 }
