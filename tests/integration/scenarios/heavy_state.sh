@@ -26,6 +26,8 @@ scenario() {
     pids+=("$producer")
     for i in 1 2 3 4; do
         before=$(admin committed "$prefix" "$prefix.in" 2>/dev/null || echo 0)
+        # A slow machine, or a sanitizer's worker, may have done all before its turn to be killed.
+        [ "$before" -lt "$n" ] || break
         deadline=$((SECONDS + 60))
         worker "worker$i" main.yaml
         until [ "$(admin committed "$prefix" "$prefix.in" 2>/dev/null || echo 0)" -gt "$before" ]; do
@@ -40,8 +42,8 @@ scenario() {
     # shellcheck disable=SC2046
     judge $(detector_arguments) --series host --read-uncommitted
     # The last worker may find all done: then those before it have read again.
-    for i in worker1 worker2 worker3 worker4 last; do
-        of=$(sed -nE 's/.* again from offset ([0-9]+) to ([0-9]+):.*/\1 \2/p' "$i.err" | awk '{ sum += $2 - $1 } END { print sum + 0 }')
+    for i in worker[1-4].err last.err; do
+        of=$(sed -nE 's/.* again from offset ([0-9]+) to ([0-9]+):.*/\1 \2/p' "$i" | awk '{ sum += $2 - $1 } END { print sum + 0 }')
         [ "$of" -le "$most" ] || fail "$i read $of records again, explain said $most at most"
         again=$((again + of))
     done
