@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -252,20 +251,15 @@ static ps_status latency_round(ps_bench *b, bool worker, late_round *out, ps_err
     return old_output(b, worker, error);
 }
 
-static int by_size(const void *left, const void *right) {
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 /* One stall of the machine must not be the figure: medians of the rounds' figures. */
 static void latency_result(ps_bench *b, bool worker, const late_round *rounds) {
-    double median[LATE_FIGURES], all[LATENCY_ROUNDS];
+    double median[LATE_FIGURES];
     ps_result *r = ps_result_of(b, "latency_20000_per_s_at_least_once",
                                 worker ? "penstock" : "no worker", worker);
     for (int i = 0; i < LATE_FIGURES; i++) {
-        for (int k = 0; k < LATENCY_ROUNDS; k++) all[k] = rounds[k].ms[i];
-        qsort(all, LATENCY_ROUNDS, sizeof *all, by_size);
-        median[i] = all[LATENCY_ROUNDS / 2];
+        ps_samples all = {.count = 0};
+        for (int k = 0; k < LATENCY_ROUNDS; k++) ps_samples_add(&all, rounds[k].ms[i]);
+        median[i] = ps_samples_median(&all);
     }
     r->p50_ms = median[0];
     r->p99_ms = median[1];

@@ -83,6 +83,9 @@ ps_status ps_kafka_client_open(const ps_kafka_recipe *recipe, rd_kafka_t **out,
 /* Complains of a topic's name that no broker would take. */
 void ps_kafka_topic_check(const char *name, const char *option, uint32_t entry, ps_complaints *out);
 
+/* Complains of a list of brokers that is there and empty. */
+void ps_kafka_brokers_check(const char *brokers, ps_complaints *out);
+
 /* Does not wait for a group or for unsent records. */
 void ps_kafka_client_close(rd_kafka_t *client);
 

@@ -128,6 +128,11 @@ void ps_kafka_topic_check(const char *name, const char *option, uint32_t entry,
              name, PS_TEXT_TOPIC_MAX);
 }
 
+void ps_kafka_brokers_check(const char *brokers, ps_complaints *out) {
+    if (brokers != NULL && brokers[0] == '\0')
+        out->add(out, "brokers", PS_NOWHERE, "brokers: say which, e.g. localhost:9092");
+}
+
 void ps_kafka_source_check(const void *from, ps_complaints *out) {
     const ps_kafka_source_config *config = from;
     const uint32_t count = config->topics.count;
@@ -135,8 +140,7 @@ void ps_kafka_source_check(const void *from, ps_complaints *out) {
         out->add(out, "topics", PS_NOWHERE, "topics: name 1 to %d topics", PS_TOPICS_MAX);
     for (uint32_t t = 0; t < count; t++)
         ps_kafka_topic_check(config->topics.at[t], "topics", t, out);
-    if (config->brokers != NULL && config->brokers[0] == '\0')
-        out->add(out, "brokers", PS_NOWHERE, "brokers: say which, e.g. localhost:9092");
+    ps_kafka_brokers_check(config->brokers, out);
     if (config->group != NULL && config->group[0] == '\0')
         out->add(out, "group", PS_NOWHERE, "group: must not be empty");
     const ps_kafka_recipe recipe = {.role = PS_KAFKA_CONSUMER,

@@ -169,6 +169,7 @@ static ps_status ask_topic(ps_kafka_sink *sink, ps_kafka_topic *topic, int64_t p
 /* Both topics, where there are two; `known`: also one whose partitions are known. */
 static ps_status ask_topics(ps_kafka_sink *sink, bool known, int64_t patience_ns, ps_error *error) {
     ps_kafka_topic *topics[] = {&sink->out, &sink->dead};
+    atomic_store(&sink->calling, "asking for topics");
     for (size_t i = 0; i < 2; i++)
         if (topics[i]->name != NULL && (known || topics[i]->partitions == 0))
             PS_TRY(ask_topic(sink, topics[i], patience_ns, error));
@@ -177,7 +178,6 @@ static ps_status ask_topics(ps_kafka_sink *sink, bool known, int64_t patience_ns
 }
 
 ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
-    atomic_store(&sink->calling, "asking for topics");
     PS_TRY(ask_topics(sink, false, PS_KAFKA_NEW_NS_MAX, error));
     PS_TRY(same_cluster(sink, error));
     if (sink->keeps_state) PS_TRY(find_state(sink, error));
@@ -189,7 +189,6 @@ ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
  * ends before that wait does, so nobody would ever hear of it. A broker that has just come back may
  * not know its topics at once. */
 ps_status ps_kafka_setup_again(ps_kafka_sink *sink, ps_error *error) {
-    atomic_store(&sink->calling, "asking for topics");
     return ask_topics(sink, true, PS_KAFKA_MISSING_NS_MAX, error);
 }
 

@@ -306,8 +306,7 @@ static void check(const void *from, const ps_source *source, ps_complaints *out)
     if (config->brokers == NULL && source != NULL && source != &ps_source_kafka)
         out->add(out, "brokers", PS_NOWHERE,
                  "sink kafka needs 'brokers': the source is not Kafka, so say which");
-    if (config->brokers != NULL && config->brokers[0] == '\0')
-        out->add(out, "brokers", PS_NOWHERE, "brokers: say which, e.g. localhost:9092");
+    ps_kafka_brokers_check(config->brokers, out);
     const bool once = config->delivery == PS_KAFKA_AT_LEAST_ONCE;
     const ps_kafka_recipe recipe = {
         .role = once ? PS_KAFKA_IDEMPOTENT : PS_KAFKA_TRANSACTIONAL,

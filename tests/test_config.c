@@ -76,6 +76,14 @@ static void expect_fault(const char *text, const char *set, uint32_t line, uint3
     ps_config_deinit(&config);
 }
 
+/* All of a file's faults are told at once: so many. */
+static void expect_faults(const char *text, uint32_t count) {
+    ps_config config;
+    assert_false(read_text(&config, text, NULL));
+    assert_int_equal(config.faults.count, count);
+    ps_config_deinit(&config);
+}
+
 /* A fault that begins so is among those of `text`. */
 static void expect_among(const char *text, const char *begins) {
     ps_config config;
@@ -205,18 +213,10 @@ static void test_refusals(void **state) {
                  "decode: {csv: {fields: {a: int}, delimiter: ';;'}}\n",
                  NULL, 4, 45, "decode.csv.delimiter is ';;'");
     /* Beside other faults of the same part, but not because of them. */
-    ps_config config;
-    assert_false(read_text(&config,
-                           "pipeline: p\nsource: {kafka: {brokers: b, topics: [\"\"], strat: x}}\n"
-                           "sink: {kafka: {topic: \"\", form: y}}\n",
-                           NULL));
-    assert_int_equal(config.faults.count, 4);
-    ps_config_deinit(&config);
-    assert_false(read_text(
-        &config, "pipeline: p\nsource: {kafka: {topisc: [t]}}\nsink: {kafka: {topic: {}}}\n",
-        NULL));
-    assert_int_equal(config.faults.count, 3);
-    ps_config_deinit(&config);
+    expect_faults("pipeline: p\nsource: {kafka: {brokers: b, topics: [\"\"], strat: x}}\n"
+                  "sink: {kafka: {topic: \"\", form: y}}\n",
+                  4);
+    expect_faults("pipeline: p\nsource: {kafka: {topisc: [t]}}\nsink: {kafka: {topic: {}}}\n", 3);
 }
 
 /* Known without a network, so told without one; where it is no fault of the file's, not. */
@@ -245,25 +245,17 @@ static void test_memory(void **state) {
 
 static void test_all_at_once(void **state) {
     (void)state;
-    ps_config config;
-    assert_false(read_text(
-        &config,
-        "pipeline: a b\nsource: {synthetic: {rows: x, seed: y}}\nsink: {discrad: {}}\nfoo: 1\n",
-        NULL));
-    assert_int_equal(config.faults.count, 5);
-    ps_config_deinit(&config);
+    expect_faults(
+        "pipeline: a b\nsource: {synthetic: {rows: x, seed: y}}\nsink: {discrad: {}}\nfoo: 1\n", 5);
     /* A stage behind a faulty one is read all the same; that it knows a name of the faulty one's is
      * not held against it. */
-    assert_false(read_text(&config,
-                           "pipeline: p\nsource: {synthetic: {rows: 1}}\n"
-                           "decode: {json: {fields: {cpu: float}}, series: $key}\nstages:\n"
-                           "  - detect: {field: cpuu, detectors: [ewma]}\n"
-                           "  - filter: {where: \"score > \"}\n"
-                           "  - filter: {where: \"score > 3\"}\n"
-                           "  - hash: {algorithm: sha256, of: cpu}\nsink: {discard: {}}\n",
-                           NULL));
-    assert_int_equal(config.faults.count, 3);
-    ps_config_deinit(&config);
+    expect_faults("pipeline: p\nsource: {synthetic: {rows: 1}}\n"
+                  "decode: {json: {fields: {cpu: float}}, series: $key}\nstages:\n"
+                  "  - detect: {field: cpuu, detectors: [ewma]}\n"
+                  "  - filter: {where: \"score > \"}\n"
+                  "  - filter: {where: \"score > 3\"}\n"
+                  "  - hash: {algorithm: sha256, of: cpu}\nsink: {discard: {}}\n",
+                  3);
 }
 
 static void test_set(void **state) {

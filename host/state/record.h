@@ -7,11 +7,12 @@
  * series wins, and the newest watermark says which source offset the state stands at. Little-endian
  * throughout.
  *
- *   header   "PSst" · u16 format · u16 reserved · u64 plan fingerprint · i32 partition ·
- *            u16 chunk · u16 chunks · i64 watermark · i64 sweep round · u32 planes · u32 evictions
- * · u32 entries · u16 topic bytes · topic · u32 touched (format 2) eviction u64 key[2] touched  u64
- * key[2] · i64 last · i64 offset at which it began, or -1 (format 2) entry    u64 key[2] · i64 last
- * · f64 planes[]
+ *   - header: "PSst", u16 format, u16 reserved, u64 plan fingerprint, i32 partition, u16 chunk,
+ *     u16 chunks, i64 watermark, i64 sweep round, u32 planes, u32 evictions, u32 entries,
+ *     u16 topic bytes, topic; format 2: u32 touched
+ *   - eviction: u64 key[2]
+ *   - touched (format 2): u64 key[2], i64 last, i64 offset at which it began, or -1
+ *   - entry: u64 key[2], i64 last, f64 planes[]
  *
  * Format 1 is of policy delta: an entry for each series that the batch touched or swept. Format 2
  * is of policy replay: entries are the swept ones only, as of the watermark, the others are
