@@ -13,7 +13,12 @@
 #include "ingest/kafka_admin.h"
 #include "ingest/kafka_state_parts.h"
 
-enum { ASK_MS = 1000, TAKE_MAX = 32, TRIM_MS = 3000, TRIM_SHARE = 50 };
+enum { ASK_MS = 1000, TAKE_MAX = 32, TRIM_SHARE = 50 };
+
+/* How long old state may lie without PS_KAFKA_TRIM_BYTES beside it, and when a broker that did not
+ * answer is asked again. Deleting makes a broker write files that its clients wait for: every few
+ * seconds it was the slowest hundredth of all events. */
+enum { TRIM_MS = 60000, TRIM_AGAIN_MS = 3000 };
 
 void ps_kafka_state_rest(ps_kafka_state *state, int64_t ms) {
     if (!state->stop)
@@ -228,9 +233,9 @@ static void serve(ps_kafka_state *state) {
 /* Many partitions take a broker a while to tell about: they are asked about less often. */
 static void trim(ps_kafka_state *state) {
     const int64_t began_ns = ps_clock_ns();
-    ps_kafka_trim(state);
+    const bool answered = ps_kafka_trim(state);
     const int64_t ended_ns = ps_clock_ns(), pause_ns = (ended_ns - began_ns) * TRIM_SHARE;
-    const int64_t least_ns = TRIM_MS * PS_NS_PER_MS;
+    const int64_t least_ns = (answered ? TRIM_MS : TRIM_AGAIN_MS) * PS_NS_PER_MS;
     state->trim_due_ns = ended_ns + (pause_ns > least_ns ? pause_ns : least_ns);
 }
 

@@ -89,7 +89,8 @@ bool ps_kafka_state_stopping(ps_kafka_state *state);
 /* Sleeps until something changes; with the mutex held. */
 void ps_kafka_state_rest(ps_kafka_state *state, int64_t ms);
 
-/* kafka_trim.c. The reader calls it when nothing is left to read; without the mutex. */
-void ps_kafka_trim(ps_kafka_state *state);
+/* kafka_trim.c. The reader calls it when nothing is left to read; without the mutex. False: some
+ * of it is left for want of an answer. */
+bool ps_kafka_trim(ps_kafka_state *state);
 
 #endif

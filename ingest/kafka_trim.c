@@ -6,7 +6,7 @@
  *
  * Only committed rounds count. Where a round begins is asked of the broker when its beginning is
  * committed, which is late: the next two that are asked about still have a whole round between
- * them. It is asked when PS_KAFKA_TRIM_BYTES were written since the last time, or a while has
+ * them. It is asked when PS_KAFKA_TRIM_BYTES were written since the last time, or a minute has
  * passed. So three rounds, or three times these bytes, are what is there at most; a restart adds
  * one, because it begins with a round anew.
  *
@@ -83,20 +83,22 @@ static bool is_listed(const ps_kafka_offset *before, uint32_t count, uint32_t wi
     return at < count;
 }
 
-/* Only a refusal is for good; a broker that is away is asked again. */
-static void delete_before(ps_kafka_state *state, const ps_kafka_offset *before, uint32_t count) {
+/* Only a refusal is for good; a broker that is away is asked again: false. */
+static bool delete_before(ps_kafka_state *state, const ps_kafka_offset *before, uint32_t count) {
     ps_error error = {""};
     const ps_status status =
         ps_kafka_delete_records(state->sink->helper, before, count, ASK_MS, &error);
-    if (status == PS_OK) return;
+    if (status == PS_OK) return true;
     ps_log(status == PS_AGAIN ? PS_LOG_DEBUG : PS_LOG_WARNING, "sink kafka",
            "%s; old state records stay, and a restore reads them all", error.message);
     state->trim_refused = status != PS_AGAIN;
+    return state->trim_refused;
 }
 
-void ps_kafka_trim(ps_kafka_state *state) {
+bool ps_kafka_trim(ps_kafka_state *state) {
     const uint32_t count = state->sink->env->partitions->count;
-    if (state->trim_refused) return;
+    bool answered = true;
+    if (state->trim_refused) return true;
     ps_kafka_offset *before = calloc(count + 1, sizeof *before);
     uint32_t wanted = 0;
     for (uint32_t p = 0; before != NULL && p < count && !ps_kafka_state_stopping(state); p++) {
@@ -106,6 +108,7 @@ void ps_kafka_trim(ps_kafka_state *state) {
         if (!turned && oldest < 0) continue;
         if (turned && !turn(state, p)) {
             give_turn_back(state, p);
+            answered = false;
             break;
         }
         raise_floor(&state->stand[p], state->stand[p].point[2]);
@@ -119,6 +122,8 @@ void ps_kafka_trim(ps_kafka_state *state) {
                        state->sink->state_name);
         wanted++;
     }
-    if (wanted > 0 && !ps_kafka_state_stopping(state)) delete_before(state, before, wanted);
+    if (wanted > 0 && !ps_kafka_state_stopping(state))
+        answered = delete_before(state, before, wanted) && answered;
     free(before);
+    return answered;
 }

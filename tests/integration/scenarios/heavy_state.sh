@@ -3,12 +3,8 @@ breaks="a worker with a kilobyte of state a series and more goes on with other s
 
 # Twenty-one statistics and a detector: policy replay by itself.
 write_heavy() {
-    local i
     write_main "$1"
-    for i in $(seq 21); do
-        printf '  - statistics: {field: cpu, outputs: [mean], as: s%s}\n' "$i"
-    done >statistics
-    sed -i '/detect:/r statistics' "$1"
+    widen "$1" 21
     echo 'runtime: {series_max: 20000, memory_max: 1GiB}' >>"$1"
 }
 

@@ -5,15 +5,17 @@ scenario() {
     local pid rounds begin needed deadline
     topics in out
     write_main main.yaml
-    echo "runtime: {lanes: 1}" >>main.yaml
-    produce --topic "$prefix.in" --rows "$(rows 40000)"
+    # So much state a series that a second of rows writes more of it than starts a deletion.
+    widen main.yaml 15
+    echo "runtime: {lanes: 1, state: delta, series_max: 40000, batch_rows: 8192, memory_max: 1GiB}" >>main.yaml
+    produce --topic "$prefix.in" --series 8000 --rows "$(rows 40000)"
     run_to_end first 60 main.yaml
     rounds=$(admin end "$prefix.state")
-    # One transaction that is open while old state is looked at three times (every 3 s), with sweep
+    # One transaction that is open while old state is looked at three times (every 16 MiB of state), with sweep
     # rounds between: if these counted, all that lies before it would go.
-    sed -e 's/commit_interval: 100ms/commit_interval: 10s/' -e 's/{lanes: 1}/{lanes: 1, depth: 16, linger: 700ms}/' \
+    sed -e 's/commit_interval: 100ms/commit_interval: 10s/' -e 's/{lanes: 1,/{lanes: 1, depth: 16, linger: 700ms,/' \
         main.yaml >open.yaml
-    stream --topic "$prefix.in" --rows "$(rows 80000)" --rate "$(rows 8000)" --seed 2
+    stream --topic "$prefix.in" --series 8000 --rows "$(rows 80000)" --rate "$(rows 8000)" --seed 2
     worker open open.yaml
     pid=$worker_pid
     # A restore deletes what it does not need; after that, nothing goes.

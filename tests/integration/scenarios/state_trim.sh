@@ -5,7 +5,9 @@ scenario() {
     local pid deadline
     topics in in2 out
     write_main main.yaml
-    echo "runtime: {lanes: 1}" >>main.yaml # one lane has all that shares a partition of the state topic
+    # So much state a series that old state is looked at every few seconds.
+    widen main.yaml 10
+    echo "runtime: {lanes: 1, state: delta, batch_rows: 8192, series_max: 40000}" >>main.yaml # one lane has all that shares a partition of the state topic
     sed -i "s/topics: \[.*\]/topics: [$prefix.in, $prefix.in2]/" main.yaml
     stream --topic "$prefix.in" --rows 10000000 --rate 4000
     stream --topic "$prefix.in2" --rows 10000000 --rate 4000 --seed 2
