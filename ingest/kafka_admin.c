@@ -106,6 +106,50 @@ ps_status ps_kafka_group_empty(rd_kafka_t *client, const char *group, ps_error *
     return status;
 }
 
+static void mark_owned(const rd_kafka_ConsumerGroupDescription_t *group, const ps_partitions *all,
+                       uint8_t *owned) {
+    const size_t members = rd_kafka_ConsumerGroupDescription_member_count(group);
+    for (size_t m = 0; m < members; m++) {
+        const rd_kafka_MemberAssignment_t *of = rd_kafka_MemberDescription_assignment(
+            rd_kafka_ConsumerGroupDescription_member(group, m));
+        const rd_kafka_topic_partition_list_t *list =
+            of == NULL ? NULL : rd_kafka_MemberAssignment_partitions(of);
+        for (int i = 0; list != NULL && i < list->cnt; i++) {
+            const uint32_t p =
+                ps_kafka_partition(all, list->elems[i].topic, list->elems[i].partition);
+            if (p != PS_NOWHERE) owned[p] = 1;
+        }
+    }
+}
+
+static ps_status owned_of(rd_kafka_event_t *event, const ps_partitions *all, uint8_t *owned,
+                          bool *at_rest) {
+    if (event == NULL || ps_kafka_is_away(rd_kafka_event_error(event))) return PS_AGAIN;
+    size_t count = 0;
+    const rd_kafka_ConsumerGroupDescription_t **groups = NULL;
+    if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        groups = rd_kafka_DescribeConsumerGroups_result_groups(
+            rd_kafka_event_DescribeConsumerGroups_result(event), &count);
+    if (count == 0) return PS_UNSUPPORTED;
+    const rd_kafka_error_t *failure = rd_kafka_ConsumerGroupDescription_error(groups[0]);
+    if (failure != NULL)
+        return ps_kafka_is_away(rd_kafka_error_code(failure)) ? PS_AGAIN : PS_UNSUPPORTED;
+    *at_rest =
+        rd_kafka_ConsumerGroupDescription_state(groups[0]) == RD_KAFKA_CONSUMER_GROUP_STATE_STABLE;
+    mark_owned(groups[0], all, owned);
+    return PS_OK;
+}
+
+ps_status ps_kafka_group_owned(rd_kafka_t *client, const char *group, const ps_partitions *all,
+                               uint8_t *owned, bool *at_rest, int timeout_ms) {
+    request r = request_within(client, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout_ms);
+    rd_kafka_DescribeConsumerGroups(client, &group, 1, r.options, r.queue);
+    rd_kafka_event_t *event = request_wait(&r);
+    const ps_status status = owned_of(event, all, owned, at_rest);
+    request_end(&r, event);
+    return status;
+}
+
 static rd_kafka_topic_partition_list_t *list_of(const ps_kafka_offset *offsets, uint32_t count) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (uint32_t i = 0; i < count; i++)

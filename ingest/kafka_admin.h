@@ -24,6 +24,11 @@ ps_status ps_kafka_topic_create(rd_kafka_t *client, const char *topic, uint32_t 
  * that has stopped stays one until its session ends. */
 ps_status ps_kafka_group_empty(rd_kafka_t *client, const char *group, ps_error *error) PS_MUST_USE;
 
+/* Sets `owned` of each partition that a member of the group owns; `*at_rest`: and that is what it
+ * settled on. AGAIN: no answer within `timeout_ms`. */
+ps_status ps_kafka_group_owned(rd_kafka_t *client, const char *group, const ps_partitions *all,
+                               uint8_t *owned, bool *at_rest, int timeout_ms) PS_MUST_USE;
+
 /* Reads what `group` has committed for each of `offsets`. */
 ps_status ps_kafka_group_offsets(rd_kafka_t *client, const char *group, ps_kafka_offset *offsets,
                                  uint32_t count, ps_error *error) PS_MUST_USE;

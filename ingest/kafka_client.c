@@ -181,7 +181,7 @@ static void set_member(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
     const bool modern = protocol != NULL && strcmp(protocol, "consumer") == 0;
     set(conf, "group.id", recipe->group);
     /* A worker that was killed and started again gets its partitions back without a rebalance. */
-    set(conf, "group.instance.id", recipe->member);
+    if (recipe->member != NULL) set(conf, "group.instance.id", recipe->member);
     set(conf, "max.poll.interval.ms", "300000");
     rd_kafka_conf_set_rebalance_cb(conf, recipe->rebalanced);
     rd_kafka_conf_set_offset_commit_cb(conf, recipe->committed);

@@ -54,7 +54,7 @@ typedef struct ps_kafka_recipe {
     const ps_string_map *inherited;  /* only its connection and security settings are taken */
     const ps_string_map *properties; /* all of them are */
     const char *group;               /* CONSUMER; READER: whose offsets it looks up, NULL: none */
-    const char *member;              /* CONSUMER: group.instance.id */
+    const char *member;              /* CONSUMER: group.instance.id; NULL: a passing member */
     const char *transactional;       /* TRANSACTIONAL: transactional.id */
     int64_t memory_bytes;            /* CONSUMER and producers: what its queues may hold */
     int64_t expansion;               /* CONSUMER: as configured; 0: as always */
@@ -127,6 +127,9 @@ bool ps_kafka_is_away(rd_kafka_resp_err_t err);
 #define PS_KAFKA_NEW_NS_MAX     (2 * PS_NS_PER_S)
 #define PS_KAFKA_MISSING_NS_MAX (10 * PS_NS_PER_S)
 bool ps_kafka_may_come(int64_t *since_ns, int64_t patience_ns);
+
+/* Number of a topic's partition in ps_partitions, or PS_NOWHERE. */
+uint32_t ps_kafka_partition(const ps_partitions *all, const char *topic, int32_t within);
 
 /* Partitions of a topic. AGAIN: no broker answers now; other failures say what to do, and where the
  * topic does not exist `*count` is PS_NOWHERE. */

@@ -40,6 +40,15 @@ static void note_error(ps_kafka_source *source, const char *what, rd_kafka_error
     rd_kafka_error_destroy(failure);
 }
 
+rd_kafka_topic_partition_list_t *ps_kafka_source_topics(const ps_kafka_source *source) {
+    const ps_partitions *all = source->env->partitions;
+    rd_kafka_topic_partition_list_t *topics =
+        rd_kafka_topic_partition_list_new((int)all->topic_count);
+    for (uint32_t t = 0; t < all->topic_count; t++)
+        (void)rd_kafka_topic_partition_list_add(topics, all->topic[t].name, RD_KAFKA_PARTITION_UA);
+    return topics;
+}
+
 static rd_kafka_error_t *failure_of(rd_kafka_resp_err_t err) {
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return NULL;
     return rd_kafka_error_new(err, "%s", rd_kafka_err2str(err));
@@ -193,6 +202,7 @@ static ps_status reconnect(ps_kafka_source *source, ps_error *error) {
     ps_kafka_source_disconnect(source);
     const ps_status status = ps_kafka_source_connect(source, error);
     pthread_mutex_unlock(&source->watch.client);
+    ps_kafka_watch_joined(source);
     return status;
 }
 

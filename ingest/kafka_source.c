@@ -374,16 +374,12 @@ static void close_source(void *self) {
 }
 
 static ps_status subscribe(ps_kafka_source *source, ps_error *error) {
-    const ps_partitions *all = source->env->partitions;
     static const uint64_t one = 1; /* what an eventfd wants to be written */
     /* One queue for records, rebalances and answers to commits. */
     (void)rd_kafka_poll_set_consumer(source->client);
     source->queue = rd_kafka_queue_get_consumer(source->client);
     rd_kafka_queue_io_event_enable(source->queue, source->env->wake->fd, &one, sizeof one);
-    rd_kafka_topic_partition_list_t *topics =
-        rd_kafka_topic_partition_list_new((int)all->topic_count);
-    for (uint32_t t = 0; t < all->topic_count; t++)
-        (void)rd_kafka_topic_partition_list_add(topics, all->topic[t].name, RD_KAFKA_PARTITION_UA);
+    rd_kafka_topic_partition_list_t *topics = ps_kafka_source_topics(source);
     const rd_kafka_resp_err_t err = rd_kafka_subscribe(source->client, topics);
     rd_kafka_topic_partition_list_destroy(topics);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return PS_OK;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The inside of a Kafka source, shared by kafka_source.c (records), kafka_group.c (membership) and
- * kafka_watch.c (the helper thread that asks what would block). Nobody else includes this.
+ * The inside of a Kafka source, shared by kafka_source.c (records), kafka_group.c (membership),
+ * kafka_watch.c and kafka_orphans.c (the helper thread that asks what would block). Nobody else
+ * includes this.
  * Threads: everything is the lane's but `watch`, whose members say who may touch them.
  */
 #ifndef PS_INGEST_KAFKA_SOURCE_PARTS_H
 #define PS_INGEST_KAFKA_SOURCE_PARTS_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "ingest/kafka_link.h"
+#include "ingest/kafka_watch.h"
+
 enum { PS_KAFKA_TAKE_MAX = 2048, PS_KAFKA_EVENTS_MAX = 16 };
 
 typedef enum ps_kafka_holding {
@@ -33,30 +33,6 @@ typedef struct ps_kafka_event {
     uint32_t count;
     uint32_t *partitions;
 } ps_kafka_event;
-
-typedef enum ps_kafka_asked {
-    PS_KAFKA_ASKED_NOT,
-    PS_KAFKA_ASKED,
-    PS_KAFKA_ASKED_NOW,
-    PS_KAFKA_ANSWERED
-} ps_kafka_asked;
-
-/* Questions to the brokers, asked by a thread of their own. All but `thread` under `mutex`. */
-typedef struct ps_kafka_watch {
-    pthread_t thread;
-    bool started, stop, wanted;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    pthread_mutex_t client; /* held while the thread uses the client, and while it is replaced */
-    uint8_t *asked;         /* ps_kafka_asked of the committed offset, per partition */
-    int64_t *committed;     /* its answer */
-    int64_t *end;           /* per partition as seen at start, -1: unknown yet */
-    rd_kafka_t *onlooker;   /* the thread's own, for --until-end; no member of the group */
-    int64_t *reached;       /* what the whole group has committed, for --until-end */
-    _Atomic bool ends_known, all_reached;
-    ps_status status; /* a failure for the lane to tell */
-    ps_error error;
-} ps_kafka_watch;
 
 typedef struct ps_kafka_source {
     const ps_kafka_source_config *config;
@@ -91,9 +67,6 @@ typedef struct ps_kafka_source {
     ps_kafka_watch watch;
 } ps_kafka_source;
 
-/* Number of a topic's partition in ps_partitions, or PS_NOWHERE. */
-uint32_t ps_kafka_partition(const ps_partitions *all, const char *topic, int32_t within);
-
 /* The first failure is kept and told by the next `fill` or `event`. */
 void ps_kafka_source_fail(ps_kafka_source *source, ps_status status, const char *format, ...)
     PS_PRINTF(3, 4);
@@ -110,6 +83,8 @@ void ps_kafka_source_disconnect(ps_kafka_source *source);
 void ps_kafka_source_take(ps_kafka_source *source);
 
 /* kafka_group.c */
+/* The topics to subscribe to; the caller's. */
+rd_kafka_topic_partition_list_t *ps_kafka_source_topics(const ps_kafka_source *source);
 void ps_kafka_rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t err,
                          rd_kafka_topic_partition_list_t *list, void *opaque);
 ps_status ps_kafka_group_event(void *self, ps_event *out, ps_error *error);
@@ -133,15 +108,6 @@ void ps_kafka_source_on_commit(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic
                                void *source);
 /* The partition is not ours any more: committed later, its position would move another's back. */
 void ps_kafka_source_commit_forget(ps_kafka_source *source, uint32_t partition);
-
-/* kafka_watch.c */
-ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) PS_MUST_USE;
-void ps_kafka_watch_close(ps_kafka_source *source);
-ps_status ps_kafka_watch_committed(void *self, uint32_t partition, int64_t *next, ps_error *error);
-/* What was asked about a partition that is given back is void: somebody else moves it on. */
-void ps_kafka_watch_forget(ps_kafka_source *source, uint32_t partition);
-int64_t ps_kafka_watch_remaining(void *self);
-void ps_kafka_watch_lag(ps_kafka_source *source, int64_t now_ns);
 
 /* kafka_discover.c */
 ps_status ps_kafka_discover(const void *config, ps_partitions *out, ps_error *error);

@@ -14,6 +14,9 @@
 /* Short enough that closing does not hang behind a dead broker. */
 enum { ASK_MS = 1000, RETRY_MS = 50, LOOK_MS = 200 };
 
+/* How long after a join the group is looked at. */
+#define JOINED_NS PS_NS_PER_S
+
 static void pause_ms(ps_kafka_watch *watch, int64_t ms) {
     ps_clock_wait(&watch->changed, &watch->mutex, ps_clock_ns() + ms * PS_NS_PER_MS);
 }
@@ -133,6 +136,16 @@ static void look_at_progress(ps_kafka_source *source) {
     ps_wake_signal(source->env->wake);
 }
 
+/* Called and left with the mutex held. */
+static void look_at_group(ps_kafka_source *source) {
+    ps_kafka_watch *watch = &source->watch;
+    watch->look_ns = INT64_MAX;
+    pthread_mutex_unlock(&watch->mutex);
+    const int64_t next_ns = ps_kafka_orphans_look(source);
+    pthread_mutex_lock(&watch->mutex);
+    if (next_ns < watch->look_ns) watch->look_ns = next_ns;
+}
+
 static void *watch_main(void *argument) {
     ps_kafka_source *source = argument;
     ps_kafka_watch *watch = &source->watch;
@@ -145,8 +158,12 @@ static void *watch_main(void *argument) {
             answer_lane(source);
             continue;
         }
+        if (ps_clock_ns() >= watch->look_ns) {
+            look_at_group(source);
+            continue;
+        }
         if (!until_end || atomic_load(&watch->all_reached)) {
-            (void)pthread_cond_wait(&watch->changed, &watch->mutex);
+            ps_clock_wait(&watch->changed, &watch->mutex, watch->look_ns);
             continue;
         }
         const int64_t left_ms = LOOK_MS - (ps_clock_ns() - looked_ns) / PS_NS_PER_MS;
@@ -180,9 +197,19 @@ ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) {
         watch->reached == NULL)
         return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
     for (size_t i = 0; i < count; i++) watch->end[i] = watch->reached[i] = -1;
+    /* One lane of a worker is enough. */
+    watch->look_ns = source->env->slot == 0 ? ps_clock_ns() + JOINED_NS : INT64_MAX;
     watch->started = pthread_create(&watch->thread, NULL, watch_main, source) == 0;
     if (watch->started) return PS_OK;
     return ps_fail(error, PS_NO_MEMORY, "cannot start a thread: raise the limit of processes");
+}
+
+void ps_kafka_watch_joined(ps_kafka_source *source) {
+    ps_kafka_watch *watch = &source->watch;
+    pthread_mutex_lock(&watch->mutex);
+    watch->look_ns = ps_clock_ns() + JOINED_NS;
+    (void)pthread_cond_signal(&watch->changed);
+    pthread_mutex_unlock(&watch->mutex);
 }
 
 void ps_kafka_watch_close(ps_kafka_source *source) {
