@@ -129,6 +129,7 @@ static read_back *read_all(const world *w, const char *topic, bool check) {
     read_back *all = calloc(1, sizeof *all);
     rd_kafka_conf_set(conf, "bootstrap.servers", w->mock.brokers, reason, sizeof reason);
     rd_kafka_conf_set(conf, "enable.partition.eof", "true", reason, sizeof reason);
+    rd_kafka_conf_set(conf, "fetch.wait.max.ms", "10", reason, sizeof reason);
     rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
     rd_kafka_topic_t *handle = rd_kafka_topic_new(consumer, topic, NULL);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
