@@ -262,13 +262,13 @@ static void test_rounds_go_on_without_rows(void **state) {
     assert_int_equal(ps_series_oldest(series, 1), UINT32_MAX);
     for (uint32_t k = 0; k < 20; k++) {
         const uint64_t key[2] = {k, 77};
-        ps_series_place(series, ps_series_restore(series, 1, key, (int64_t)k), 1000 - k);
+        ps_series_place(series, ps_series_restore(series, 1, key, (int64_t)k), 1000 - k, 6);
     }
     assert_int_equal(ps_series_oldest(series, 0), UINT32_MAX);
     assert_int_equal(ps_series_oldest(series, 1), 981);
     const uint64_t oldest[2] = {19, 77}, newer[2] = {18, 77};
     ps_series_forget(series, 1, oldest);
-    ps_series_place(series, ps_series_restore(series, 1, newer, 30), 2000); /* said again */
+    ps_series_place(series, ps_series_restore(series, 1, newer, 30), 2000, 6); /* said again */
     assert_int_equal(ps_series_oldest(series, 1), 983);
     uint32_t swept = 0;
     for (int b = 0; b < 5; b++) {
@@ -277,12 +277,100 @@ static void test_rounds_go_on_without_rows(void **state) {
         ps_series_resolve(series, &tb->batch, &tb->schema.column[PS_COLUMN_KEY]);
         swept += tb->batch.segment_count;
     }
-    assert_int_equal(swept, 19); /* four a batch */
-    assert_int_equal(tb->batch.sweep_round, 0);
+    assert_int_equal(swept, 19);                /* four a batch */
+    assert_int_equal(tb->batch.sweep_round, 7); /* it counts on */
     ps_batch_reset(&tb->batch);
     ps_batch_position(&tb->batch, 1, 200);
     ps_series_resolve(series, &tb->batch, &tb->schema.column[PS_COLUMN_KEY]);
-    assert_int_equal(tb->batch.sweep_round, 1);
+    assert_int_equal(tb->batch.sweep_round, 8);
+    free(memory);
+    test_batch_close(tb);
+}
+
+/* The keys that the next batch tells, as text; it moves partition 0 by no row. */
+static void told_next(ps_series *series, test_batch *tb, char *told) {
+    ps_batch_reset(&tb->batch);
+    ps_batch_position(&tb->batch, 0, 1);
+    ps_series_resolve(series, &tb->batch, &tb->schema.column[PS_COLUMN_KEY]);
+    for (uint32_t s = 0; s < tb->batch.segment_count; s++)
+        *told++ = (char)tb->batch.segments[s].key[0];
+    *told = '\0';
+}
+
+static void restore_told(ps_series *series, uint32_t partition, const char *keys, int64_t round) {
+    static int64_t last;
+    for (; *keys != '\0'; keys++) {
+        const uint64_t key[2] = {(uint64_t)*keys, 77};
+        ps_series_place(series, ps_series_restore(series, partition, key, last++), 0, round);
+    }
+}
+
+/* If this fails, a worker that dies again and again before it has told its whole table never tells
+ * some of it, and each restore is longer than the one before. */
+static void test_restored_are_told_in_their_order(void **state) {
+    (void)state;
+    char told[2 * ROWS_MAX + 1];
+    test_batch *tb = test_batch_open(ROWS_MAX, 4096);
+    void *memory = aligned_alloc(64, (ps_series_bytes(400, ROWS_MAX) + 63) / 64 * 64);
+    memset(memory, 0, ps_series_bytes(400, ROWS_MAX));
+    ps_series *series = ps_series_open(memory, 400, ROWS_MAX, PARTITIONS);
+    ps_series_hold(series, 2, true);
+    restore_told(series, 1, "abcdefg", 4);
+    restore_told(series, 1, "dba", 5); /* told again */
+    restore_told(series, 0, "rst", 3);
+    restore_told(series, 0, "xy", 5);
+    restore_told(series, 2, "MN", 4);
+    ps_series_hold(series, 1, false);
+    ps_series_hold(series, 0, false);
+    told_next(series, tb, told);
+    assert_string_equal(told, "rstc");
+    told_next(series, tb, told);
+    assert_string_equal(told, "efgd");
+    ps_series_hold(series, 2, false); /* it has caught up: what is older goes before the rest */
+    told_next(series, tb, told);
+    assert_string_equal(told, "MNba");
+    told_next(series, tb, told);
+    assert_string_equal(told, "xy"); /* and none twice in a round */
+    assert_int_equal(tb->batch.sweep_round, 6);
+    told_next(series, tb, told);
+    assert_string_equal(told, "abcd"); /* then by their index */
+    assert_int_equal(tb->batch.sweep_round, 7);
+    restore_told(series, 2, "PQ", 9); /* of a lane that is ahead */
+    restore_told(series, 2, "KL", 6);
+    ps_series_hold(series, 2, false);
+    told_next(series, tb, told);
+    assert_string_equal(told, "efgr"); /* whoever comes does not keep others waiting */
+    told_next(series, tb, told);
+    assert_string_equal(told, "stxy");
+    told_next(series, tb, told);
+    assert_string_equal(told, "MNKL");
+    told_next(series, tb, told);
+    assert_string_equal(told, "");
+    told_next(series, tb, told);
+    assert_string_equal(told, "abcd");
+    assert_int_equal(tb->batch.sweep_round, 10);
+    free(memory);
+    test_batch_close(tb);
+}
+
+/* If this fails, a worker with heavy state that dies after each few rows tells nothing at all. */
+static void test_a_life_of_one_row_tells(void **state) {
+    (void)state;
+    char told[2 * ROWS_MAX + 1];
+    test_batch *tb = test_batch_open(ROWS_MAX, 4096);
+    const size_t bytes = (ps_series_bytes(400, ROWS_MAX) + 63) / 64 * 64;
+    const size_t more = (ps_series_replay_bytes(400, ROWS_MAX) + 63) / 64 * 64;
+    void *memory = memset(aligned_alloc(64, bytes), 0, bytes);
+    void *marks = memset(aligned_alloc(64, more), 0, more);
+    ps_series *series = ps_series_open(memory, 400, ROWS_MAX, PARTITIONS);
+    ps_series_replays(series, marks, 8 * PS_REPLAY_ROW_BYTES);
+    restore_told(series, 1, "ab", 4);
+    ps_series_hold(series, 1, false);
+    told_next(series, tb, told);
+    assert_string_equal(told, "a");
+    told_next(series, tb, told);
+    assert_string_equal(told, ""); /* all that was paid */
+    free(marks);
     free(memory);
     test_batch_close(tb);
 }
@@ -343,6 +431,8 @@ int main(void) {
         cmocka_unit_test(test_held_is_not_swept),
         cmocka_unit_test(test_restore_of_too_many),
         cmocka_unit_test(test_rounds_go_on_without_rows),
+        cmocka_unit_test(test_restored_are_told_in_their_order),
+        cmocka_unit_test(test_a_life_of_one_row_tells),
         cmocka_unit_test(test_again_is_what_was),
         cmocka_unit_test(test_siphash_vectors),
     };

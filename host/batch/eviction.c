@@ -32,29 +32,34 @@ static void sift_up(ps_eviction_candidate *heap, uint32_t at) {
     }
 }
 
-/* Keeps the `max` oldest of the partition in a heap whose top is the newest of them, then sorts it.
- */
-static void build(ps_eviction_queue *queue, const ps_eviction_scope *scope) {
-    ps_eviction_candidate *heap = queue->candidate;
-    const uint32_t max = ps_eviction_queue_max(scope->quota);
-    uint32_t count = 0;
-    for (uint32_t id = 0; id < scope->entry_count; id++) {
-        const ps_series_entry *entry = &scope->entry[id];
-        if (entry->live == 0 || entry->partition != scope->partition) continue;
-        if (count < max) {
-            heap[count] = (ps_eviction_candidate){entry->last, id, 0};
-            sift_up(heap, count++);
-        } else if (entry->last < heap[0].last) {
-            heap[0] = (ps_eviction_candidate){entry->last, id, 0};
-            sift_down(heap, count, 0);
-        }
+void ps_eviction_keep(ps_eviction_candidate *heap, uint32_t *count, uint32_t max,
+                      ps_eviction_candidate one) {
+    if (*count < max) {
+        heap[*count] = one;
+        sift_up(heap, (*count)++);
+    } else if (one.last < heap[0].last) {
+        heap[0] = one;
+        sift_down(heap, max, 0);
     }
+}
+
+void ps_eviction_sort(ps_eviction_candidate *heap, uint32_t count) {
     for (uint32_t end = count; end > 1; end--) {
         swap(&heap[0], &heap[end - 1]);
         sift_down(heap, end - 1, 0);
     }
-    queue->at = 0;
-    queue->count = count;
+}
+
+static void build(ps_eviction_queue *queue, const ps_eviction_scope *scope) {
+    const uint32_t max = ps_eviction_queue_max(scope->quota);
+    queue->at = queue->count = 0;
+    for (uint32_t id = 0; id < scope->entry_count; id++) {
+        const ps_series_entry *entry = &scope->entry[id];
+        if (entry->live == 0 || entry->partition != scope->partition) continue;
+        ps_eviction_keep(queue->candidate, &queue->count, max,
+                         (ps_eviction_candidate){entry->last, id, 0});
+    }
+    ps_eviction_sort(queue->candidate, queue->count);
 }
 
 static bool untouched(const ps_eviction_candidate *candidate, const ps_eviction_scope *scope) {

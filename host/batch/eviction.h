@@ -24,6 +24,11 @@ typedef struct ps_eviction_candidate {
     uint32_t id, reserved;
 } ps_eviction_candidate;
 
+/* Keeps the `max` oldest in a heap whose top is the newest of them; then they can be sorted. */
+void ps_eviction_keep(ps_eviction_candidate *heap, uint32_t *count, uint32_t max,
+                      ps_eviction_candidate one);
+void ps_eviction_sort(ps_eviction_candidate *heap, uint32_t count);
+
 typedef struct ps_eviction_queue {
     ps_eviction_candidate *candidate; /* ascending by `last` */
     uint32_t at, count;

@@ -6,6 +6,7 @@
 #include "host/base/carve.h"
 #include "host/base/siphash.h"
 #include "host/batch/eviction.h"
+#include "host/batch/sweep.h"
 
 enum {
     AHEAD =
@@ -22,8 +23,6 @@ typedef struct ps_series {
     uint32_t retired_count; /* evicted in the current batch: their ids return when it ends */
     uint32_t live;
     uint32_t batch; /* number of the current batch, for the marks */
-    uint32_t sweep_at;
-    int64_t sweep_round;
     uint64_t evicted;
     uint32_t *bucket;         /* id + 1, 0: empty; linear probing */
     ps_series_entry *entry;   /* [capacity] */
@@ -33,6 +32,7 @@ typedef struct ps_series {
     uint32_t *count_of;       /* [partitions] live series */
     uint8_t *held;            /* [partitions] not swept */
     ps_eviction_queue *queue; /* [partitions] */
+    ps_sweep sweep;
     /* Policy replay; NULL and 0 else. */
     int64_t *mark;        /* [capacity] twice the offset, plus 1: it began there */
     int64_t *until;       /* [partitions] rows before it were out before */
@@ -65,7 +65,7 @@ size_t ps_series_bytes(uint32_t series_max, uint32_t rows_max) {
            ps_carve_size(4 * (size_t)bucket_count((uint32_t)capacity)) +
            ps_carve_size(capacity * sizeof(ps_series_entry)) + ps_carve_size(4 * capacity) +
            2 * ps_carve_size(4 * (size_t)rows_max) + ps_carve_size(4 * (size_t)PS_PARTITIONS_MAX) +
-           ps_carve_size(PS_PARTITIONS_MAX) +
+           ps_sweep_bytes((uint32_t)capacity) + ps_carve_size(PS_PARTITIONS_MAX) +
            ps_carve_size(PS_PARTITIONS_MAX * sizeof(ps_eviction_queue)) +
            ps_carve_size(candidates * sizeof(ps_eviction_candidate));
 }
@@ -87,6 +87,7 @@ ps_series *ps_series_open(void *memory, uint32_t series_max, uint32_t rows_max,
     series->count_of = ps_carve(&at, 4 * (size_t)PS_PARTITIONS_MAX);
     series->held = ps_carve(&at, PS_PARTITIONS_MAX);
     series->queue = ps_carve(&at, PS_PARTITIONS_MAX * sizeof(ps_eviction_queue));
+    ps_sweep_open(&series->sweep, &at, series->capacity);
     const uint32_t length = ps_eviction_queue_max(series->quota);
     ps_eviction_candidate *candidates = (ps_eviction_candidate *)(void *)at;
     for (uint32_t p = 0; p < partitions; p++)
@@ -145,6 +146,7 @@ static uint32_t attach(ps_series *series, uint32_t bucket, uint32_t partition,
     series->entry[id] =
         (ps_series_entry){.key = {key[0], key[1]}, .partition = partition, .live = 1};
     series->bucket[bucket] = id + 1;
+    ps_sweep_born(&series->sweep, id);
     series->count_of[partition]++;
     series->live++;
     return id;
@@ -279,19 +281,16 @@ static uint32_t slice_of(ps_series *series, const ps_batch *batch) {
 static void sweep(ps_series *series, ps_batch *batch) {
     uint32_t *id_of = ps_batch_system(batch, PS_COLUMN_SERIES);
     uint8_t *fresh = ps_batch_system(batch, PS_COLUMN_FRESH);
-    batch->sweep_round = series->sweep_round;
-    /* Dead and held ids cost a look each: a bound keeps a nearly empty table from being walked in
-     * every batch. */
+    const ps_sweep_scope scope = {series->entry, series->unused, series->held};
+    batch->sweep_round = series->sweep.round;
     uint32_t want = slice_of(series, batch);
     const uint32_t room = batch->schema->segments_max - batch->touched_count;
     if (want > room) want = room;
     uint32_t looks = 8 * want;
-    while (want > 0 && looks > 0 && series->sweep_at < series->unused) {
-        const uint32_t id = series->sweep_at++;
+    for (; want > 0; want--) {
+        const uint32_t id = ps_sweep_next(&series->sweep, &scope, &looks);
+        if (id == PS_NOWHERE) break;
         const ps_series_entry *entry = &series->entry[id];
-        looks--;
-        if (entry->live == 0 || series->held[entry->partition] != 0) continue;
-        want--;
         if (entry->batch == series->batch) { /* touched: it is in the slice already */
             if (series->mark != NULL) batch->segments[entry->local].kind = PS_SEGMENT_BOTH;
             continue;
@@ -302,9 +301,7 @@ static void sweep(ps_series *series, ps_batch *batch) {
         id_of[segment] = id;
         fresh[segment] = 0;
     }
-    if (series->sweep_at < series->unused) return;
-    series->sweep_at = 0;
-    series->sweep_round++;
+    ps_sweep_turn(&series->sweep, &scope);
 }
 
 static void prefix_sums(const ps_series *series, ps_batch *batch) {
@@ -339,7 +336,9 @@ void ps_series_fetch_place(const ps_series *series, uint32_t partition, const ui
 
 void ps_series_fetch_entry(const ps_series *series, uint32_t partition, const uint64_t key[2]) {
     const uint32_t id = series->bucket[home_of(series, partition, key)];
-    if (id != 0) __builtin_prefetch(&series->entry[id - 1], 1);
+    if (id == 0) return;
+    __builtin_prefetch(&series->entry[id - 1], 1);
+    __builtin_prefetch(&series->sweep.told[id - 1], 1);
 }
 
 uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t key[2],
@@ -360,8 +359,9 @@ uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t
 }
 
 /* What has not been touched has no segment, so its number is free to say this. */
-void ps_series_place(ps_series *series, uint32_t id, uint32_t place) {
+void ps_series_place(ps_series *series, uint32_t id, uint32_t place, int64_t round) {
     series->entry[id].local = place;
+    ps_sweep_restored(&series->sweep, id, round);
 }
 
 uint32_t ps_series_oldest(const ps_series *series, uint32_t partition) {
@@ -392,6 +392,7 @@ void ps_series_replays(ps_series *series, void *memory, uint32_t entry_bytes) {
     series->until = ps_carve(&at, sizeof(int64_t) * PS_PARTITIONS_MAX);
     series->overfull = ps_carve(&at, PS_PARTITIONS_MAX);
     series->entry_bytes = entry_bytes;
+    series->credit = entry_bytes; /* or lives of a few rows would tell nothing */
 }
 
 void ps_series_mark(ps_series *series, uint32_t id, int64_t mark, bool born) {
@@ -428,6 +429,7 @@ int64_t ps_series_replay(ps_series *series, uint32_t partition, int64_t until) {
 
 void ps_series_hold(ps_series *series, uint32_t partition, bool held) {
     series->held[partition] = held;
+    if (!held) ps_sweep_wake(&series->sweep);
 }
 
 void ps_series_drop(ps_series *series, uint32_t partition) {

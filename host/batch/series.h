@@ -48,10 +48,10 @@ void ps_series_fetch_entry(const ps_series *series, uint32_t partition, const ui
  * series, as always; PS_NOWHERE: that is this one. */
 uint32_t ps_series_restore(ps_series *series, uint32_t partition, const uint64_t key[2],
                            int64_t last);
-/* Notes where the record lies that a restored series was last in, as a number that grows from
- * record to record; and the least of a partition's, as long as no row has touched it. UINT32_MAX:
- * it has no series. */
-void ps_series_place(ps_series *series, uint32_t id, uint32_t place);
+/* Notes where the record lies that told a restored series last, as a number that grows from record
+ * to record, and of which sweep round it is; and the least place of a partition's, as long as no
+ * row has touched it. UINT32_MAX: it has no series. */
+void ps_series_place(ps_series *series, uint32_t id, uint32_t place, int64_t round);
 uint32_t ps_series_oldest(const ps_series *series, uint32_t partition);
 
 void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[2]);

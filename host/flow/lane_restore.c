@@ -96,7 +96,7 @@ static uint32_t enter(ps_lane *lane, uint32_t partition, const ps_state_entry *e
     const bool there = moved && ps_series_find(series, partition, entry->key) != PS_NOWHERE;
     const uint32_t id = ps_series_restore(series, partition, entry->key, entry->last);
     if (id == PS_NOWHERE || there) return PS_NOWHERE;
-    ps_series_place(series, id, entry->place);
+    ps_series_place(series, id, entry->place, entry->round);
     /* A series that is only said to have moved has its place, and will be said whole, or evicted.
      */
     if (lane->plan->replays)

@@ -25,6 +25,7 @@ typedef struct ps_state_entry {
     const double *planes; /* of PS_STATE_PLANES: all states of the plan, one after the other */
     int64_t mark;         /* the series' rows from this offset on are not in them */
     uint32_t place;       /* of its record among those that are read: grows from one to the next */
+    int64_t round;        /* the sweep round of its record */
 } ps_state_entry;
 
 /* `count`: 1 to PS_STATE_TOGETHER. */

@@ -365,7 +365,7 @@ void ps_state_apply_chunk(const uint8_t *data, const ps_state_header *header, ui
     }
     for (uint32_t i = 0; i < header->touched; i++) {
         ps_state_entry *one = &entry[count++];
-        *one = (ps_state_entry){.place = header->place};
+        *one = (ps_state_entry){.place = header->place, .round = header->sweep_round};
         at = get(at, one->key, 16);
         at = get(at, &one->last, 8);
         at = get(at, &one->mark, 8);
@@ -375,7 +375,8 @@ void ps_state_apply_chunk(const uint8_t *data, const ps_state_header *header, ui
     for (uint32_t i = 0; i < header->entries; i++) {
         entry[count] = (ps_state_entry){.mark = header->watermark,
                                         .planes = planes + (size_t)count * header->planes,
-                                        .place = header->place};
+                                        .place = header->place,
+                                        .round = header->sweep_round};
         at = get(at, entry[count].key, 16);
         at = get(at, &entry[count].last, 8);
         /* unaligned in the record */
