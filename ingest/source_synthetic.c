@@ -312,6 +312,7 @@ const ps_source ps_source_synthetic = {
               .summary = "Generated telemetry with planted anomalies, the same on every machine.",
               .options = options,
               .config_bytes = sizeof(ps_source_synthetic_config)},
+    .knows_partitions = true,
     .discover = synthetic_discover,
     .open = synthetic_open,
     .event = synthetic_event,

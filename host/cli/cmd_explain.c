@@ -137,7 +137,8 @@ static void print_text(const ps_launch *launch, const ps_ceiling *ceiling) {
             (void)printf("  a restore reads at most %s, whatever the input was\n",
                          ps_text_about_size((double)ceiling->restore_bytes, size));
         if (launch->plan.replays)
-            (void)printf("  and at most %" PRIu64 " of the source's records again\n",
+            (void)printf("  and at most %" PRIu64 " of the source's records again, "
+                         "however short it lived before\n",
                          ceiling->replay_rows);
     }
     print_memory(launch, ceiling);

@@ -94,6 +94,18 @@ static void check_form(ps_config *config) {
                  form);
 }
 
+/* Only fields make the file sink's lines objects for certain. */
+static void check_lines(ps_config *config) {
+    char form[PS_OPTION_TEXT_MAX];
+    if (config->sink.about == NULL || strcmp(config->sink.about->name, "file") != 0) return;
+    if (config->codec.about == NULL || strcmp(config->codec.about->name, "json") != 0) return;
+    if (config->planless || config->decode->fields.count > 0) return;
+    if (choice_of(&config->sink, "form", form) == NULL || strcmp(form, "json") != 0) return;
+    ps_fault_add(&config->faults, ps_spot_of(config->sink.node, "form", config->sink.place),
+                 "form json needs JSON objects: declare fields, `decode: {json: {fields: {…}}}`, "
+                 "or take form value");
+}
+
 static void check_delivery(ps_config *config) {
     char asked[PS_OPTION_TEXT_MAX];
     if (config->source.about == NULL || choice_of(&config->sink, "delivery", asked) == NULL) return;
@@ -259,6 +271,20 @@ static void check_codec(ps_config *config, const ps_plan *plan) {
                      error.message);
 }
 
+/* Where the source must ask somebody, a run is told. */
+static void check_shares(ps_config *config, const ps_plan *plan) {
+    const ps_source *source = ps_config_source(config);
+    const ps_node *runtime = ps_node_get(config->root, "runtime");
+    ps_partitions partitions;
+    ps_error error;
+    if (source == NULL || config->source.faulty || !source->knows_partitions) return;
+    ps_status status = source->discover(config->source.config, &partitions, &error);
+    if (status == PS_OK) status = ps_pipeline_shares(plan, &partitions, &error);
+    if (status != PS_OK)
+        ps_fault_add(&config->faults, ps_spot_of(runtime, "series_max", config->root->place), "%s",
+                     error.message);
+}
+
 void ps_config_cross_check(ps_config *config) {
     check_name(config);
     const uint32_t before = config->faults.count;
@@ -266,6 +292,7 @@ void ps_config_cross_check(ps_config *config) {
     config->planless = config->planless || config->faults.count > before;
     check_parts(config);
     check_form(config);
+    check_lines(config);
     check_dead(config);
     check_topics(config);
     check_runtime(config);
@@ -276,6 +303,7 @@ void ps_config_cross_check(ps_config *config) {
     ps_error error;
     const bool planned = ps_config_plan(config, plan, &error) == PS_OK;
     if (planned && !config->codec.faulty) check_codec(config, plan);
+    if (planned) check_shares(config, plan);
     config->planned = planned && config->source.about != NULL && config->sink.about != NULL;
     ps_plan_deinit(plan);
 }

@@ -59,6 +59,8 @@ struct ps_source {
     ps_about about;
     /* What no single option's range says, without a network. NULL: nothing. */
     void (*check)(const void *config, ps_complaints *);
+    /* `discover` asks nobody: it follows from the options. */
+    bool knows_partitions;
     /* Before any lane: which topics and partitions there are. May block; fails with what to try. */
     ps_status (*discover)(const void *config, ps_partitions *out, ps_error *);
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);

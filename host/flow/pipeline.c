@@ -59,6 +59,15 @@ void ps_pipeline_close(ps_pipeline *pipeline) {
     free(pipeline);
 }
 
+ps_status ps_pipeline_shares(const ps_plan *plan, const ps_partitions *partitions,
+                             ps_error *error) {
+    if (!plan->groups || partitions->count <= plan->series_max) return PS_OK;
+    return ps_fail(error, PS_BAD_CONFIG,
+                   "the source has %u partitions, and runtime.series_max is %u: each needs at "
+                   "least one series",
+                   partitions->count, plan->series_max);
+}
+
 static ps_status prepare(ps_pipeline *pipeline, ps_error *error) {
     const ps_pipeline_config *config = &pipeline->config;
     PS_TRY(ps_pipeline_ceiling(config, &pipeline->ceiling, error));
@@ -77,11 +86,7 @@ static ps_status prepare(ps_pipeline *pipeline, ps_error *error) {
     }
     PS_TRY(ps_slots_take(&pipeline->slots, config->name, config->instance, pipeline->lanes, error));
     PS_TRY(config->source->discover(config->source_config, &pipeline->partitions, error));
-    if (config->plan->groups && pipeline->partitions.count > config->plan->series_max)
-        return ps_fail(error, PS_BAD_CONFIG,
-                       "the source has %u partitions, and runtime.series_max is %u: each needs at "
-                       "least one series",
-                       pipeline->partitions.count, config->plan->series_max);
+    PS_TRY(ps_pipeline_shares(config->plan, &pipeline->partitions, error));
     pipeline->partition_metrics =
         calloc(pipeline->partitions.count + 1, sizeof *pipeline->partition_metrics);
     if (pipeline->partition_metrics == NULL)

@@ -54,6 +54,10 @@ typedef struct ps_ceiling {
 ps_status ps_pipeline_ceiling(const ps_pipeline_config *config, ps_ceiling *out,
                               ps_error *error) PS_MUST_USE;
 
+/* Whether every partition has a share of the series. */
+ps_status ps_pipeline_shares(const ps_plan *plan, const ps_partitions *partitions,
+                             ps_error *error) PS_MUST_USE;
+
 /* Checks the ceiling, asks the source for its partitions (may wait for a broker), takes lane slots.
  */
 ps_status ps_pipeline_open(const ps_pipeline_config *config, ps_pipeline **out,

@@ -286,24 +286,6 @@ YAML
     err_has "nowhere.ndjson: No such file"
 }
 
-# Heavy state stands at rows before the committed offset: moved without them it would be rebuilt from others.
-resets() {
-    cat >heavy.yaml <<'YAML'
-pipeline: heavy
-source: {kafka: {brokers: "127.0.0.1:1", topics: [in]}}
-decode: {json: {fields: {cpu: float}}}
-stages:
-  - detect: {field: cpu, detectors: [ewma]}
-sink: {kafka: {topic: out}}
-runtime: {state: replay}
-YAML
-    run 2 reset heavy.yaml --to latest
-    err_has "policy replay"
-    err_has "add --state"
-    run 2 reset heavy.yaml --to 0=5
-    err_has "add --state"
-}
-
 explains() {
     run 0 explain job.yaml
     out_has "memory ceiling"
@@ -483,7 +465,7 @@ terminal() {
     grep -q $'\033' screen && fail "colour in spite of NO_COLOR"
 }
 
-for part in version_and_help usage_faults checks runs reads_files reads_dead_letters resets explains generates measures_kernels serves_and_drains stops_before_it_begins tells_that_it_is_ready documents terminal; do
+for part in version_and_help usage_faults checks runs reads_files reads_dead_letters explains generates measures_kernels serves_and_drains stops_before_it_begins tells_that_it_is_ready documents terminal; do
     $part
 done
 [ $failures -eq 0 ] || {
