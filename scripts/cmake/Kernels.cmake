@@ -3,7 +3,14 @@
 
 # Kernels are exact whatever the optimiser does (contraction is off), so they may take -O3; errno and FP exception flags
 # are nobody's business here, and without them square roots and conditions vectorise.
-set(PS_KERNEL_FLAGS -fno-math-errno -fno-trapping-math $<$<NOT:$<CONFIG:Debug>>:-O3>)
+set(PS_KERNEL_FLAGS -fno-math-errno -fno-trapping-math)
+# A sanitizer's checks between hundreds of unrolled intrinsics take minutes to optimise. What a fuzzer feeds is parsed
+# elsewhere.
+if(PS_FUZZ)
+  list(APPEND PS_KERNEL_FLAGS -fno-sanitize=all)
+elseif(NOT PS_SANITIZE)
+  list(APPEND PS_KERNEL_FLAGS $<$<NOT:$<CONFIG:Debug>>:-O3>)
+endif()
 
 # ps_add_kernels(files…): to penstock_core, with the kernels' flags.
 function(ps_add_kernels)
