@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * At least once, which exists for latency: no transaction, no committer on the way. A batch is out
- * when every record of it is acknowledged; then its state records go out, and when those are
- * acknowledged its slot is free. Offsets follow, every commit_interval: a crash repeats what came
- * after the last of them, and loses nothing.
+ * when every record of it is acknowledged. What it did to the state is then merged with what those
+ * before it did, and its slot is free. Every commit_interval one state record of all this goes out,
+ * and when that is acknowledged the offsets that it covers follow: a crash repeats what came after
+ * it, and loses nothing. Meanwhile the next batches are merged, since what is produced is copied.
+ *
+ * Under policy replay a state record stands at the watermark of one batch: there each batch has its
+ * own, and its slot waits for that.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/base/clock.h"
@@ -11,6 +16,8 @@
 #include "ingest/kafka_sink_calls.h"
 
 #define ANSWER_NS_MAX (10 * PS_NS_PER_S)
+
+enum { POLL_MS = 10 };
 
 /* What is written next passes dead letters in a file: they must be on disk before. */
 static bool keep_dead(ps_kafka_sink *sink) {
@@ -21,23 +28,109 @@ static bool keep_dead(ps_kafka_sink *sink) {
     return false;
 }
 
-/* Carries the oldest batch on; false: it waits for something. */
-static bool carry(ps_kafka_sink *sink, ps_error *error, ps_status *status) {
+static bool merges(const ps_plan *plan) {
+    return !plan->replays;
+}
+
+size_t ps_kafka_least_bytes(const ps_plan *plan) {
+    return merges(plan) ? ps_state_merge_bytes(plan) : 0;
+}
+
+ps_status ps_kafka_least_open(ps_kafka_sink *sink, ps_error *error) {
+    const ps_plan *plan = sink->env->plan;
+    if (!merges(plan)) return PS_OK;
+    sink->merge_memory = aligned_alloc(64, (ps_state_merge_bytes(plan) + 63) & ~(size_t)63);
+    sink->covered = malloc((sink->env->partitions->count + 1) * sizeof *sink->covered);
+    if (sink->merge_memory == NULL || sink->covered == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka sink");
+    sink->merge = ps_state_merge_open(sink->merge_memory, plan);
+    return PS_OK;
+}
+
+void ps_kafka_least_undo(ps_kafka_sink *sink) {
+    if (sink->merge != NULL) ps_state_merge_clear(sink->merge);
+    sink->merging = PS_KAFKA_GATHERS;
+    sink->merging_ns = 0;
+    sink->covered_count = sink->states_unacknowledged = 0;
+}
+
+/* Takes what a batch whose rows are out did to the state; false: it waits. */
+static bool keep_state(ps_kafka_sink *sink, ps_kafka_slot *slot, bool *full, ps_error *error,
+                       ps_status *status) {
+    if (sink->merge != NULL) {
+        if (sink->merging == PS_KAFKA_WRITES) return false;
+        *full = !ps_state_merge_add(sink->merge, slot->batch);
+        if (!*full && sink->merging_ns == 0) sink->merging_ns = ps_clock_ns();
+        return !*full;
+    }
+    if (!slot->stated) {
+        if (!keep_dead(sink)) return false;
+        *status = ps_kafka_state_emit(sink, slot->batch, error);
+        slot->stated = *status == PS_OK;
+    }
+    if (!slot->stated || sink->states_unacknowledged > 0) return false;
+    ps_kafka_state_committed(sink); /* younger batches have not written theirs */
+    ps_kafka_positions_add(sink, slot->batch->positions, slot->batch->position_count);
+    return true;
+}
+
+/* Carries the oldest batch on; false: it waits for something. `*full`: for what is merged to be
+ * written. */
+static bool carry(ps_kafka_sink *sink, bool *full, ps_error *error, ps_status *status) {
     const uint64_t ticket = sink->acknowledged + 1;
     ps_kafka_slot *slot = ps_kafka_slot_of(sink, ticket);
     if (slot->batch == NULL || slot->ticket != ticket || !slot->emitted) return false;
     if (slot->unacknowledged > 0) return false;
-    if (sink->keeps_state && !slot->stated) {
-        if (!keep_dead(sink)) return false;
-        *status = ps_kafka_state_emit(sink, slot->batch, ticket, error);
-        slot->stated = *status == PS_OK;
-        return slot->stated && slot->unacknowledged == 0;
-    }
-    ps_kafka_state_committed(sink); /* younger batches have not written theirs */
-    ps_kafka_positions_add(sink, slot->batch);
+    if (!sink->keeps_state)
+        ps_kafka_positions_add(sink, slot->batch->positions, slot->batch->position_count);
+    else if (!keep_state(sink, slot, full, error, status))
+        return false;
     slot->batch = NULL;
     sink->acknowledged = ticket;
     return true;
+}
+
+/* Takes what is merged a step further; false: it waits for something. */
+static bool write_state(ps_kafka_sink *sink, bool now, ps_error *error, ps_status *status) {
+    const ps_state_delta *delta = ps_state_merge_delta(sink->merge);
+    switch (sink->merging) {
+    case PS_KAFKA_GATHERS:
+        if (sink->merging_ns == 0 || !now || !keep_dead(sink)) return false;
+        sink->merging = PS_KAFKA_WRITES;
+        return true;
+    case PS_KAFKA_WRITES:
+        *status = ps_kafka_state_emit_delta(sink, delta, error);
+        if (*status != PS_OK) return false;
+        sink->covered_count = delta->position_count;
+        memcpy(sink->covered, delta->positions, delta->position_count * sizeof *sink->covered);
+        ps_state_merge_clear(sink->merge);
+        sink->merging_ns = 0;
+        sink->merging = PS_KAFKA_WAITS;
+        return true;
+    case PS_KAFKA_WAITS:
+        if (sink->states_unacknowledged > 0) return false;
+        ps_kafka_state_committed(sink); /* what was gathered meanwhile is not yet emitted */
+        ps_kafka_positions_add(sink, sink->covered, sink->covered_count);
+        sink->covered_count = 0;
+        sink->merging = PS_KAFKA_GATHERS;
+    }
+    return true;
+}
+
+/* Carries on what can be. */
+static ps_status carry_all(ps_kafka_sink *sink, int64_t *ask_again_ns, ps_error *error) {
+    ps_status status = PS_OK;
+    bool moved = true;
+    while (moved && status == PS_OK) {
+        bool full = false;
+        while (carry(sink, &full, error, &status)) {}
+        if (sink->merge == NULL || status != PS_OK) break;
+        const int64_t due_ns = sink->merging_ns + sink->config->commit_interval_ns;
+        moved = write_state(sink, full || ps_clock_ns() >= due_ns, error, &status);
+        if (sink->merging == PS_KAFKA_GATHERS && sink->merging_ns > 0 && due_ns < *ask_again_ns)
+            *ask_again_ns = due_ns;
+    }
+    return status == PS_AGAIN ? PS_OK : status;
 }
 
 /* What was committed and has not moved on since needs no further commit. */
@@ -96,15 +189,51 @@ static void commit(ps_kafka_sink *sink, bool wait) {
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+static bool may_produce(ps_kafka_sink *sink) {
+    pthread_mutex_lock(&sink->mutex);
+    const bool may = sink->phase == PS_KAFKA_READY && !sink->aborted && sink->status == PS_OK;
+    pthread_mutex_unlock(&sink->mutex);
+    return may && !sink->broken;
+}
+
+/* Somebody else may have the partitions and write their state. */
+static bool is_lost(const ps_kafka_sink *sink) {
+    rd_kafka_t *consumer = sink->link.config == NULL ? NULL : ps_kafka_link_consumer(sink->env);
+    return consumer != NULL && rd_kafka_assignment_lost(consumer) != 0;
+}
+
+/* What cannot be written now must not be written later either, beside the state of who comes next:
+ * the producer goes, and all is done again from what is committed. */
+static void settle_state(ps_kafka_sink *sink) {
+    const int64_t deadline_ns = ps_clock_ns() + ANSWER_NS_MAX;
+    ps_error error;
+    ps_status status = PS_OK;
+    while (sink->merging_ns > 0 || sink->merging != PS_KAFKA_GATHERS) {
+        if (!may_produce(sink)) return;
+        if (is_lost(sink) || ps_clock_ns() > deadline_ns) {
+            ps_log(PS_LOG_INFO, "sink kafka",
+                   "the state of the last rows is not written: they are repeated");
+            sink->broken = true;
+            return;
+        }
+        if (write_state(sink, true, &error, &status)) continue;
+        if (status != PS_OK && status != PS_AGAIN) {
+            ps_kafka_sink_fail(sink, status, "%s", error.message);
+            return;
+        }
+        status = PS_OK;
+        (void)rd_kafka_poll(sink->producer, POLL_MS);
+    }
+}
+
 void ps_kafka_least_settle(ps_kafka_sink *sink) {
+    if (sink->merge != NULL) settle_state(sink);
     if (sink->link.config != NULL && sink->moved_count > 0) commit(sink, true);
 }
 
 ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
                                  ps_error *error) {
-    ps_status status = PS_OK;
-    while (carry(sink, error, &status)) {}
-    if (status != PS_OK && status != PS_AGAIN) return status;
+    PS_TRY(carry_all(sink, ask_again_ns, error));
     *ticket = sink->acknowledged;
     if (sink->link.config == NULL) {
         ps_kafka_positions_clear(sink); /* the source keeps none: the state record says it all */

@@ -132,7 +132,8 @@ static ps_status send_pack(ps_kafka_sink *sink, const ps_batch *batch, ps_error 
     const size_t count = sizeof parts / sizeof parts[0];
     /* Without a time of its own a record gets the one at which it was written. */
     return ps_kafka_send(sink, parts, timestamp[pack->last_row] > 0 ? count : count - 1,
-                         sink->cursor.ticket, headers, error);
+                         &ps_kafka_slot_of(sink, sink->cursor.ticket)->unacknowledged, headers,
+                         error);
 }
 
 /* Sends what is collected. May set the cursor back to its first row: it is made again, smaller. */

@@ -98,7 +98,10 @@ void ps_kafka_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, v
     const uint64_t ticket = tag >> 32;
     const uint32_t row = (uint32_t)tag;
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        ps_kafka_slot_of(sink, ticket)->unacknowledged--;
+        if (row == PS_KAFKA_ROW_STATE)
+            sink->states_unacknowledged--;
+        else
+            ps_kafka_slot_of(sink, ticket)->unacknowledged--;
         return;
     }
     switch (judge(message->err)) {

@@ -98,10 +98,10 @@ static int32_t partition_of(const ps_kafka_sink *sink, const ps_kafka_topic *top
 }
 
 ps_status ps_kafka_send(ps_kafka_sink *sink, const rd_kafka_vu_t *parts, size_t count,
-                        uint64_t ticket, rd_kafka_headers_t *headers, ps_error *error) {
+                        uint32_t *unacknowledged, rd_kafka_headers_t *headers, ps_error *error) {
     rd_kafka_error_t *failure = rd_kafka_produceva(sink->producer, parts, count);
     if (__builtin_expect(failure == NULL, 1)) {
-        ps_kafka_slot_of(sink, ticket)->unacknowledged++;
+        ++*unacknowledged;
         return PS_OK;
     }
     const rd_kafka_resp_err_t err = rd_kafka_error_code(failure);
@@ -147,7 +147,8 @@ static ps_status send_record(ps_kafka_sink *sink, const ps_kafka_topic *topic, c
         parts[n].vtype = RD_KAFKA_VTYPE_HEADERS;
         parts[n++].u.headers = of->out;
     }
-    return ps_kafka_send(sink, parts, n, ticket, of->out, error);
+    uint32_t *unacknowledged = &ps_kafka_slot_of(sink, ticket)->unacknowledged;
+    return ps_kafka_send(sink, parts, n, unacknowledged, of->out, error);
 }
 
 static ps_status send_headers(ps_kafka_sink *sink, const ps_batch *batch, record *of,

@@ -42,6 +42,7 @@ void ps_kafka_sink_undo(ps_kafka_sink *sink) {
     memset(&sink->cursor, 0, sizeof sink->cursor);
     ps_kafka_positions_clear(sink);
     ps_kafka_state_undo(sink);
+    ps_kafka_least_undo(sink);
     if (sink->pack != NULL) ps_kafka_pack_undo(sink->pack);
     sink->dirty = sink->full = sink->flush_wanted = false;
     sink->fresh = true;
@@ -64,7 +65,7 @@ static void end_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticke
     ps_kafka_slot_of(sink, ticket)->emitted = true;
     sink->cursor.begun = false;
     sink->last_ticket = ticket;
-    if (sink->exactly_once) ps_kafka_positions_add(sink, batch);
+    if (sink->exactly_once) ps_kafka_positions_add(sink, batch->positions, batch->position_count);
     (void)rd_kafka_poll(sink->producer, 0);
 }
 
@@ -77,8 +78,7 @@ static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_err
     PS_CHECK_OP(sink->cursor.ticket, ==, ticket);
     PS_TRY(sink->pack == NULL ? ps_kafka_rows(sink, batch, error)
                               : ps_kafka_packed(sink, batch, error));
-    if (sink->exactly_once && sink->keeps_state)
-        PS_TRY(ps_kafka_state_emit(sink, batch, ticket, error));
+    if (sink->exactly_once && sink->keeps_state) PS_TRY(ps_kafka_state_emit(sink, batch, error));
     end_batch(sink, batch, ticket);
     return PS_OK;
 }
@@ -201,6 +201,8 @@ static void close_sink(void *self) {
     free(sink->state_name);
     free(sink->next);
     free(sink->moved);
+    free(sink->covered);
+    free(sink->merge_memory);
     free(sink->text);
     free(sink->json);
     free(sink);
@@ -275,7 +277,13 @@ static ps_status open_parts(ps_kafka_sink *sink, ps_error *error) {
     if (!sink->exactly_once && sink->link.config != NULL)
         ps_kafka_link_answers(env, ps_kafka_least_answer, sink);
     if (sink->keeps_state) PS_TRY(ps_kafka_state_open(sink, error));
+    if (sink->keeps_state && !sink->exactly_once) PS_TRY(ps_kafka_least_open(sink, error));
     return ps_kafka_committer_open(sink, error);
+}
+
+/* A source without a group has its position nowhere else. */
+static bool keeps_state(const ps_lane_env *env) {
+    return env->plan->state_count > 0 || env->source != &ps_source_kafka;
 }
 
 static ps_status open_sink(const void *config, const ps_lane_env *env, void **self,
@@ -287,8 +295,7 @@ static ps_status open_sink(const void *config, const ps_lane_env *env, void **se
     sink->link = ps_kafka_link_of(env);
     sink->fresh = true;
     sink->exactly_once = sink->config->delivery == PS_KAFKA_EXACTLY_ONCE;
-    /* A source without a group has its position nowhere else. */
-    sink->keeps_state = env->plan->state_count > 0 || sink->link.config == NULL;
+    sink->keeps_state = keeps_state(env);
     (void)pthread_mutex_init(&sink->mutex, NULL);
     (void)pthread_cond_init(&sink->changed, NULL);
     const ps_status status = open_parts(sink, error);
@@ -321,12 +328,14 @@ static void check(const void *from, const ps_source *source, ps_complaints *out)
 static size_t memory(const void *configuration, const ps_lane_env *env) {
     const ps_kafka_sink_config *config = configuration;
     /* Records not yet acknowledged; the json form's copies of what is in flight; one row's text;
-     * the state's buffers and what a restore reads ahead. */
+     * the state's buffers and what a restore reads ahead; what is merged. */
     size_t bytes = ps_kafka_producer_bytes(&config->properties, env->memory_bytes);
     bytes += json_bytes(config, env->plan);
     if (config->form == PS_KAFKA_JSON) bytes += json_copies(config, env);
     if (config->form == PS_KAFKA_PACKED) bytes += ps_kafka_pack_bytes(config, env->plan);
-    if (env->plan->state_count > 0) bytes += ps_kafka_state_bytes(env->plan);
+    if (keeps_state(env)) bytes += ps_kafka_state_bytes(env->plan);
+    if (keeps_state(env) && config->delivery == PS_KAFKA_AT_LEAST_ONCE)
+        bytes += ps_kafka_least_bytes(env->plan);
     return bytes + (size_t)env->memory_bytes / 4 + ps_dead_file_bytes(env);
 }
 

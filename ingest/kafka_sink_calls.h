@@ -28,9 +28,11 @@ ps_status ps_kafka_rows(ps_kafka_sink *sink, const ps_batch *batch, ps_error *er
 /* One row of it: its record, or its dead letter. */
 ps_status ps_kafka_row(ps_kafka_sink *sink, const ps_batch *batch, uint32_t row, uint32_t partition,
                        ps_error *error) PS_MUST_USE;
-/* One record; AGAIN: the queue is full. UNSUPPORTED: larger than the topic takes. */
+/* One record, counted in `*unacknowledged`; AGAIN: the queue is full. UNSUPPORTED: larger than the
+ * topic takes. */
 ps_status ps_kafka_send(ps_kafka_sink *sink, const rd_kafka_vu_t *parts, size_t count,
-                        uint64_t ticket, rd_kafka_headers_t *headers, ps_error *error) PS_MUST_USE;
+                        uint32_t *unacknowledged, rd_kafka_headers_t *headers,
+                        ps_error *error) PS_MUST_USE;
 
 /* kafka_packed.c, for form packed: what ps_kafka_rows is for the others. */
 ps_status ps_kafka_pack_open(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
@@ -50,12 +52,15 @@ void ps_kafka_refused_mark(ps_kafka_sink *sink, const ps_batch *batch);
 /* Forgets those that are behind the committed positions. */
 void ps_kafka_refused_trim(ps_kafka_sink *sink);
 
-/* kafka_least.c */
+/* kafka_least.c. What it needs to merge, where it does. */
+ps_status ps_kafka_least_open(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
+size_t ps_kafka_least_bytes(const ps_plan *plan);
 ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
                                  ps_error *error) PS_MUST_USE;
-/* Commits what is done and waits for the answer: a partition is about to leave, or the lane ends.
- * That blocks for one round trip, and is rare. */
+/* Writes the state of what is out, commits it and waits for the answers: a partition is about to
+ * leave, or the lane ends. That blocks for two round trips, and is rare. */
 void ps_kafka_least_settle(ps_kafka_sink *sink);
+void ps_kafka_least_undo(ps_kafka_sink *sink);
 ps_kafka_answer ps_kafka_least_answer;
 
 /* kafka_state.c; all but the two sums only where the sink keeps state. */
@@ -64,9 +69,12 @@ void ps_kafka_state_close(ps_kafka_sink *sink);
 size_t ps_kafka_state_bytes(const ps_plan *plan);
 /* The most that a restore reads, while old records may be deleted. */
 size_t ps_kafka_state_restores(const ps_lane_env *env);
-/* Produces the state records of a batch; AGAIN: the queue is full, call again with the same. */
-ps_status ps_kafka_state_emit(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticket,
+/* Produces the state records of a batch, or of what was merged; AGAIN: the queue is full, call
+ * again with the same. */
+ps_status ps_kafka_state_emit(ps_kafka_sink *sink, const ps_batch *batch,
                               ps_error *error) PS_MUST_USE;
+ps_status ps_kafka_state_emit_delta(ps_kafka_sink *sink, const ps_state_delta *delta,
+                                    ps_error *error) PS_MUST_USE;
 /* All that was emitted so far is committed: called before anything more is emitted. */
 void ps_kafka_state_committed(ps_kafka_sink *sink);
 /* Half of what was emitted will not be: the next batch begins anew. */
@@ -76,8 +84,8 @@ ps_status ps_kafka_state_restore(ps_kafka_sink *sink, uint32_t partition, ps_sta
 void ps_kafka_state_restored(ps_kafka_sink *sink, uint32_t partition, uint32_t oldest);
 void ps_kafka_state_forget(ps_kafka_sink *sink, uint32_t partition);
 
-/* kafka_txn.c. Merges a batch's positions into those of the transaction. */
-void ps_kafka_positions_add(ps_kafka_sink *sink, const ps_batch *batch);
+/* kafka_txn.c. Adds positions to those of the transaction, or of the next commit. */
+void ps_kafka_positions_add(ps_kafka_sink *sink, const ps_position *positions, uint32_t count);
 /* What moved, for the group; NULL: nothing. */
 rd_kafka_topic_partition_list_t *ps_kafka_positions_list(const ps_kafka_sink *sink);
 void ps_kafka_positions_clear(ps_kafka_sink *sink);

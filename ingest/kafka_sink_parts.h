@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 
 #include "host/flow/enrich.h"
-#include "host/state/record.h"
+#include "host/state/merge.h"
 #include "ingest/dead_file.h"
 #include "ingest/kafka_link.h"
 
@@ -40,9 +40,16 @@ typedef struct ps_kafka_topic {
 typedef struct ps_kafka_slot {
     const ps_batch *batch;
     uint64_t ticket;
-    uint32_t unacknowledged; /* at least once: records whose delivery is not yet known */
+    uint32_t unacknowledged; /* at least once: rows' records whose delivery is not yet known */
     bool emitted, stated;    /* all rows, all state records were produced */
 } ps_kafka_slot;
+
+/* At least once: what batches that are out did to the state, between two state records. */
+typedef enum ps_kafka_merging {
+    PS_KAFKA_GATHERS, /* batches are added */
+    PS_KAFKA_WRITES,  /* its record is being produced: nothing may be added */
+    PS_KAFKA_WAITS    /* for the acknowledgement; what follows is gathered already */
+} ps_kafka_merging;
 
 /* Where `emit` stands within a batch when the queue was full. */
 typedef struct ps_kafka_cursor {
@@ -92,10 +99,10 @@ typedef struct ps_kafka_sink {
 
     ps_kafka_slot slot[PS_KAFKA_SLOTS];
     ps_kafka_cursor cursor;
-    bool fresh; /* nothing was emitted since the last going back */
-    bool stuck; /* the watchdog has barked */
+    bool fresh;                    /* nothing was emitted since the last going back */
+    bool stuck;                    /* the watchdog has barked */
     _Atomic(const char *) calling; /* the call of librdkafka that the committer waits for */
-    bool full;  /* the producer's queue was full a moment ago */
+    bool full;                     /* the producer's queue was full a moment ago */
     uint32_t records_max; /* 0: what the queue takes; fewer while rows with many headers wait */
     ps_enricher *enricher;
     char *text; /* of the headers of one row */
@@ -107,9 +114,16 @@ typedef struct ps_kafka_sink {
     uint32_t batch_bytes;        /* of records, as the producer at hand was made */
     uint32_t batch_bytes_wanted; /* of the next one: smaller after a refusal */
 
-    uint64_t acknowledged;  /* at least once: newest ticket that is safely out */
-    int64_t offsets_ns;     /* when offsets were last committed */
-    bool offsets_under_way; /* a commit was sent and is not yet answered */
+    uint64_t acknowledged;          /* at least once: newest ticket that is safely out */
+    int64_t offsets_ns;             /* when offsets were last committed */
+    bool offsets_under_way;         /* a commit was sent and is not yet answered */
+    uint32_t states_unacknowledged; /* state records whose delivery is not yet known */
+    void *merge_memory;
+    ps_state_merge *merge; /* NULL: every batch has state records of its own, or none */
+    ps_kafka_merging merging;
+    int64_t merging_ns;   /* since when it holds something, 0: nothing */
+    ps_position *covered; /* [partitions] by the record that waits */
+    uint32_t covered_count;
 
     ps_kafka_state *state; /* NULL: none is kept */
     ps_kafka_pack *pack;   /* NULL: another form */

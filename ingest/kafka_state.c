@@ -124,7 +124,7 @@ static uint64_t origin_of(const ps_lane_env *env, uint32_t partition) {
     return name[0];
 }
 
-static ps_status send_chunk(ps_kafka_state *state, uint64_t ticket, ps_error *error) {
+static ps_status send_chunk(ps_kafka_state *state, ps_error *error) {
     ps_kafka_sink *sink = state->sink;
     uint32_t within;
     (void)ps_partitions_topic(sink->env->partitions, state->held_partition, &within);
@@ -139,8 +139,9 @@ static ps_status send_chunk(ps_kafka_state *state, uint64_t ticket, ps_error *er
     parts[3].u.mem.ptr = state->chunk;
     parts[3].u.mem.size = state->held_bytes;
     parts[4].vtype = RD_KAFKA_VTYPE_OPAQUE;
-    parts[4].u.ptr = ps_kafka_tag(ticket, PS_KAFKA_ROW_STATE);
-    const ps_status status = ps_kafka_send(sink, parts, 5, ticket, NULL, error);
+    parts[4].u.ptr = ps_kafka_tag(0, PS_KAFKA_ROW_STATE);
+    const ps_status status =
+        ps_kafka_send(sink, parts, 5, &sink->states_unacknowledged, NULL, error);
     if (status != PS_UNSUPPORTED) return status;
     return ps_fail(error, PS_IO,
                    "state topic %s does not take a record of %zu bytes: raise its "
@@ -148,26 +149,40 @@ static ps_status send_chunk(ps_kafka_state *state, uint64_t ticket, ps_error *er
                    sink->state_topic.name, state->held_bytes);
 }
 
-ps_status ps_kafka_state_emit(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticket,
-                              ps_error *error) {
-    ps_kafka_state *state = sink->state;
-    if (state->writer == NULL) open_writer(state);
-    if (!state->begun) ps_state_writer_begin(state->writer, batch);
-    state->begun = true;
+/* What the writer has begun on, to its end. */
+static ps_status go_on(ps_kafka_state *state, int64_t sweep_round, ps_error *error) {
+    ps_kafka_sink *sink = state->sink;
     for (;;) {
         if (!state->held && !ps_state_writer_next(state->writer, state->chunk, &state->held_bytes,
                                                   &state->held_partition))
             break;
         state->held = true;
         ps_state_origin(state->chunk, origin_of(sink->env, state->held_partition));
-        note_round(state, state->held_partition, batch->sweep_round);
-        PS_TRY(send_chunk(state, ticket, error));
+        note_round(state, state->held_partition, sweep_round);
+        PS_TRY(send_chunk(state, error));
         state->held = false;
         ps_count(&sink->env->metrics->state_bytes_written, state->held_bytes);
         state->emitted_bytes += state->held_bytes;
     }
     state->begun = false;
     return PS_OK;
+}
+
+ps_status ps_kafka_state_emit(ps_kafka_sink *sink, const ps_batch *batch, ps_error *error) {
+    ps_kafka_state *state = sink->state;
+    if (state->writer == NULL) open_writer(state);
+    if (!state->begun) ps_state_writer_begin(state->writer, batch);
+    state->begun = true;
+    return go_on(state, batch->sweep_round, error);
+}
+
+ps_status ps_kafka_state_emit_delta(ps_kafka_sink *sink, const ps_state_delta *delta,
+                                    ps_error *error) {
+    ps_kafka_state *state = sink->state;
+    if (state->writer == NULL) open_writer(state);
+    if (!state->begun) ps_state_writer_begin_delta(state->writer, delta);
+    state->begun = true;
+    return go_on(state, delta->sweep_round, error);
 }
 
 void ps_kafka_state_undo(ps_kafka_sink *sink) {

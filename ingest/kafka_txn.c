@@ -49,9 +49,9 @@ void ps_kafka_trouble(rd_kafka_t *client, int err, const char *reason, void *opa
     if (err == RD_KAFKA_RESP_ERR__FATAL) sink->broken = true;
 }
 
-void ps_kafka_positions_add(ps_kafka_sink *sink, const ps_batch *batch) {
-    for (uint32_t i = 0; i < batch->position_count; i++) {
-        const ps_position *position = &batch->positions[i];
+void ps_kafka_positions_add(ps_kafka_sink *sink, const ps_position *positions, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        const ps_position *position = &positions[i];
         int64_t *next = &sink->next[position->partition];
         if (*next == PS_OFFSET_NONE) sink->moved[sink->moved_count++] = position->partition;
         if (position->next > *next) *next = position->next;

@@ -17,7 +17,7 @@ enum {
 /* The parts of a record, in their order. */
 enum { EVICTIONS, TOUCHED, ENTRIES, PARTS };
 
-/* What one partition has in the batch at hand. */
+/* What one partition has in the delta at hand. */
 typedef struct share {
     uint32_t count[PARTS];
     uint32_t first[PARTS]; /* in the grouped orders */
@@ -27,7 +27,7 @@ typedef struct share {
 struct ps_state_writer {
     const ps_plan *plan;
     const ps_partitions *partitions;
-    const ps_batch *batch;
+    ps_state_delta delta;
     size_t chunk_bytes, bytes[PARTS]; /* of one in each part */
     uint32_t planes;
     uint32_t listed_count, listed_at; /* partitions with a record */
@@ -101,13 +101,13 @@ static void put_order(ps_state_writer *writer, uint32_t partition, uint32_t part
 
 /* Counting sort of segments and evictions by partition and part, in their own order within each. */
 static void group(ps_state_writer *writer) {
-    const ps_batch *batch = writer->batch;
+    const ps_state_delta *delta = &writer->delta;
     uint32_t sum[PARTS] = {0}, part;
-    for (uint32_t s = 0; s < batch->segment_count; s++)
-        if ((part = part_of(writer, &batch->segments[s])) != PARTS)
-            list(writer, batch->segments[s].partition)->count[part]++;
-    for (uint32_t e = 0; e < batch->eviction_count; e++)
-        list(writer, batch->evictions[e].partition)->count[EVICTIONS]++;
+    for (uint32_t s = 0; s < delta->segment_count; s++)
+        if ((part = part_of(writer, &delta->segments[s])) != PARTS)
+            list(writer, delta->segments[s].partition)->count[part]++;
+    for (uint32_t e = 0; e < delta->eviction_count; e++)
+        list(writer, delta->evictions[e].partition)->count[EVICTIONS]++;
     for (uint32_t i = 0; i < writer->listed_count; i++) {
         share *of = &writer->share[writer->listed[i]];
         for (part = 0; part < PARTS; part++) {
@@ -116,24 +116,38 @@ static void group(ps_state_writer *writer) {
             of->count[part] = 0;
         }
     }
-    for (uint32_t s = 0; s < batch->segment_count; s++)
-        if ((part = part_of(writer, &batch->segments[s])) != PARTS)
-            put_order(writer, batch->segments[s].partition, part, s);
-    for (uint32_t e = 0; e < batch->eviction_count; e++)
-        put_order(writer, batch->evictions[e].partition, EVICTIONS, e);
+    for (uint32_t s = 0; s < delta->segment_count; s++)
+        if ((part = part_of(writer, &delta->segments[s])) != PARTS)
+            put_order(writer, delta->segments[s].partition, part, s);
+    for (uint32_t e = 0; e < delta->eviction_count; e++)
+        put_order(writer, delta->evictions[e].partition, EVICTIONS, e);
 }
 
-void ps_state_writer_begin(ps_state_writer *writer, const ps_batch *batch) {
+void ps_state_writer_begin_delta(ps_state_writer *writer, const ps_state_delta *delta) {
     for (uint32_t i = 0; i < writer->listed_count; i++) writer->share[writer->listed[i]].listed = 0;
-    writer->batch = batch;
+    writer->delta = *delta;
     writer->listed_count = writer->listed_at = 0;
     writer->chunk = 0;
     memset(writer->at, 0, sizeof writer->at);
-    for (uint32_t i = 0; i < batch->position_count; i++) {
-        writer->watermark[batch->positions[i].partition] = batch->positions[i].next;
-        (void)list(writer, batch->positions[i].partition);
+    for (uint32_t i = 0; i < delta->position_count; i++) {
+        writer->watermark[delta->positions[i].partition] = delta->positions[i].next;
+        (void)list(writer, delta->positions[i].partition);
     }
     group(writer);
+}
+
+void ps_state_writer_begin(ps_state_writer *writer, const ps_batch *batch) {
+    const ps_plan *plan = writer->plan;
+    ps_state_delta delta = {.segments = batch->segments,
+                            .evictions = batch->evictions,
+                            .positions = batch->positions,
+                            .segment_count = batch->segment_count,
+                            .eviction_count = batch->eviction_count,
+                            .position_count = batch->position_count,
+                            .sweep_round = batch->sweep_round};
+    for (uint32_t i = 0; i < plan->state_count; i++)
+        delta.image[i] = ps_batch_values(batch, &plan->schema.column[plan->state[i].image]);
+    ps_state_writer_begin_delta(writer, &delta);
 }
 
 static size_t header_bytes(const ps_state_writer *writer, uint32_t partition) {
@@ -188,7 +202,7 @@ static uint8_t *put_header(const ps_state_writer *writer, uint8_t *to, uint32_t 
     to = put(to, &chunk, 2);
     to = put(to, &chunks, 2);
     to = put(to, &writer->watermark[partition], 8);
-    to = put(to, &writer->batch->sweep_round, 8);
+    to = put(to, &writer->delta.sweep_round, 8);
     to = put(to, &writer->planes, 4);
     to = put(to, &count[EVICTIONS], 4);
     to = put(to, &count[ENTRIES], 4);
@@ -207,25 +221,25 @@ void ps_state_origin(uint8_t *chunk, uint64_t origin) {
 }
 
 static uint8_t *put_touched(const ps_state_writer *writer, uint8_t *to, uint32_t segment) {
-    const ps_segment *of = &writer->batch->segments[segment];
+    const ps_segment *of = &writer->delta.segments[segment];
     to = put(to, of->key, 16);
     to = put(to, &of->last, 8);
     return put(to, &of->born, 8);
 }
 
 static uint8_t *put_eviction(const ps_state_writer *writer, uint8_t *to, uint32_t which) {
-    return put(to, writer->batch->evictions[which].key, EVICTION_BYTES);
+    return put(to, writer->delta.evictions[which].key, EVICTION_BYTES);
 }
 
 static uint8_t *put_entry(const ps_state_writer *writer, uint8_t *to, uint32_t segment) {
     const ps_plan *plan = writer->plan;
-    const ps_segment *of = &writer->batch->segments[segment];
+    const ps_segment *of = &writer->delta.segments[segment];
     to = put(to, of->key, 16);
     to = put(to, &of->last, 8);
     for (uint32_t i = 0; i < plan->state_count; i++) {
-        const ps_state_plan *state = &plan->state[i];
-        const double *image = ps_batch_values(writer->batch, &plan->schema.column[state->image]);
-        to = put(to, image + (size_t)segment * state->planes, state->planes * sizeof(double));
+        const uint32_t planes = plan->state[i].planes;
+        const double *image = writer->delta.image[i] + (size_t)segment * planes;
+        to = put(to, image, planes * sizeof(double));
     }
     return to;
 }

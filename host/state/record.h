@@ -25,7 +25,17 @@
 
 enum { PS_STATE_DELTA = 1, PS_STATE_REPLAY = 2 }; /* formats */
 
-/* Walks the records of one batch; holds no memory beyond the caller's. */
+/* What was done to the state: by a batch, or by several (host/state/merge.h). Borrowed. */
+typedef struct ps_state_delta {
+    const ps_segment *segments;
+    const ps_eviction *evictions;
+    const ps_position *positions;
+    uint32_t segment_count, eviction_count, position_count;
+    int64_t sweep_round;
+    const double *image[PS_STAGES_MAX]; /* of each state of the plan: [segments][planes] */
+} ps_state_delta;
+
+/* Walks the records of one delta; holds no memory beyond the caller's. */
 typedef struct ps_state_writer ps_state_writer;
 
 /* Bytes of scratch that a writer needs: it groups segments by partition. */
@@ -40,8 +50,9 @@ ps_state_writer *ps_state_writer_open(void *memory, const ps_plan *plan,
  * this lane. A partition that was never told and never moved is not swept. */
 void ps_state_writer_watermark(ps_state_writer *writer, uint32_t partition, int64_t next);
 
-/* Starts on a batch whose kernels have finished. */
+/* Starts on a batch whose kernels have finished, or on what several did. */
 void ps_state_writer_begin(ps_state_writer *writer, const ps_batch *batch);
+void ps_state_writer_begin_delta(ps_state_writer *writer, const ps_state_delta *delta);
 
 /* The next chunk into `to` of `chunk_bytes`: false when there is none. `*partition` is the source
  * partition's number. */
@@ -51,7 +62,7 @@ bool ps_state_writer_next(ps_state_writer *writer, uint8_t *to, size_t *bytes, u
  * a list that may change. `origin` is xored to the fingerprint, here and by who compares. */
 void ps_state_origin(uint8_t *chunk, uint64_t origin);
 
-/* What all chunks of the batch take together: for reserving room. Upper bound. */
+/* What all chunks of it take together: for reserving room. Upper bound. */
 size_t ps_state_writer_total(const ps_state_writer *writer);
 
 /* What one sweep round of `lanes` lanes, which share the series of one table, writes at most: each
