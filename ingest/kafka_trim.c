@@ -12,8 +12,8 @@
  *
  * A worker that dies again and again before its rounds are over would add without end. Therefore a
  * restore says which is the oldest record that its table still needs, and what lies before is
- * deleted at once. The table's ids are in the order of these records, so the sweep begins with the
- * series of the oldest, and the next restore needs less of them.
+ * deleted at once. The sweep then begins with the series that were told longest ago
+ * (host/batch/sweep.h), and the next restore needs less of them.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -21,7 +21,7 @@ endfunction()
 
 # ps_fuzz(name SOURCES a.c … LIBRARIES x …): a libFuzzer target, and a test that lets it run for a minute, from its
 # corpus in tests/fuzz/corpus/NAME. What it finds goes to build/fuzz/found/NAME and is gone on from the next time.
-set(PS_FUZZ_SECONDS 20 CACHE STRING "How long ctest lets each libFuzzer target run")
+set(PS_FUZZ_SECONDS 60 CACHE STRING "How long ctest lets each libFuzzer target run")
 function(ps_fuzz NAME)
   cmake_parse_arguments(T "" "" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT PS_FUZZ)
