@@ -15,7 +15,7 @@ static const char usage[] = "admin BROKERS create TOPIC PARTITIONS [NAME=VALUEâ€
                             "admin BROKERS leader TOPIC PARTITION\n"
                             "admin BROKERS ready";
 
-enum { TIMEOUT_MS = 15000 };
+enum { TIMEOUT_MS = 40000 };
 
 static rd_kafka_event_t *await(rd_kafka_queue_t *queue) {
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TIMEOUT_MS);

@@ -43,7 +43,7 @@ int32_t client_partitions(rd_kafka_t *client, const char *topic) {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
     int32_t count = 0;
-    for (int attempt = 0; count == 0 && attempt < 20; attempt++) {
+    for (int attempt = 0; count == 0 && attempt < 200; attempt++) {
         const rd_kafka_resp_err_t status = rd_kafka_metadata(client, 0, handle, &metadata, 10000);
         if (status) client_die("metadata of %s: %s", topic, rd_kafka_err2str(status));
         count = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
