@@ -13,9 +13,9 @@ scenario() {
     stream --topic "$prefix.in2" --rows 10000000 --rate 4000 --seed 2
     worker first main.yaml
     pid=$worker_pid
-    deadline=$((SECONDS + 60))
+    deadline=$((SECONDS + 110))
     until [ "$(admin begin "$prefix.state" 2>/dev/null || echo 0)" -gt 0 ]; do
-        [ $SECONDS -lt $deadline ] || fail "no state record was deleted within 60 s: $(last_words first)"
+        [ $SECONDS -lt $deadline ] || fail "no state record was deleted within 110 s: $(last_words first)"
         kill -0 "$pid" 2>/dev/null || fail "the worker died by itself: $(last_words first)"
         sleep 0.5
     done
