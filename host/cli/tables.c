@@ -81,7 +81,7 @@ const ps_option ps_runtime_options[] = {
     {.name = "linger",
      .preset = "5ms",
      .help = "How long a batch that is not full waits for more rows. Below 5ms, records that are "
-             "written at least once leave as soon, too; else within 20 ms.",
+             "written at least once wait a quarter of it again, else up to 20 ms.",
      .type = PS_OPTION_DURATION,
      .at = offsetof(ps_runtime, linger_ns),
      .max = 60 * SECOND},
