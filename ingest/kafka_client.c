@@ -196,8 +196,7 @@ static void set_member(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
 static void set_writing(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
     /* A commit flushes anyhow, so a transaction may wait for full requests. At least once waits as
      * long unless latency was asked for: requests of 5 ms are four times as many, which cost more
-     * than transactions do. Where it was, the lane has waited already: what is waited for here is
-     * only the rest of its batch. */
+     * than transactions do. Where it was, only the rest of the lane's batch is waited for. */
     const bool patient = recipe->role == PS_KAFKA_TRANSACTIONAL || recipe->linger_ns >= PATIENT_NS;
     const int64_t linger_us = patient ? 20000 : recipe->linger_ns / 4000;
     char linger[24];

@@ -17,6 +17,10 @@
 
 #define ANSWER_NS_MAX (10 * PS_NS_PER_S)
 
+/* A lane comes by every second: one that did not for so long was stopped, and may have an heir. It
+ * goes back, and what it had is not written beside the heir's, which is newer. */
+#define ASLEEP_NS (3 * PS_NS_PER_S)
+
 enum { POLL_MS = 10 };
 
 /* What is written next passes dead letters in a file: they must be on disk before. */
@@ -90,12 +94,34 @@ static bool carry(ps_kafka_sink *sink, bool *full, ps_error *error, ps_status *s
     return true;
 }
 
+/* Somebody else may have the partitions and write their state: the group says so, or a member that
+ * it has fenced (whose loss librdkafka forgets). */
+static bool is_lost(const ps_kafka_sink *sink) {
+    rd_kafka_t *consumer = sink->link.config == NULL ? NULL : ps_kafka_link_consumer(sink->env);
+    return consumer != NULL && (rd_kafka_assignment_lost(consumer) != 0 ||
+                                rd_kafka_fatal_error(consumer, NULL, 0) != 0);
+}
+
+static int64_t due_of(const ps_kafka_sink *sink) {
+    return sink->merging_ns + sink->config->commit_interval_ns;
+}
+
+/* Whether something that is out has its state not yet written. */
+static bool is_pending(const ps_kafka_sink *sink) {
+    return sink->merging_ns > 0 || sink->merging != PS_KAFKA_GATHERS;
+}
+
 /* Takes what is merged a step further; false: it waits for something. */
 static bool write_state(ps_kafka_sink *sink, bool now, ps_error *error, ps_status *status) {
     const ps_state_delta *delta = ps_state_merge_delta(sink->merge);
     switch (sink->merging) {
     case PS_KAFKA_GATHERS:
-        if (sink->merging_ns == 0 || !now || !keep_dead(sink)) return false;
+        if (sink->merging_ns == 0 || !now) return false;
+        if (is_lost(sink)) {
+            sink->broken = true;
+            return false;
+        }
+        if (!keep_dead(sink)) return false;
         sink->merging = PS_KAFKA_WRITES;
         return true;
     case PS_KAFKA_WRITES:
@@ -125,8 +151,10 @@ static ps_status carry_all(ps_kafka_sink *sink, int64_t *ask_again_ns, ps_error 
         bool full = false;
         while (carry(sink, &full, error, &status)) {}
         if (sink->merge == NULL || status != PS_OK) break;
-        const int64_t due_ns = sink->merging_ns + sink->config->commit_interval_ns;
-        moved = write_state(sink, full || ps_clock_ns() >= due_ns, error, &status);
+        const int64_t due_ns = due_of(sink);
+        /* Nothing more comes: a partition leaves, or the lane ends. */
+        const bool last = sink->flush_wanted && sink->acknowledged == sink->last_ticket;
+        moved = write_state(sink, full || last || ps_clock_ns() >= due_ns, error, &status);
         if (sink->merging == PS_KAFKA_GATHERS && sink->merging_ns > 0 && due_ns < *ask_again_ns)
             *ask_again_ns = due_ns;
     }
@@ -196,19 +224,13 @@ static bool may_produce(ps_kafka_sink *sink) {
     return may && !sink->broken;
 }
 
-/* Somebody else may have the partitions and write their state. */
-static bool is_lost(const ps_kafka_sink *sink) {
-    rd_kafka_t *consumer = sink->link.config == NULL ? NULL : ps_kafka_link_consumer(sink->env);
-    return consumer != NULL && rd_kafka_assignment_lost(consumer) != 0;
-}
-
 /* What cannot be written now must not be written later either, beside the state of who comes next:
  * the producer goes, and all is done again from what is committed. */
 static void settle_state(ps_kafka_sink *sink) {
     const int64_t deadline_ns = ps_clock_ns() + ANSWER_NS_MAX;
     ps_error error;
     ps_status status = PS_OK;
-    while (sink->merging_ns > 0 || sink->merging != PS_KAFKA_GATHERS) {
+    while (is_pending(sink)) {
         if (!may_produce(sink)) return;
         if (is_lost(sink) || ps_clock_ns() > deadline_ns) {
             ps_log(PS_LOG_INFO, "sink kafka",
@@ -233,8 +255,17 @@ void ps_kafka_least_settle(ps_kafka_sink *sink) {
 
 ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
                                  ps_error *error) {
+    const int64_t called_ns = ps_clock_ns();
+    const bool slept = sink->called_ns > 0 && called_ns - sink->called_ns > ASLEEP_NS;
+    sink->called_ns = called_ns;
+    if (slept && sink->dirty) {
+        sink->broken = true;
+        return PS_OK;
+    }
     PS_TRY(carry_all(sink, ask_again_ns, error));
-    *ticket = sink->acknowledged;
+    /* The last batch is out with its state: whoever ends waits for that. */
+    const bool held = sink->acknowledged == sink->last_ticket && is_pending(sink);
+    *ticket = held ? sink->acknowledged - 1 : sink->acknowledged;
     if (sink->link.config == NULL) {
         ps_kafka_positions_clear(sink); /* the source keeps none: the state record says it all */
         return PS_OK;

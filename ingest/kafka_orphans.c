@@ -11,6 +11,7 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
@@ -55,13 +56,22 @@ static ps_status look(const ps_kafka_source *source, rd_kafka_t *client, view *o
     return status;
 }
 
-/* The passing member wants none of what it may be given. */
+/* The passing member wants none of what it may be given. A group that is being closed no longer
+ * answers what its protocol is, so that is asked once and kept. */
+typedef struct passing {
+    bool asked, eager;
+} passing;
+
 static void decline(rd_kafka_t *client, rd_kafka_resp_err_t err,
                     rd_kafka_topic_partition_list_t *list, void *opaque) {
+    passing *self = opaque;
     (void)list;
-    (void)opaque;
-    const char *protocol = rd_kafka_rebalance_protocol(client);
-    if (protocol == NULL || protocol[0] == 'E') {
+    if (!self->asked) {
+        const char *protocol = rd_kafka_rebalance_protocol(client);
+        self->eager = protocol != NULL && strcmp(protocol, "EAGER") == 0;
+        self->asked = true;
+    }
+    if (self->eager) {
         (void)rd_kafka_assign(client, NULL);
         return;
     }
@@ -78,7 +88,14 @@ static void serve(rd_kafka_t *client) {
     if (message != NULL) rd_kafka_message_destroy(message);
 }
 
-static void leave(rd_kafka_t *client) {
+static void *destroy_main(void *client) {
+    ps_kafka_client_close(client);
+    return NULL;
+}
+
+/* librdkafka 2.15.1 now and then never finishes a close in the midst of a rebalance, nor what waits
+ * for it: then somebody waits whom nobody waits for. */
+static void leave(rd_kafka_t *client, passing *self) {
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(client);
     rd_kafka_error_t *failure = rd_kafka_consumer_close_queue(client, queue);
     const int64_t until_ns = ps_clock_ns() + LEAVE_S * PS_NS_PER_S;
@@ -86,19 +103,32 @@ static void leave(rd_kafka_t *client) {
         serve(client);
     if (failure != NULL) rd_kafka_error_destroy(failure);
     rd_kafka_queue_destroy(queue);
-    ps_kafka_client_close(client);
+    pthread_t thread;
+    if (rd_kafka_consumer_closed(client)) {
+        ps_kafka_client_close(client);
+        free(self);
+    } else if (pthread_create(&thread, NULL, destroy_main, client) == 0) {
+        (void)pthread_detach(thread);
+    }
 }
 
 /* Joins, waits until the group has begun to share out anew, and leaves. */
 static void pass_by(ps_kafka_source *source) {
+    ps_kafka_watch *watch = &source->watch;
+    passing *self = calloc(1, sizeof *self);
+    if (self == NULL) return;
     const ps_kafka_recipe recipe = {.role = PS_KAFKA_CONSUMER,
                                     .brokers = source->config->brokers,
                                     .properties = &source->config->properties,
                                     .group = source->group,
                                     .memory_bytes = 1 << 20,
+                                    .opaque = self,
                                     .rebalanced = decline};
     rd_kafka_t *client = NULL;
-    if (ps_kafka_client_open(&recipe, &client, NULL) != PS_OK) return;
+    if (ps_kafka_client_open(&recipe, &client, NULL) != PS_OK) {
+        free(self);
+        return;
+    }
     (void)rd_kafka_poll_set_consumer(client);
     rd_kafka_topic_partition_list_t *topics = ps_kafka_source_topics(source);
     const rd_kafka_resp_err_t err = rd_kafka_subscribe(client, topics);
@@ -106,11 +136,11 @@ static void pass_by(ps_kafka_source *source) {
     const int64_t until_ns = ps_clock_ns() + PASS_S * PS_NS_PER_S;
     view seen = {.at_rest = true, .orphans = 1};
     while (err == RD_KAFKA_RESP_ERR_NO_ERROR && ps_clock_ns() < until_ns && seen.at_rest &&
-           seen.orphans > 0 && !is_stopping(&source->watch)) {
+           seen.orphans > 0 && !is_stopping(watch)) {
         serve(client);
         if (look(source, client, &seen) != PS_OK) seen = (view){.at_rest = true, .orphans = 1};
     }
-    leave(client);
+    leave(client, self);
 }
 
 static int64_t later(int64_t ns) {
@@ -123,7 +153,10 @@ int64_t ps_kafka_orphans_look(ps_kafka_source *source) {
     pthread_mutex_lock(&watch->client);
     const ps_status status = look(source, source->client, &seen);
     pthread_mutex_unlock(&watch->client);
-    if (status == PS_AGAIN || (status == PS_OK && !seen.at_rest)) return later(LOOK_NS);
+    if (status == PS_AGAIN || (status == PS_OK && !seen.at_rest)) {
+        watch->lacking = 0;
+        return later(LOOK_NS);
+    }
     if (status != PS_OK || seen.orphans == 0) {
         watch->lacking = watch->calls = 0;
         return INT64_MAX;

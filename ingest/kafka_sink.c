@@ -53,6 +53,7 @@ static void begin_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t tic
     sink->dirty = true;
     if (sink->fresh) sink->acknowledged = ticket - 1; /* tickets went on while we went back */
     sink->fresh = false;
+    if (!sink->exactly_once) sink->flush_wanted = false; /* of what came before */
     *ps_kafka_slot_of(sink, ticket) = (ps_kafka_slot){.batch = batch, .ticket = ticket};
     sink->cursor = (ps_kafka_cursor){.ticket = ticket, .begun = true};
     if (sink->refused_count > 0) ps_kafka_refused_mark(sink, batch);
@@ -85,8 +86,7 @@ static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_err
 
 static ps_status flush(void *self, ps_error *error) {
     (void)error;
-    /* At least once has nothing to hurry: records leave by themselves, offsets when they are
-     * acknowledged and before a partition leaves. */
+    /* At least once records leave by themselves; their state is what there is to hurry. */
     ((ps_kafka_sink *)self)->flush_wanted = true;
     return PS_OK;
 }

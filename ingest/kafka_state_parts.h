@@ -47,6 +47,7 @@ typedef struct ps_kafka_stand {
     uint32_t serving; /* request being read, 0: none */
     int64_t end;      /* where reading ends */
     int64_t floor;    /* nobody needs what lies before it, -1: unknown */
+    int64_t deleted;  /* what lies before it is gone */
     int64_t point[3]; /* where the last rounds began, newest first, -1: not seen */
 } ps_kafka_stand;
 

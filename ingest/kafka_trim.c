@@ -95,6 +95,22 @@ static bool delete_before(ps_kafka_state *state, const ps_kafka_offset *before, 
     return state->trim_refused;
 }
 
+/* Of the partitions of all topics that share one; NULL: there was no answer, so it is asked again.
+ */
+static void note_deleted(ps_kafka_state *state, const ps_kafka_offset *before, uint32_t count) {
+    const ps_partitions *all = state->sink->env->partitions;
+    for (uint32_t p = 0; before != NULL && p < all->count; p++) {
+        uint32_t within;
+        (void)ps_partitions_topic(all, p, &within);
+        for (uint32_t i = 0; i < count; i++)
+            if (before[i].partition == (int32_t)within) state->stand[p].deleted = before[i].offset;
+    }
+    if (before != NULL) return;
+    pthread_mutex_lock(&state->mutex);
+    state->work = true;
+    pthread_mutex_unlock(&state->mutex);
+}
+
 bool ps_kafka_trim(ps_kafka_state *state) {
     const uint32_t count = state->sink->env->partitions->count;
     bool answered = true;
@@ -105,7 +121,6 @@ bool ps_kafka_trim(ps_kafka_state *state) {
         int64_t oldest;
         const bool turned = take_turn(state, p, &oldest);
         raise_floor(&state->stand[p], oldest);
-        if (!turned && oldest < 0) continue;
         if (turned && !turn(state, p)) {
             give_turn_back(state, p);
             answered = false;
@@ -115,15 +130,18 @@ bool ps_kafka_trim(ps_kafka_state *state) {
         uint32_t within;
         (void)ps_partitions_topic(state->sink->env->partitions, p, &within);
         const int64_t point = needless(state, within);
-        if (point <= 0 || is_listed(before, wanted, within)) continue;
+        if (point <= state->stand[p].deleted || is_listed(before, wanted, within)) continue;
         before[wanted].partition = (int32_t)within;
         before[wanted].offset = point;
         (void)snprintf(before[wanted].topic, sizeof before[wanted].topic, "%s",
                        state->sink->state_name);
         wanted++;
     }
-    if (wanted > 0 && !ps_kafka_state_stopping(state))
-        answered = delete_before(state, before, wanted) && answered;
+    if (wanted > 0 && !ps_kafka_state_stopping(state)) {
+        const bool deleted = delete_before(state, before, wanted);
+        note_deleted(state, deleted ? before : NULL, wanted);
+        answered = deleted && answered;
+    }
     free(before);
     return answered;
 }

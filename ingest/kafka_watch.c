@@ -183,6 +183,13 @@ static void *watch_main(void *argument) {
     return NULL;
 }
 
+/* Where the broker shares out (KIP-848) no partition is forgotten. */
+static int64_t look_after_join(const ps_kafka_source *source) {
+    const char *protocol = ps_kafka_property(&source->config->properties, "group.protocol");
+    const bool modern = protocol != NULL && strcmp(protocol, "consumer") == 0;
+    return modern ? INT64_MAX : ps_clock_ns() + JOINED_NS;
+}
+
 ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) {
     ps_kafka_watch *watch = &source->watch;
     const size_t count = source->env->partitions->count + 1;
@@ -198,7 +205,7 @@ ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) {
         return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
     for (size_t i = 0; i < count; i++) watch->end[i] = watch->reached[i] = -1;
     /* One lane of a worker is enough. */
-    watch->look_ns = source->env->slot == 0 ? ps_clock_ns() + JOINED_NS : INT64_MAX;
+    watch->look_ns = source->env->lane == 0 ? look_after_join(source) : INT64_MAX;
     watch->started = pthread_create(&watch->thread, NULL, watch_main, source) == 0;
     if (watch->started) return PS_OK;
     return ps_fail(error, PS_NO_MEMORY, "cannot start a thread: raise the limit of processes");
@@ -207,7 +214,7 @@ ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) {
 void ps_kafka_watch_joined(ps_kafka_source *source) {
     ps_kafka_watch *watch = &source->watch;
     pthread_mutex_lock(&watch->mutex);
-    watch->look_ns = ps_clock_ns() + JOINED_NS;
+    watch->look_ns = look_after_join(source);
     (void)pthread_cond_signal(&watch->changed);
     pthread_mutex_unlock(&watch->mutex);
 }

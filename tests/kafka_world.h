@@ -26,6 +26,7 @@ typedef struct world {
     ps_kafka_sink_config sink;
     ps_dead_config dead;
     const char *topic;
+    int64_t linger_ns;
     ps_status status; /* of the lane's end, and why */
     ps_error error;
 } world;
@@ -43,6 +44,7 @@ static inline world *world_open(void (*produce)(world *)) {
     w->source = (ps_kafka_source_config){.brokers = w->mock.brokers, .topics = {&w->topic, 1}};
     w->sink = (ps_kafka_sink_config){.topic = "out", .commit_interval_ns = 20 * PS_NS_PER_MS};
     w->dead.topic = "dead";
+    w->linger_ns = PS_NS_PER_MS;
     assert_int_equal(ps_source_kafka.discover(&w->source, &w->partitions, &error), PS_OK);
     assert_int_equal(w->partitions.count, PARTITIONS);
     return w;
@@ -59,7 +61,7 @@ static inline ps_lane_env world_env(world *w) {
     return (ps_lane_env){.pipeline = "p",
                          .instance = "i",
                          .lanes = 1,
-                         .linger_ns = PS_NS_PER_MS,
+                         .linger_ns = w->linger_ns,
                          .memory_bytes = 8 << 20,
                          .plan = &w->plan,
                          .partitions = &w->partitions,

@@ -50,10 +50,15 @@ static bool is_left(const ps_sweep *sweep, const ps_sweep_scope *scope, uint32_t
     return entry->live != 0 && scope->held[entry->partition] == 0 && sweep->told[id] != now(sweep);
 }
 
+/* Rounds past the largest number are told apart no more. */
+static int64_t age_of(int64_t round) {
+    return (round < round_max ? round : round_max) << 32;
+}
+
 static void find_oldest(ps_sweep *sweep, const ps_sweep_scope *scope) {
     sweep->oldest_at = sweep->oldest_count = 0;
     for (uint32_t id = 0; id < scope->entry_count; id++) {
-        const int64_t told = sweep->told[id], age = told > 0 ? told : (-1 - told) << 32 | id;
+        const int64_t told = sweep->told[id], age = told > 0 ? told : age_of(-1 - told) | id;
         if (is_left(sweep, scope, id))
             ps_eviction_keep(sweep->oldest, &sweep->oldest_count, sweep->oldest_max,
                              (ps_eviction_candidate){age, id, 0});
