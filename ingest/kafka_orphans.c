@@ -59,6 +59,7 @@ static ps_status look(const ps_kafka_source *source, rd_kafka_t *client, view *o
 /* The passing member wants none of what it may be given. A group that is being closed no longer
  * answers what its protocol is, so that is asked once and kept. */
 typedef struct passing {
+    rd_kafka_t *client;
     bool asked, eager;
 } passing;
 
@@ -88,14 +89,17 @@ static void serve(rd_kafka_t *client) {
     if (message != NULL) rd_kafka_message_destroy(message);
 }
 
-static void *destroy_main(void *client) {
-    ps_kafka_client_close(client);
+static void *destroy_main(void *argument) {
+    passing *self = argument;
+    ps_kafka_client_close(self->client);
+    free(self);
     return NULL;
 }
 
 /* librdkafka 2.15.1 now and then never finishes a close in the midst of a rebalance, nor what waits
  * for it: then somebody waits whom nobody waits for. */
-static void leave(rd_kafka_t *client, passing *self) {
+static void leave(passing *self) {
+    rd_kafka_t *client = self->client;
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(client);
     rd_kafka_error_t *failure = rd_kafka_consumer_close_queue(client, queue);
     const int64_t until_ns = ps_clock_ns() + LEAVE_S * PS_NS_PER_S;
@@ -104,12 +108,10 @@ static void leave(rd_kafka_t *client, passing *self) {
     if (failure != NULL) rd_kafka_error_destroy(failure);
     rd_kafka_queue_destroy(queue);
     pthread_t thread;
-    if (rd_kafka_consumer_closed(client)) {
-        ps_kafka_client_close(client);
-        free(self);
-    } else if (pthread_create(&thread, NULL, destroy_main, client) == 0) {
+    if (rd_kafka_consumer_closed(client))
+        (void)destroy_main(self);
+    else if (pthread_create(&thread, NULL, destroy_main, self) == 0)
         (void)pthread_detach(thread);
-    }
 }
 
 /* Joins, waits until the group has begun to share out anew, and leaves. */
@@ -124,11 +126,11 @@ static void pass_by(ps_kafka_source *source) {
                                     .memory_bytes = 1 << 20,
                                     .opaque = self,
                                     .rebalanced = decline};
-    rd_kafka_t *client = NULL;
-    if (ps_kafka_client_open(&recipe, &client, NULL) != PS_OK) {
+    if (ps_kafka_client_open(&recipe, &self->client, NULL) != PS_OK) {
         free(self);
         return;
     }
+    rd_kafka_t *client = self->client;
     (void)rd_kafka_poll_set_consumer(client);
     rd_kafka_topic_partition_list_t *topics = ps_kafka_source_topics(source);
     const rd_kafka_resp_err_t err = rd_kafka_subscribe(client, topics);
@@ -140,7 +142,7 @@ static void pass_by(ps_kafka_source *source) {
         serve(client);
         if (look(source, client, &seen) != PS_OK) seen = (view){.at_rest = true, .orphans = 1};
     }
-    leave(client, self);
+    leave(self);
 }
 
 static int64_t later(int64_t ns) {

@@ -9,7 +9,8 @@ scenario() {
     sed -i "s/commit_interval: 100ms/delivery: at_least_once, commit_interval: 100ms/" main.yaml
     cp main.yaml direct.yaml
     sed -i "s/brokers: .*/brokers: \"$proxied\"/" main.yaml
-    stream --topic "$prefix.in" --rows "$(rows 400000 1000000)" --rate "$(rows 20000)"
+    # More than the faults take time for: something must be on its way when the worker is stopped.
+    stream --topic "$prefix.in" --rows 10000000 --rate "$(rows 20000)"
     worker worker main.yaml
     pid=$worker_pid
     for when in before after; do
