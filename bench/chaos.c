@@ -37,9 +37,9 @@ ps_status ps_bench_chaos(const ps_chaos_config *config, ps_error *error) {
     (void)snprintf(minutes, sizeof minutes, "%g", config->minutes);
     (void)snprintf(seed, sizeof seed, "%" PRId64, config->seed);
     (void)snprintf(rate, sizeof rate, "%" PRId64, config->rate);
-    const char *argv[] = {script, "--build", build, "--minutes", minutes, "--seed",
-                          seed,   "--rate",  rate,  NULL,        NULL,    NULL};
-    const size_t words = 9;
+    const char *argv[] = {script,   "--build", build,     "--minutes",   minutes, "--seed", seed,
+                          "--rate", rate,      "--state", config->state, NULL,    NULL,     NULL};
+    const size_t words = 11;
     if (config->json != NULL) {
         argv[words] = "--json";
         argv[words + 1] = config->json;

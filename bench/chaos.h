@@ -13,6 +13,7 @@
 typedef struct ps_chaos_config {
     double minutes;
     int64_t seed, rate; /* rate: events a second */
+    const char *state;  /* runtime.state of the workers' pipeline */
     const char *json;   /* NULL: none */
 } ps_chaos_config;
 

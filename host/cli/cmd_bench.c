@@ -11,7 +11,10 @@ typedef struct bench_options {
     const char *json, *brokers;
     int64_t rows, rounds, seed, rate;
     double minutes;
+    uint32_t state;
 } bench_options;
+
+static const char *const states[] = {"auto", "delta", "replay"};
 
 static const ps_option options[] = {
     {.name = "json",
@@ -59,6 +62,12 @@ static const ps_option options[] = {
      .at = offsetof(bench_options, rate),
      .min = 1,
      .max = 1e6},
+    {.name = "state",
+     .preset = "auto",
+     .help = "Of chaos: how the workers keep state, runtime.state of the pipeline.",
+     .type = PS_OPTION_CHOICE,
+     .at = offsetof(bench_options, state),
+     .choices = "auto|delta|replay"},
     {.name = NULL}};
 
 /* Whether `names`, separated by blanks, holds the word. */
@@ -105,6 +114,7 @@ static ps_status bench_chaos(const ps_args *args, const bench_options *chosen, p
     const ps_chaos_config config = {.minutes = chosen->minutes,
                                     .seed = chosen->seed,
                                     .rate = chosen->rate,
+                                    .state = states[chosen->state],
                                     .json = chosen->json};
     return ps_bench_chaos(&config, error);
 }

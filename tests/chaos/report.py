@@ -6,9 +6,9 @@ import actors
 
 WRONG = ("lost", "duplicated", "reordered")
 # In this order in the file: what is read most comes first, and what happened before what was planned.
-ORDER = ("seed", "minutes", "seconds", "clean", "failure", "events", *WRONG, "wrong_score", "wrong_chains", "keys",
-         "aborted", "slowest_recovery_s", "standstills", "gave_up", "gave_up_words", "wrong", "examples", "cpu", "cores",
-         "faults", "planned")
+ORDER = ("seed", "state", "minutes", "seconds", "clean", "failure", "events", *WRONG, "wrong_score", "wrong_chains",
+         "keys", "aborted", "slowest_recovery_s", "standstills", "gave_up", "gave_up_words", "wrong", "examples", "cpu",
+         "cores", "faults", "planned")
 
 
 def processor():

@@ -27,7 +27,7 @@ stages:
   - detect: {{field: cpu, detectors: [ewma], threshold: {THRESHOLD}}}
 sink:
   kafka: {{topic: {OUTPUT}, commit_interval: 100ms}}
-runtime: {{lanes: 1, memory_max: 256MiB}}
+runtime: {{lanes: 1, memory_max: 256MiB, state: STATE}}
 """
 
 
