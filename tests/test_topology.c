@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * If this fails, lanes share a core while others idle, or read their batches across NUMA nodes.
+ * If this fails, lanes share a core while others idle, read their batches across NUMA nodes, or run
+ * on processors that this process was not given.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,8 +35,59 @@ static void check(const char *machine, uint32_t nodes, uint32_t cores, uint32_t 
     /* More lanes than cores start over. */
     assert_int_equal(ps_topology_place(topology, cores, cores + 1).core,
                      ps_topology_place(topology, 0, 1).core);
-    assert_false(ps_topology_pin(topology, ps_topology_place(topology, 0, 1)));
+    assert_false(ps_topology_bind(topology, 0, 1));
     ps_topology_close(topology);
+}
+
+/* Each lane's own core where they take all; else the node that its memory is on, so that a second
+ * worker's lanes need not stand behind the first one's. */
+static void test_bound_to_core_or_node(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t lane, lanes;
+        const char *cpus;
+    } cases[] = {{0, 4, "0-1"}, {1, 4, "4-5"}, {2, 4, "2-3"}, {3, 4, "6-7"},
+                 {0, 1, "0-3"}, {0, 2, "0-3"}, {1, 2, "4-7"}, {1, 3, "4-7"},
+                 {2, 3, "0-3"}, {4, 5, "0-3"}, {3, 5, "4-7"}};
+    ps_error error;
+    ps_topology *topology;
+    assert_int_equal(ps_topology_open("numa:2 core:2 pu:2", &topology, &error), PS_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char cpus[32];
+        assert_true(ps_topology_cpus(topology, cases[i].lane, cases[i].lanes, cpus, sizeof cpus));
+        assert_string_equal(cpus, cases[i].cpus);
+    }
+    ps_topology_close(topology);
+}
+
+/* A thread of its own: the mask stays narrow. */
+static void *within_mask(void *argument) {
+    (void)argument;
+    cpu_set_t mask, bound;
+    assert_int_equal(sched_getaffinity(0, sizeof mask, &mask), 0);
+    size_t last = CPU_SETSIZE - 1;
+    while (!CPU_ISSET(last, &mask)) last--;
+    CPU_ZERO(&mask);
+    CPU_SET(last, &mask);
+    assert_int_equal(sched_setaffinity(0, sizeof mask, &mask), 0);
+    ps_error error;
+    ps_topology *topology;
+    assert_int_equal(ps_topology_open(NULL, &topology, &error), PS_OK);
+    assert_int_equal(ps_topology_cores(topology), 1);
+    assert_int_equal(ps_topology_threads(topology), 1);
+    for (uint32_t lanes = 1; lanes <= 2; lanes++) {
+        assert_true(ps_topology_bind(topology, 0, lanes));
+        assert_int_equal(sched_getaffinity(0, sizeof bound, &bound), 0);
+        assert_true(CPU_EQUAL(&mask, &bound));
+    }
+    ps_topology_close(topology);
+    return NULL;
+}
+static void test_stays_within_the_mask(void **state) {
+    (void)state;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, within_mask, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
 static void test_two_nodes(void **state) {
@@ -56,13 +110,13 @@ static void test_unknown_machine(void **state) {
     assert_int_equal(ps_topology_open("no such machine", &topology, &error), PS_BAD_CONFIG);
 }
 
-static void test_this_machine_can_pin(void **state) {
+static void test_this_machine_can_bind(void **state) {
     (void)state;
     ps_error error;
     ps_topology *topology;
     assert_int_equal(ps_topology_open(NULL, &topology, &error), PS_OK);
     assert_true(ps_topology_cores(topology) >= 1);
-    assert_true(ps_topology_pin(topology, ps_topology_place(topology, 0, 1)));
+    assert_true(ps_topology_bind(topology, 0, ps_topology_cores(topology)));
     ps_topology_close(topology);
 }
 
@@ -91,8 +145,10 @@ int main(void) {
         cmocka_unit_test(test_two_nodes),
         cmocka_unit_test(test_four_nodes),
         cmocka_unit_test(test_one_node),
+        cmocka_unit_test(test_bound_to_core_or_node),
+        cmocka_unit_test(test_stays_within_the_mask),
         cmocka_unit_test(test_unknown_machine),
-        cmocka_unit_test(test_this_machine_can_pin),
+        cmocka_unit_test(test_this_machine_can_bind),
         cmocka_unit_test(test_arena_sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

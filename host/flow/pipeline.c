@@ -206,9 +206,8 @@ static bool live(worker *lane, ps_lane_config *config, const char *name) {
     const bool ran = lane->status == PS_OK;
     if (ran) {
         /* After opening: the clients' own threads must not inherit the lane's core. */
-        const ps_place place = ps_topology_place(pipeline->topology, lane->number, pipeline->lanes);
-        if (pipeline->config.numa && pipeline->lanes <= ps_topology_cores(pipeline->topology))
-            (void)ps_topology_pin(pipeline->topology, place);
+        if (pipeline->config.numa)
+            (void)ps_topology_bind(pipeline->topology, lane->number, pipeline->lanes);
         lane->status = run_lane(lane, opened, name);
     }
     if (ran) config->backend = ps_lane_backend(opened);

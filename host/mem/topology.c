@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/mem/topology.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,6 +12,15 @@ struct ps_topology {
     hwloc_topology_t hwloc;
     bool synthetic;
 };
+
+/* Leaves what the calling thread may run on (taskset, CPUAffinity=, a container's cpuset). Where
+ * the system does not tell, that is the whole machine. */
+static void restrict_to_mask(hwloc_topology_t hwloc) {
+    hwloc_bitmap_t mask = hwloc_bitmap_alloc();
+    if (mask != NULL && hwloc_get_cpubind(hwloc, mask, HWLOC_CPUBIND_THREAD) == 0)
+        (void)hwloc_topology_restrict(hwloc, mask, 0);
+    hwloc_bitmap_free(mask);
+}
 
 ps_status ps_topology_open(const char *synthetic, ps_topology **out, ps_error *error) {
     ps_topology *topology = calloc(1, sizeof *topology);
@@ -25,9 +35,12 @@ ps_status ps_topology_open(const char *synthetic, ps_topology **out, ps_error *e
         ps_topology_close(topology);
         return ps_fail(error, PS_BAD_CONFIG, "hwloc does not know the machine '%s'", synthetic);
     }
-    if (hwloc_topology_load(topology->hwloc) == 0) return PS_OK;
-    ps_topology_close(topology);
-    return ps_fail(error, PS_IO, "hwloc cannot read the machine's topology; is /sys mounted?");
+    if (hwloc_topology_load(topology->hwloc) != 0) {
+        ps_topology_close(topology);
+        return ps_fail(error, PS_IO, "hwloc cannot read the machine's topology; is /sys mounted?");
+    }
+    if (synthetic == NULL) restrict_to_mask(topology->hwloc);
+    return PS_OK;
 }
 
 void ps_topology_close(ps_topology *topology) {
@@ -87,11 +100,27 @@ ps_place ps_topology_place(const ps_topology *topology, uint32_t lane, uint32_t 
     return (ps_place){lane % cores, 0, -1};
 }
 
-bool ps_topology_pin(const ps_topology *topology, ps_place place) {
+/* One core per lane only where this worker takes all of them: two workers with fewer lanes than
+ * cores would both take the first ones. */
+static hwloc_const_cpuset_t cpus_of(const ps_topology *topology, uint32_t lane, uint32_t lanes) {
+    const ps_place place = ps_topology_place(topology, lane, lanes);
+    const hwloc_obj_t object =
+        lanes == ps_topology_cores(topology)
+            ? hwloc_get_obj_by_type(topology->hwloc, HWLOC_OBJ_CORE, place.core)
+            : node_of(topology, place.node);
+    return object != NULL ? object->cpuset : NULL;
+}
+
+bool ps_topology_cpus(const ps_topology *topology, uint32_t lane, uint32_t lanes, char *text,
+                      size_t bytes) {
+    const hwloc_const_cpuset_t cpus = cpus_of(topology, lane, lanes);
+    return cpus != NULL && hwloc_bitmap_list_snprintf(text, bytes, cpus) >= 0;
+}
+
+bool ps_topology_bind(const ps_topology *topology, uint32_t lane, uint32_t lanes) {
     if (topology->synthetic) return false;
-    const hwloc_obj_t core = hwloc_get_obj_by_type(topology->hwloc, HWLOC_OBJ_CORE, place.core);
-    return core != NULL &&
-           hwloc_set_cpubind(topology->hwloc, core->cpuset, HWLOC_CPUBIND_THREAD) == 0;
+    const hwloc_const_cpuset_t cpus = cpus_of(topology, lane, lanes);
+    return cpus != NULL && hwloc_set_cpubind(topology->hwloc, cpus, HWLOC_CPUBIND_THREAD) == 0;
 }
 
 #else
@@ -106,8 +135,11 @@ ps_status ps_topology_open(const char *synthetic, ps_topology **out, ps_error *e
                        "this build has no hwloc: it knows no synthetic machines");
     *out = calloc(1, sizeof **out);
     if (*out == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for the topology");
+    cpu_set_t mask;
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    (*out)->cores = online > 0 ? (uint32_t)online : 1;
+    (*out)->cores = sched_getaffinity(0, sizeof mask, &mask) == 0 ? (uint32_t)CPU_COUNT(&mask)
+                    : online > 0                                  ? (uint32_t)online
+                                                                  : 1;
     return PS_OK;
 }
 
@@ -139,9 +171,20 @@ ps_place ps_topology_place(const ps_topology *topology, uint32_t lane, uint32_t 
     return (ps_place){lane % topology->cores, 0, -1};
 }
 
-bool ps_topology_pin(const ps_topology *topology, ps_place place) {
+bool ps_topology_cpus(const ps_topology *topology, uint32_t lane, uint32_t lanes, char *text,
+                      size_t bytes) {
     (void)topology;
-    (void)place;
+    (void)lane;
+    (void)lanes;
+    (void)text;
+    (void)bytes;
+    return false;
+}
+
+bool ps_topology_bind(const ps_topology *topology, uint32_t lane, uint32_t lanes) {
+    (void)topology;
+    (void)lane;
+    (void)lanes;
     return false;
 }
 

@@ -21,7 +21,7 @@ typedef struct ps_place {
 } ps_place;
 
 /* `synthetic`: hwloc's description of a machine that is not there ("numa:2 l3:1 core:4 pu:2"), for
- * tests; NULL: this one. */
+ * tests; NULL: this one, as far as the calling thread's affinity mask goes. */
 ps_status ps_topology_open(const char *synthetic, ps_topology **out, ps_error *error) PS_MUST_USE;
 void ps_topology_close(ps_topology *topology);
 
@@ -36,8 +36,13 @@ uint32_t ps_topology_node_cores(const ps_topology *topology, uint32_t node);
  * still use every node's memory; with more lanes than cores they start over. */
 ps_place ps_topology_place(const ps_topology *topology, uint32_t lane, uint32_t lanes);
 
-/* Pins the calling thread to the place's core. False: the system refused or cannot; the lane runs
- * unpinned. */
-bool ps_topology_pin(const ps_topology *topology, ps_place place);
+/* Binds the calling thread, which is lane `lane` of `lanes`: to its place's core where the lanes
+ * take all cores, else to all cores of its place's node. False: the system refused or cannot; the
+ * lane runs unbound. */
+bool ps_topology_bind(const ps_topology *topology, uint32_t lane, uint32_t lanes);
+
+/* The processors that it would be bound to, as a list such as "0-3,8". False: it would not be. */
+bool ps_topology_cpus(const ps_topology *topology, uint32_t lane, uint32_t lanes, char *text,
+                      size_t bytes);
 
 #endif
