@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Where a running worker's lanes may run. If this fails, workers of one host crowd onto its first cores, or leave
-the processors that they were given.
+"""Where a running worker's lanes may run, and what one that has nothing to do costs. If this fails, workers of one
+host crowd onto its first cores, leave the processors that they were given, or burn one while they wait.
 usage: tests/cli/test_lanes.py path/to/penstock
 """
 import os
@@ -20,6 +20,7 @@ stages:
 sink: {{discard: {{}}}}
 runtime: {{lanes: {lanes}}}
 """
+IDLE_SECONDS, IDLE_CPU_MAX = 3, 0.5
 failures = 0
 
 
@@ -63,6 +64,11 @@ class Worker:
             time.sleep(0.05)
         fail("%s: its lanes may run on %s" % (name, self.lanes()))
 
+    def cpu(self):
+        with open("/proc/%d/stat" % self.process.pid) as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def end(self):
         self.process.terminate()
         if self.process.wait(30) != 0:
@@ -97,11 +103,22 @@ def lanes_of_several_workers():
         worker.end()
 
 
+def idle_lanes_sleep():
+    worker = Worker("idle", 2, source="{synthetic: {rate: 2}}")
+    before = worker.cpu()
+    time.sleep(IDLE_SECONDS)
+    used = worker.cpu() - before
+    if used > IDLE_CPU_MAX:
+        fail("idle for %d s: %.2f s of processor time" % (IDLE_SECONDS, used))
+    worker.end()
+
+
 with tempfile.TemporaryDirectory() as folder:
     os.chdir(folder)
     lanes_within_the_mask()
     lanes_that_take_all_cores()
     lanes_of_several_workers()
+    idle_lanes_sleep()
     os.chdir("/")
 print("lanes: %d failed" % failures if failures else "lanes: all passed", file=sys.stderr)
 sys.exit(failures > 0)
