@@ -74,6 +74,37 @@ ps_status ps_kafka_topic_create(rd_kafka_t *client, const char *topic, uint32_t 
     return status;
 }
 
+static ps_status widened(rd_kafka_event_t *event, const char *topic, uint32_t partitions,
+                         ps_error *error) {
+    PS_TRY(answered(event, "cannot widen a topic", error));
+    size_t count;
+    const rd_kafka_topic_result_t **results = rd_kafka_CreatePartitions_result_topics(
+        rd_kafka_event_CreatePartitions_result(event), &count);
+    for (size_t i = 0; i < count; i++)
+        if (rd_kafka_topic_result_error(results[i]) != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return ps_fail(error, PS_IO,
+                           "cannot widen topic %s: %s; give it %u partitions by hand, or this "
+                           "user's principal the right to (Alter)",
+                           topic, rd_kafka_err2str(rd_kafka_topic_result_error(results[i])),
+                           partitions);
+    return PS_OK;
+}
+
+ps_status ps_kafka_topic_widen(rd_kafka_t *client, const char *topic, uint32_t partitions,
+                               ps_error *error) {
+    char text[256];
+    rd_kafka_NewPartitions_t *wanted =
+        rd_kafka_NewPartitions_new(topic, partitions, text, sizeof text);
+    if (wanted == NULL) return ps_fail(error, PS_BAD_CONFIG, "topic %s: %s", topic, text);
+    request r = request_begin(client, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS);
+    rd_kafka_CreatePartitions(client, &wanted, 1, r.options, r.queue);
+    rd_kafka_event_t *event = request_wait(&r);
+    const ps_status status = widened(event, topic, partitions, error);
+    request_end(&r, event);
+    rd_kafka_NewPartitions_destroy(wanted);
+    return status;
+}
+
 static ps_status members_of(rd_kafka_event_t *event, const char *group, ps_error *error) {
     PS_TRY(answered(event, "cannot look at the group", error));
     size_t count;

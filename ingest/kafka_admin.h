@@ -20,6 +20,10 @@ typedef struct ps_kafka_offset {
 ps_status ps_kafka_topic_create(rd_kafka_t *client, const char *topic, uint32_t partitions,
                                 int replication, ps_error *error) PS_MUST_USE;
 
+/* Gives a topic so many partitions, of which it has fewer. */
+ps_status ps_kafka_topic_widen(rd_kafka_t *client, const char *topic, uint32_t partitions,
+                               ps_error *error) PS_MUST_USE;
+
 /* AGAIN while the group has members: moving offsets under them would be undone or fenced. A worker
  * that has stopped stays one until its session ends. */
 ps_status ps_kafka_group_empty(rd_kafka_t *client, const char *group, ps_error *error) PS_MUST_USE;

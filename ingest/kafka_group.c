@@ -80,7 +80,7 @@ static bool number_all(ps_kafka_source *source, ps_kafka_event *event) {
             ps_kafka_source_fail(source, PS_IO,
                                  "%s/%" PRId32 ": the topic has more partitions than when this "
                                  "worker started: start all workers of the pipeline again; with "
-                                 "state, `penstock reset FILE` comes first",
+                                 "state, `penstock reset FILE --state` comes first",
                                  of->topic, of->partition);
             return false;
         }

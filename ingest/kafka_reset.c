@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "host/base/clock.h"
 #include "host/state/record.h"
 #include "ingest/kafka_admin.h"
 
@@ -20,6 +22,8 @@ typedef struct job {
     char state_topic[300];
     ps_partitions partitions;
     ps_kafka_offset *from, *to; /* [partitions.count] */
+    ps_kafka_offset *old;       /* [old_count] where the state that is to be forgotten ends */
+    uint32_t old_count;
     rd_kafka_t *reader, *producer;
 } job;
 
@@ -106,24 +110,70 @@ static ps_status choose(job *j, ps_error *error) {
     return PS_OK;
 }
 
-/* Every record of the state topic goes: histories begin anew. */
-static ps_status forget_state(const job *j, ps_error *error) {
-    uint32_t count;
-    PS_TRY(ps_kafka_topic_partitions(j->reader, j->state_topic, PS_KAFKA_ADMIN_MS, &count, error));
-    ps_kafka_offset *before = calloc(count, sizeof *before);
-    if (before == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory");
-    ps_status status = PS_OK;
-    for (uint32_t p = 0; p < count && status == PS_OK; p++) {
-        int64_t low, high;
-        status = ps_kafka_watermarks(j->reader, j->state_topic, (int32_t)p, &low, &high, error);
-        (void)snprintf(before[p].topic, sizeof before[p].topic, "%.255s", j->state_topic);
-        before[p].partition = (int32_t)p;
-        before[p].offset = high;
+/* Where a topic was made or widened a moment ago, not every broker knows it yet. */
+static ps_status await_state(const job *j, uint32_t partitions, uint32_t *count, ps_error *error) {
+    const struct timespec pause = {.tv_nsec = 50 * PS_NS_PER_MS};
+    const int64_t until_ns = ps_clock_ns() + PS_KAFKA_ADMIN_MS * PS_NS_PER_MS;
+    for (;;) {
+        const ps_status status =
+            ps_kafka_topic_partitions(j->reader, j->state_topic, PS_KAFKA_ADMIN_MS, count, error);
+        const bool missing = status == PS_IO && *count == PS_NOWHERE;
+        if (status == PS_OK && *count >= partitions) return PS_OK;
+        if (status != PS_OK && status != PS_AGAIN && !missing) return status;
+        if (ps_clock_ns() >= until_ns)
+            return ps_fail(error, PS_IO, "the brokers do not show %u partitions of %s within %d s",
+                           partitions, j->state_topic, PS_KAFKA_ADMIN_MS / 1000);
+        (void)nanosleep(&pause, NULL);
     }
-    if (status == PS_OK)
-        status = ps_kafka_delete_records(j->reader, before, count, PS_KAFKA_ADMIN_MS, error);
-    free(before);
-    return status;
+}
+
+/* Every record that is in the state topic now is to go: histories begin anew. */
+static ps_status note_old(job *j, uint32_t count, ps_error *error) {
+    j->old = calloc(count, sizeof *j->old);
+    if (j->old == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory");
+    j->old_count = count;
+    for (uint32_t p = 0; p < count; p++) {
+        int64_t low, high;
+        PS_TRY(ps_kafka_watermarks(j->reader, j->state_topic, (int32_t)p, &low, &high, error));
+        (void)snprintf(j->old[p].topic, sizeof j->old[p].topic, "%.255s", j->state_topic);
+        j->old[p].partition = (int32_t)p;
+        j->old[p].offset = high;
+    }
+    return PS_OK;
+}
+
+/* The state topic, as wide as the source. In a source that has grown, keys come from other
+ * partitions than before, where nobody would look for what was learned of them: state that is kept
+ * is refused there. */
+static ps_status prepare_state(job *j, ps_error *error) {
+    uint32_t widest = 0, count;
+    for (uint32_t t = 0; t < j->partitions.topic_count; t++)
+        if (j->partitions.topic[t].count > widest) widest = j->partitions.topic[t].count;
+    PS_TRY(ps_kafka_topic_create(j->reader, j->state_topic, widest, -1, error));
+    PS_TRY(await_state(j, 1, &count, error));
+    if (j->request->forget_state) PS_TRY(note_old(j, count, error));
+    if (count >= widest) return PS_OK;
+    if (!j->request->forget_state)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "state topic '%s' has %u partitions, the source %u: the source has grown, "
+                       "and its series may have moved between partitions: add --state; nothing was "
+                       "moved",
+                       j->state_topic, count, widest);
+    PS_TRY(ps_kafka_topic_widen(j->reader, j->state_topic, widest, error));
+    return await_state(j, widest, &count, error);
+}
+
+/* Comes last: were it not to succeed, the same command again would do it, while state that is gone
+ * could not be put back. */
+static ps_status forget_state(const job *j, ps_error *error) {
+    ps_error why;
+    const ps_status status =
+        ps_kafka_delete_records(j->reader, j->old, j->old_count, PS_KAFKA_ADMIN_MS, &why);
+    if (status == PS_OK) return PS_OK;
+    return ps_fail(error, PS_IO,
+                   "the group stands where it should, but the old state is still there: %s; run "
+                   "the same command again",
+                   why.message);
 }
 
 static ps_status failed(rd_kafka_error_t *failure, const char *what, ps_error *error) {
@@ -228,14 +278,9 @@ static ps_status run(job *j, ps_error *error) {
     PS_TRY(name_partitions(j, error));
     PS_TRY(choose(j, error));
     const bool stateful = j->sink != NULL && j->request->plan->state_count > 0;
-    if (stateful) {
-        uint32_t widest = 0;
-        for (uint32_t t = 0; t < j->partitions.topic_count; t++)
-            if (j->partitions.topic[t].count > widest) widest = j->partitions.topic[t].count;
-        PS_TRY(ps_kafka_topic_create(j->reader, j->state_topic, widest, -1, error));
-    }
-    if (stateful && j->request->forget_state) PS_TRY(forget_state(j, error));
-    return move(j, error);
+    if (stateful) PS_TRY(prepare_state(j, error));
+    PS_TRY(move(j, error));
+    return stateful && j->request->forget_state ? forget_state(j, error) : PS_OK;
 }
 
 ps_status ps_kafka_reset(const ps_reset_request *request, ps_reset_told *told, void *context,
@@ -251,5 +296,6 @@ ps_status ps_kafka_reset(const ps_reset_request *request, ps_reset_told *told, v
     if (j.reader != NULL) ps_kafka_client_close(j.reader);
     free(j.from);
     free(j.to);
+    free(j.old);
     return status;
 }

@@ -36,7 +36,8 @@ typedef struct ps_reset_request {
 typedef void ps_reset_told(void *context, const char *topic, int32_t partition, int64_t from,
                            int64_t to);
 
-/* Blocks. AGAIN while the group has members; nothing is changed on a failure. */
+/* Blocks. AGAIN while the group has members; no offset and no state is changed on a failure, but
+ * for old state that could not be deleted once the rest was done, as the message then says. */
 ps_status ps_kafka_reset(const ps_reset_request *request, ps_reset_told *told, void *context,
                          ps_error *error) PS_MUST_USE;
 

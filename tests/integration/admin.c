@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/integration/client.h"
 
 static const char usage[] = "admin BROKERS create TOPIC PARTITIONS [NAME=VALUE…]\n"
+                            "admin BROKERS widen TOPIC PARTITIONS\n"
                             "admin BROKERS delete|exists|end|begin TOPIC\n"
                             "admin BROKERS committed|move GROUP TOPIC [OFFSET]\n"
                             "admin BROKERS leader TOPIC PARTITION\n"
@@ -52,6 +54,26 @@ static void create(rd_kafka_t *client, rd_kafka_queue_t *queue, char **words, in
     rd_kafka_event_destroy(event);
     rd_kafka_NewTopic_destroy(topic);
     (void)client_partitions(client, words[0]);
+}
+
+static void widen(rd_kafka_t *client, rd_kafka_queue_t *queue, char **words) {
+    char error[256];
+    size_t results = 0;
+    const int partitions = (int)strtol(words[1], NULL, 10);
+    rd_kafka_NewPartitions_t *wanted =
+        rd_kafka_NewPartitions_new(words[0], (size_t)partitions, error, sizeof error);
+    if (!wanted) client_die("%s", error);
+    rd_kafka_CreatePartitions(client, &wanted, 1, NULL, queue);
+    rd_kafka_event_t *event = await(queue);
+    const rd_kafka_topic_result_t **list = rd_kafka_CreatePartitions_result_topics(
+        rd_kafka_event_CreatePartitions_result(event), &results);
+    check_topics(list, results);
+    rd_kafka_event_destroy(event);
+    rd_kafka_NewPartitions_destroy(wanted);
+    for (int i = 0; client_partitions(client, words[0]) < partitions; i++) {
+        if (i == 100) client_die("%s is not seen to grow", words[0]);
+        (void)nanosleep(&(struct timespec){0, 100000000}, NULL);
+    }
 }
 
 static void delete (rd_kafka_t *client, rd_kafka_queue_t *queue, const char *name) {
@@ -165,6 +187,8 @@ int main(int argc, char **argv) {
     int status = 0;
     if (strcmp(command, "create") == 0 && argc >= 5)
         create(client, queue, argv + 3, argc - 3);
+    else if (strcmp(command, "widen") == 0 && argc == 5)
+        widen(client, queue, argv + 3);
     else if (strcmp(command, "delete") == 0 && argc == 4)
         delete (client, queue, argv[3]);
     else if (strcmp(command, "exists") == 0 && argc == 4)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-breaks="a group that was moved by hand goes on with state that does not belong there, silently"
+breaks="a group that was moved by hand goes on with state that does not belong there, silently, or a source that has grown can never be read again"
 
 scenario() {
     topics in out out2
@@ -35,4 +35,23 @@ scenario() {
     judged=out2
     # shellcheck disable=SC2046
     judge $(detector_arguments) --series host
+
+    # The source grows: run names the way out, and it is one. State that is kept would lie in the wrong partitions.
+    partitions=6 topics out3 # or rows go by their keys
+    admin widen "$prefix.in" 6
+    produce --topic "$prefix.in" --rows "$(rows 20000)" --seed 2
+    worker grown main.yaml --until-end
+    expect grown "$worker_pid" 2 30
+    says grown 'penstock reset FILE --state'
+    ! "$build/penstock" reset main.yaml --to latest >reset.out 2>reset.err || fail "a grown source keeps its state"
+    grep -q 'add --state' reset.err || fail "reset of a grown source: $(tail -n 1 reset.err)"
+    "$build/penstock" reset main.yaml --to earliest --state >reset.out 2>reset.err || fail "reset after growth: $(tail -n 1 reset.err)"
+    run_to_end regrown 60 main.yaml --set "sink.kafka.topic=$prefix.out3"
+    judged=out3
+    # shellcheck disable=SC2046
+    judge $(detector_arguments) --series host
+    # Once more, and this time the group stays where it is.
+    admin widen "$prefix.in" 8
+    "$build/penstock" reset main.yaml --state >reset.out 2>reset.err || fail "reset --state after growth: $(tail -n 1 reset.err)"
+    run_to_end stays 60 main.yaml --set "sink.kafka.topic=$prefix.out3"
 }

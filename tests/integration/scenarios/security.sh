@@ -54,6 +54,16 @@ scenario() {
     "${acl[@]}" --bootstrap-server "$brokers" --add --allow-principal User:bob --operation All \
         --topic "$prefix" --group "$prefix" --transactional-id "$prefix" --resource-pattern-type prefixed >acl.out 2>&1 ||
         fail "AclCommand: $(tail -n 2 acl.out)"
+
+    # A reset that may not do all of it does none: the old state goes last.
+    "${acl[@]}" --bootstrap-server "$brokers" --add --deny-principal User:bob --operation Write \
+        --transactional-id "$prefix-reset" >>acl.out 2>&1 || fail "AclCommand: $(tail -n 2 acl.out)"
+    local begin
+    begin=$(admin begin "$prefix.state")
+    ! "$build/penstock" reset main.yaml --to earliest --state >reset.out 2>reset.err || fail "bob may reset after all"
+    grep -q 'nothing was moved' reset.err || fail "a reset that is refused: $(tail -n 1 reset.err)"
+    [ "$(admin begin "$prefix.state")" -eq "$begin" ] || fail "nothing was moved, but state was deleted"
+
     "${acl[@]}" --bootstrap-server "$brokers" --add --deny-principal User:bob --operation Write \
         --topic "$prefix.dead" >>acl.out 2>&1 || fail "AclCommand: $(tail -n 2 acl.out)"
     sed -i "s/topics: \[$prefix.in\]/topics: [$prefix.bad]/" main.yaml
