@@ -162,8 +162,9 @@ static const ps_kernel_case cases[] = {
 const ps_kernel_case *ps_kernel_case_at(uint32_t index) {
     const uint32_t count = sizeof cases / sizeof cases[0];
     if (index < count) return &cases[index];
-#ifdef PS_BENCH_CODECS
-    return ps_codec_case_at(index - count);
+#ifdef PS_BENCH_INGEST
+    const ps_kernel_case *const row = ps_json_case_at(index - count);
+    return row != NULL ? row : ps_codec_case_at(index - count - 1);
 #else
     return NULL;
 #endif

@@ -74,8 +74,10 @@ typedef struct ps_kernel_case {
     uint32_t out_bytes;
 } ps_kernel_case;
 
-/* NULL behind the last. The compressors' stand behind all others, where they were built. */
+/* NULL behind the last. The JSON reader's one and the compressors' stand behind all others, where
+ * they were built. */
 const ps_kernel_case *ps_kernel_case_at(uint32_t index);
+const ps_kernel_case *ps_json_case_at(uint32_t index);
 const ps_kernel_case *ps_codec_case_at(uint32_t index);
 
 /* The libraries that compute `kernel` and are there, appended to the contest. */
