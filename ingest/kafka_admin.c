@@ -235,6 +235,7 @@ ps_status ps_kafka_watermarks(rd_kafka_t *client, const char *topic, int32_t par
                    rd_kafka_err2str(err));
 }
 
+#if RD_KAFKA_VERSION >= 0x02030000
 static ps_status take_end(rd_kafka_event_t *event, int64_t *end, ps_error *error) {
     if (event == NULL || ps_kafka_is_away(rd_kafka_event_error(event))) return PS_AGAIN;
     PS_TRY(answered(event, "cannot ask where a partition ends", error));
@@ -265,6 +266,36 @@ ps_status ps_kafka_true_end(rd_kafka_t *client, const char *topic, int32_t parti
     rd_kafka_topic_partition_list_destroy(list);
     return status;
 }
+#else
+/* A library that cannot ask it of an admin client answers by a client's own isolation level: this
+ * one is made for the question. */
+static rd_kafka_t *reads_all(rd_kafka_t *like) {
+    char text[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_dup(rd_kafka_conf(like));
+    rd_kafka_conf_set_error_cb(conf, NULL);
+    rd_kafka_t *client = NULL;
+    if (rd_kafka_conf_set(conf, "isolation.level", "read_uncommitted", text, sizeof text) ==
+        RD_KAFKA_CONF_OK)
+        client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
+    if (client == NULL) rd_kafka_conf_destroy(conf);
+    return client;
+}
+
+ps_status ps_kafka_true_end(rd_kafka_t *client, const char *topic, int32_t partition,
+                            int timeout_ms, int64_t *end, ps_error *error) {
+    rd_kafka_t *own = reads_all(client);
+    if (own == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "cannot make a client to ask where %s ends", topic);
+    int64_t low;
+    const rd_kafka_resp_err_t err =
+        rd_kafka_query_watermark_offsets(own, topic, partition, &low, end, timeout_ms);
+    ps_kafka_client_close(own);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return PS_OK;
+    if (ps_kafka_is_away(err)) return PS_AGAIN;
+    return ps_fail(error, PS_IO, "cannot ask where %s/%d ends: %s", topic, partition,
+                   rd_kafka_err2str(err));
+}
+#endif
 
 static ps_status deleted(rd_kafka_event_t *event, ps_error *error) {
     const ps_status status = answered(event, "cannot delete records", error);

@@ -35,8 +35,10 @@ ps_status ps_kafka_mock_open(uint32_t brokers, ps_kafka_mock **out, ps_error *er
         ps_kafka_mock_close(mock);
         return ps_fail(error, PS_IO, "the embedded broker cannot listen on 127.0.0.1");
     }
+#if RD_KAFKA_VERSION >= 0x02050000
     /* Rebalances at start would only be waited for. */
     rd_kafka_mock_group_initial_rebalance_delay_ms(mock->cluster, 0);
+#endif
     *out = mock;
     return PS_OK;
 }

@@ -15,11 +15,15 @@
 
 typedef enum verdict { GONE, REFUSED, TOO_LARGE, FINAL, BROKEN } verdict;
 
+/* RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD, which older libraries do not name, nor tell apart
+ * from a record that was refused itself. */
+enum { NEIGHBOUR_REFUSED = -138 };
+
 static verdict judge(rd_kafka_resp_err_t err) {
-    switch (err) {
+    switch ((int)err) {
     case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
-    case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:           /* we threw it away ourselves */
-    case RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD: /* its neighbour was refused */
+    case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT: /* we threw it away ourselves */
+    case NEIGHBOUR_REFUSED:
         return GONE;
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
     case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:

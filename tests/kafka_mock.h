@@ -27,7 +27,9 @@ static inline kafka_mock kafka_mock_open(const char *const topics[3], int partit
     rd_kafka_conf_set_log_cb(conf, kafka_mock_quiet);
     m.client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
     m.cluster = rd_kafka_mock_cluster_new(m.client, 1);
+#if RD_KAFKA_VERSION >= 0x02050000
     rd_kafka_mock_group_initial_rebalance_delay_ms(m.cluster, 0);
+#endif
     m.brokers = rd_kafka_mock_cluster_bootstraps(m.cluster);
     for (int i = 0; i < 3; i++)
         assert_int_equal(rd_kafka_mock_topic_create(m.cluster, topics[i], partitions, 1), 0);
