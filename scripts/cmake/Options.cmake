@@ -16,6 +16,10 @@ endforeach()
 set(PS_SANITIZE "" CACHE STRING "Sanitizers, separated by commas: address,undefined or thread")
 option(PS_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 option(PS_SYSTEM_LIBRDKAFKA "Accept the distribution's librdkafka (2.0.2 on Debian 12) instead of the project's own" OFF)
+if(PS_SYSTEM_LIBRDKAFKA AND PS_SANITIZE MATCHES thread)
+  message(FATAL_ERROR "PS_SANITIZE=thread does not go with PS_SYSTEM_LIBRDKAFKA: a librdkafka that uses C11 threads, as "
+    "distributions build it, crashes under ThreadSanitizer. Leave PS_SYSTEM_LIBRDKAFKA off: scripts/setup builds one that does not")
+endif()
 set(PS_DEPS ${PROJECT_SOURCE_DIR}/.deps CACHE PATH "Where scripts/setup puts what Debian does not have")
 
 add_library(ps_flags INTERFACE)
