@@ -7,8 +7,9 @@
 
 #include "host/flow/pipeline.h"
 
-/* The program itself: its pages, shared libraries, thread stacks as touched, allocator slack.
- * Measured with an idle pipeline (docs/benchmarks.md), rounded up. */
+/* The program itself: its pages, shared libraries, thread stacks as touched, allocator slack. About
+ * twice what a worker with nothing to do has resident on x86-64; that the sum as a whole is enough,
+ * the scenario `memory` asks, whose workers run in a control group of its size. */
 #define PROCESS_BYTES ((size_t)24 << 20)
 
 /* Queues shorter than this starve a fast lane, longer ones only hide a slow broker. */
