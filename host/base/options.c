@@ -79,11 +79,23 @@ static ps_status parse_integer(const ps_option *option, const char *text, int64_
         *at = 0;
         return PS_OK;
     }
-    const bool ok = option->type == PS_OPTION_INTEGER    ? ps_text_integer(text, at)
-                    : option->type == PS_OPTION_DURATION ? ps_text_duration(text, at)
-                                                         : ps_text_size(text, at);
+    int64_t value = 0;
+    const bool ok = option->type == PS_OPTION_INTEGER    ? ps_text_integer(text, &value)
+                    : option->type == PS_OPTION_DURATION ? ps_text_duration(text, &value)
+                                                         : ps_text_size(text, &value);
     if (!ok) return expected(option, text, error);
-    return check_range(option, text, (double)*at, error);
+    PS_TRY(check_range(option, text, (double)value, error));
+    *at = value;
+    return PS_OK;
+}
+
+static ps_status parse_number(const ps_option *option, const char *text, double *at,
+                              ps_error *error) {
+    double value = 0;
+    if (!ps_text_number(text, &value)) return expected(option, text, error);
+    PS_TRY(check_range(option, text, value, error));
+    *at = value;
+    return PS_OK;
 }
 
 ps_status ps_option_parse(const ps_option *option, const char *text, void *config,
@@ -98,11 +110,11 @@ ps_status ps_option_parse(const ps_option *option, const char *text, void *confi
     case PS_OPTION_SIZE:
         return parse_integer(option, text, at, error);
     case PS_OPTION_NUMBER:
-        if (!ps_text_number(text, at)) return expected(option, text, error);
-        return check_range(option, text, *(double *)at, error);
+        return parse_number(option, text, at, error);
     case PS_OPTION_BOOL:
-        *(bool *)at = strcmp(text, "true") == 0;
-        if (!*(bool *)at && strcmp(text, "false") != 0) return expected(option, text, error);
+        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+            return expected(option, text, error);
+        *(bool *)at = text[0] == 't';
         return PS_OK;
     case PS_OPTION_CHOICE:
         return parse_choice(option, text, at, error);

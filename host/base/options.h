@@ -96,7 +96,7 @@ const ps_option *ps_option_find(const ps_option *options, const char *name);
 
 /* Stores one scalar, checked against the row's type and range. Not for LIST, MAP and FIELDS, which
  * have no one text. Owns: a STRING is kept as the pointer it came as. Fails with the whole sentence
- * but for the option's name. */
+ * but for the option's name, and leaves what was there. */
 ps_status ps_option_parse(const ps_option *option, const char *text, void *config,
                           ps_error *error) PS_MUST_USE;
 

@@ -44,7 +44,8 @@ static int help_about(const char *name) {
         ps_log(PS_LOG_ERROR, "help", "nothing is called '%s'; did you mean '%s'?", name, meant);
     else
         ps_log(PS_LOG_ERROR, "help",
-               "nothing is called '%s'; try source, decode, stage, sink, runtime, a detector, an option or a command",
+               "nothing is called '%s'; try source, decode, stage, sink, runtime, a detector, an "
+               "option or a command",
                name);
     return PS_EXIT_USAGE;
 }

@@ -127,9 +127,10 @@ static int start(const quickstart_options *chosen) {
         (void)printf("%s generated events of %d hosts -> Kafka -> json, sha256, ewma -> Kafka; "
                      "`penstock quickstart --print` shows the pipeline file\n",
                      ps_text_from_count((uint64_t)chosen->rows, rows), SERIES);
-        (void)printf("The embedded broker is honest about its limits: it fences nobody, keeps no "
-                     "offsets of transactions and filters no aborted records, so exactly once needs "
-                     "a real Kafka.\n\n");
+        (void)printf(
+            "The embedded broker is honest about its limits: it fences nobody, keeps no "
+            "offsets of transactions and filters no aborted records, so exactly once needs "
+            "a real Kafka.\n\n");
         (void)fflush(stdout);
         ps_log_quiet();
         code = run_on(ps_kafka_mock_brokers(mock), chosen);

@@ -117,8 +117,13 @@ static void read_stages(ps_config *config, const ps_item *section) {
     for (const ps_item *item = list->first; item != NULL; item = item->next) {
         const ps_item entry = {"stages", item->place, item->value, NULL};
         ps_chosen *stage = &config->stage[config->stage_count++];
+        const uint32_t before = config->faults.count;
         read_one(config, PS_PART_STAGE, &entry, stage);
         if (stage->about == NULL) config->stage_count--;
+        /* A stage that was not understood might have made what later ones name. */
+        const bool lost = config->faults.count > before && (stage->about == NULL || !stage->faulty);
+        if (lost && config->stage_count < config->unsure_from)
+            config->unsure_from = config->stage_count;
     }
 }
 
@@ -204,18 +209,20 @@ static void read_tree(ps_config *config) {
     ps_read_options(&top, root, root->place, &config->top, &config->faults);
     read_part(config, PS_PART_SOURCE, "source", &config->source);
     const ps_item *decode = ps_node_item(root, "decode");
-    uint32_t before = config->faults.count;
-    if (decode != NULL && decode->value->kind != PS_NODE_NULL) read_decode(config, decode);
-    config->planless = config->faults.count > before;
+    config->has_decode = decode != NULL && decode->value->kind != PS_NODE_NULL;
+    if (config->has_decode) read_decode(config, decode);
+    const bool fields =
+        config->codec.about != NULL && (!config->codec.faulty || config->decode->fields.count > 0);
+    config->unsure_from = config->has_decode && !fields ? 0 : PS_NOWHERE;
     const ps_item *stages = ps_node_item(root, "stages");
     if (stages != NULL) read_stages(config, stages);
     read_part(config, PS_PART_SINK, "sink", &config->sink);
     const ps_node *dead = ps_node_get(root, "dead_letter");
     config->has_dead = dead != NULL && dead->kind != PS_NODE_NULL;
     if (config->has_dead) read_plain(config, "dead_letter", ps_dead_options, &config->dead);
-    before = config->faults.count;
+    const uint32_t before = config->faults.count;
     read_plain(config, "runtime", ps_runtime_options, &config->runtime);
-    config->planless = config->planless || config->faults.count > before;
+    config->runtime_faulty = config->faults.count > before;
     read_plain(config, "metrics", ps_metrics_options, &config->metrics);
     if (config->runtime.instance == NULL) config->runtime.instance = host_name(config->pool);
 }

@@ -37,9 +37,11 @@ typedef struct ps_chosen {
 } ps_chosen;
 
 typedef struct ps_config {
-    ps_pool *pool; /* owns everything below */
-    bool planless; /* decode or runtime is not right: stages cannot be planned */
-    bool planned;  /* they could, and there are a source and a sink */
+    ps_pool *pool;       /* owns everything below */
+    bool runtime_faulty; /* what does not fit may be its fault */
+    bool has_decode;
+    uint32_t unsure_from; /* from this stage on a name may be missing for a fault before it */
+    bool planned;         /* stages could be, and there are a source and a sink */
     ps_faults faults;
     ps_node *root;
     ps_top top;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What no single option can know: checks between parts, and the plan.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/base/text.h"
 #include "host/cli/config_read.h"
@@ -77,6 +79,8 @@ static void check_series(ps_config *config) {
                          "decode.series: field '%s' must be a string to name series", series);
         return;
     }
+    /* Fields that could not be read may have it. */
+    if (config->codec.faulty && config->decode->fields.count == 0) return;
     const char *meant = ps_nearest_take(&nearest);
     ps_fault_add(&config->faults, place, "decode.series: field '%s' is not declared%s%s%s", series,
                  meant == NULL ? " in fields; `$key` takes the record's key" : "; did you mean '",
@@ -88,6 +92,8 @@ static void check_form(ps_config *config) {
     if (choice_of(&config->sink, "form", form) == NULL) return;
     if (strcmp(form, "json") != 0 && strcmp(form, "packed") != 0) return;
     if (config->codec.about != NULL && strcmp(config->codec.about->name, "json") == 0) return;
+    /* A codec that nobody knows is a fault of its own. */
+    if (config->codec.about == NULL && config->has_decode) return;
     ps_fault_add(&config->faults, ps_spot_of(config->sink.node, "form", config->sink.place),
                  "form %s appends to JSON objects: add `decode: {json: {fields: {…}}}`, or take "
                  "another form",
@@ -99,7 +105,7 @@ static void check_lines(ps_config *config) {
     char form[PS_OPTION_TEXT_MAX];
     if (config->sink.about == NULL || strcmp(config->sink.about->name, "file") != 0) return;
     if (config->codec.about == NULL || strcmp(config->codec.about->name, "json") != 0) return;
-    if (config->planless || config->decode->fields.count > 0) return;
+    if (config->codec.faulty || config->decode->fields.count > 0) return;
     if (choice_of(&config->sink, "form", form) == NULL || strcmp(form, "json") != 0) return;
     ps_fault_add(&config->faults, ps_spot_of(config->sink.node, "form", config->sink.place),
                  "form json needs JSON objects: declare fields, `decode: {json: {fields: {…}}}`, "
@@ -193,20 +199,6 @@ static void check_runtime(ps_config *config) {
                      "instance: must not be empty: ids of transactions are made of it");
 }
 
-/* Where a stage's or codec's complaint belongs: at the option whose value it quotes, else at the
- * stage. */
-static ps_spot quoted_place(const ps_chosen *stage, const char *message) {
-    char quoted[PS_NAME_MAX + 2];
-    for (const ps_item *item = stage->node == NULL ? NULL : stage->node->first; item != NULL;
-         item = item->next) {
-        if (item->value->kind != PS_NODE_SCALAR || strlen(item->value->text) >= PS_NAME_MAX)
-            continue;
-        (void)snprintf(quoted, sizeof quoted, "'%s'", item->value->text);
-        if (strstr(message, quoted) != NULL) return item->value->place;
-    }
-    return stage->place;
-}
-
 enum { COMPLAINT_BYTES = 1024 };
 
 /* A part's complaints, each at its option. */
@@ -222,16 +214,6 @@ static ps_spot entry_place(const ps_node *list, uint32_t entry, ps_spot otherwis
     return item == NULL || item->value->place.line == 0 ? otherwise : item->value->place;
 }
 
-static bool is_told(const ps_faults *faults, ps_spot place) {
-    for (uint32_t i = 0; i < faults->count; i++) {
-        const ps_spot other = faults->at[i].place;
-        if (other.line == place.line && other.column == place.column &&
-            other.origin == place.origin)
-            return true;
-    }
-    return false;
-}
-
 static void add_complaint(ps_complaints *self, const char *option, uint32_t entry,
                           const char *format, ...) {
     part_complaints *of = (part_complaints *)self;
@@ -241,7 +223,7 @@ static void add_complaint(ps_complaints *self, const char *option, uint32_t entr
     char message[COMPLAINT_BYTES];
     va_list arguments;
     /* What an option that could not be read is by default is nobody's fault. */
-    if (part->faulty && (!wrote(part, option) || is_told(of->faults, place))) return;
+    if (part->faulty && (!wrote(part, option) || ps_faults_at(of->faults, place))) return;
     va_start(arguments, format);
     (void)vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
@@ -258,19 +240,6 @@ static void check_parts(ps_config *config) {
     if (sink != NULL && sink->check != NULL) sink->check(config->sink.config, source, &from.base);
 }
 
-/* A codec opens without asking anybody, so all that it refuses is told here. */
-static void check_codec(ps_config *config, const ps_plan *plan) {
-    const ps_codec *codec = ps_config_codec(config);
-    ps_error error;
-    void *self = NULL;
-    if (codec == NULL || codec->open == NULL) return;
-    if (codec->open(config->decode, &plan->schema, &self, &error) == PS_OK)
-        codec->close(self);
-    else
-        ps_fault_add(&config->faults, quoted_place(&config->codec, error.message), "%s",
-                     error.message);
-}
-
 /* Where the source must ask somebody, a run is told. */
 static void check_shares(ps_config *config, const ps_plan *plan) {
     const ps_source *source = ps_config_source(config);
@@ -285,85 +254,43 @@ static void check_shares(ps_config *config, const ps_plan *plan) {
                      error.message);
 }
 
+/* Files that the TLS library opens: a run would be refused for what is not there. */
+static void check_files(ps_config *config, const ps_chosen *part) {
+    static const char *const names[] = {"ssl.ca.location", "ssl.certificate.location",
+                                        "ssl.key.location", "ssl.crl.location",
+                                        "ssl.keystore.location"};
+    const ps_node *properties = ps_node_get(part->node, "properties");
+    if (properties == NULL || properties->kind != PS_NODE_MAP) return;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const ps_node *node = ps_node_get(properties, names[i]);
+        if (node == NULL || node->kind != PS_NODE_SCALAR || node->text[0] == '\0') continue;
+        /* The one word that the library takes for a place. */
+        if (strcmp(node->text, "probe") == 0 || access(node->text, R_OK) == 0) continue;
+        ps_fault_add(&config->faults, node->place, "%s: cannot read '%s': %s", names[i], node->text,
+                     strerror(errno));
+    }
+}
+
 void ps_config_cross_check(ps_config *config) {
     check_name(config);
-    const uint32_t before = config->faults.count;
     if (config->decode != NULL) check_series(config);
-    config->planless = config->planless || config->faults.count > before;
     check_parts(config);
+    check_files(config, &config->source);
+    check_files(config, &config->sink);
     check_form(config);
     check_lines(config);
     check_dead(config);
     check_topics(config);
     check_runtime(config);
     check_listen(config);
-    if (config->faults.count == 0) check_delivery(config);
-    if (config->planless) return;
+    if (!config->source.faulty && !config->sink.faulty) check_delivery(config);
     ps_plan *plan = ps_pool_take(config->pool, sizeof *plan);
     ps_error error;
     const bool planned = ps_config_plan(config, plan, &error) == PS_OK;
-    if (planned && !config->codec.faulty) check_codec(config, plan);
-    if (planned) check_shares(config, plan);
-    config->planned = planned && config->source.about != NULL && config->sink.about != NULL;
+    const bool whole = planned && !config->codec.faulty && !config->runtime_faulty;
+    if (whole) check_shares(config, plan);
     ps_plan_deinit(plan);
-}
-
-static const char *series_of(const ps_config *config) {
-    const char *series = config->decode == NULL ? NULL : config->decode->series;
-    return series == NULL || strcmp(series, "$key") == 0 ? "" : series;
-}
-
-ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) {
-    const ps_runtime *runtime = &config->runtime;
-    const ps_field_list *fields = config->decode == NULL ? NULL : &config->decode->fields;
-    ps_status status =
-        ps_plan_init(plan, (uint32_t)runtime->batch_rows, (uint32_t)runtime->batch_bytes,
-                     (uint32_t)runtime->series_max, fields, error);
-    if (status != PS_OK) {
-        ps_fault_add(&config->faults, ps_spot_of(config->root, "decode", config->root->place), "%s",
-                     error->message);
-        return status;
-    }
-    plan->policy = (ps_policy)runtime->state;
-    (void)snprintf(plan->series_field, sizeof plan->series_field, "%s", series_of(config));
-    /* Behind a stage that is not right no name is missed: it might have been that stage's. */
-    for (uint32_t i = 0; i < config->stage_count; i++) {
-        const ps_chosen *stage = &config->stage[i];
-        ps_status planned = PS_BAD_CONFIG;
-        if (!stage->faulty) {
-            planned = ps_config_stage(config, i)->plan(stage->config, plan, error);
-            if (planned != PS_OK && (status == PS_OK || planned != PS_UNKNOWN_NAME))
-                ps_fault_add(&config->faults, quoted_place(stage, error->message), "%s: %s",
-                             stage->about->name, error->message);
-        }
-        if (planned != PS_OK) status = PS_BAD_CONFIG;
-    }
-    if (status != PS_OK) return status;
-    status = ps_plan_close(plan, error);
-    if (status != PS_OK) ps_fault_add(&config->faults, config->root->place, "%s", error->message);
-    return status;
-}
-
-bool ps_config_check_memory(ps_config *config) {
-    const ps_item *section = ps_node_item(config->root, "runtime");
-    ps_pipeline_config pipeline;
-    ps_ceiling ceiling;
-    ps_error error;
-    if (!config->planned || config->source.faulty || config->codec.faulty || config->sink.faulty)
-        return true;
-    ps_plan *plan = ps_pool_take(config->pool, sizeof *plan);
-    ps_status status = ps_config_plan(config, plan, &error);
-    if (status != PS_OK) { /* there was memory for it a moment ago; the fault is told */
-        ps_plan_deinit(plan);
-        return false;
-    }
-    ps_config_pipeline(config, plan, &pipeline);
-    status = ps_pipeline_ceiling(&pipeline, &ceiling, &error);
-    ps_plan_deinit(plan);
-    if (status == PS_OK) return true;
-    ps_fault_add(&config->faults,
-                 ps_spot_of(section == NULL ? NULL : section->value, "memory_max",
-                            section == NULL ? config->root->place : section->place),
-                 "%s", error.message);
-    return false;
+    ps_config_check_codec(config);
+    if (!planned) ps_config_probe(config);
+    config->planned = whole && config->source.about != NULL && config->sink.about != NULL;
 }

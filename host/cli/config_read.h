@@ -32,7 +32,14 @@ ps_spot ps_spot_of(const ps_node *node, const char *key, ps_spot otherwise);
  * fault. */
 bool ps_read_misspelt(const ps_node *map, const char *name, ps_also_fn *known);
 
-/* Checks between parts, once each of them has been read without a fault. */
+/* Checks between parts, once each of them has been read. */
 void ps_config_cross_check(ps_config *config);
+
+/* What the codec refuses of its fields. */
+void ps_config_check_codec(ps_config *config);
+
+/* The faults of stages that ps_config_plan() could not come to: behind the first of a stage, in
+ * stages with an option that is not right, and behind such stages. */
+void ps_config_probe(ps_config *config);
 
 #endif

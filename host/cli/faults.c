@@ -28,6 +28,16 @@ void ps_fault_add(ps_faults *faults, ps_spot place, const char *format, ...) {
         (ps_fault){place, ps_pool_text(faults->pool, message, strlen(message))};
 }
 
+bool ps_faults_at(const ps_faults *faults, ps_spot place) {
+    for (uint32_t i = 0; i < faults->count; i++) {
+        const ps_spot other = faults->at[i].place;
+        if (other.line == place.line && other.column == place.column &&
+            other.origin == place.origin)
+            return true;
+    }
+    return false;
+}
+
 const char *ps_spot_text(const ps_faults *faults, ps_spot place) {
     if (place.origin != NULL) return place.origin;
     if (place.line == 0) return faults->file;

@@ -4,6 +4,7 @@
 #ifndef PS_HOST_CLI_FAULTS_H
 #define PS_HOST_CLI_FAULTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "host/base/status.h"
@@ -32,6 +33,9 @@ void ps_fault_add(ps_faults *faults, ps_spot place, const char *format, ...) PS_
 /* In the order of the file, those of the command line last; each as `FILE:LINE:COL: message` on
  * stderr. */
 void ps_faults_print(ps_faults *faults);
+
+/* Whether there is a fault at that very place. */
+bool ps_faults_at(const ps_faults *faults, ps_spot place);
 
 /* "FILE:LINE:COL" or the origin. */
 const char *ps_spot_text(const ps_faults *faults, ps_spot place);

@@ -31,12 +31,8 @@ static const ps_about *const codecs[] = {
 };
 
 static const ps_about *const stages[] = {
-    &ps_stage_hash.about,
-    &ps_stage_entropy.about,
-    &ps_stage_detect.about,
-    &ps_stage_statistics.about,
-    &ps_stage_filter.about,
-    NULL,
+    &ps_stage_hash.about,       &ps_stage_entropy.about, &ps_stage_detect.about,
+    &ps_stage_statistics.about, &ps_stage_filter.about,  NULL,
 };
 
 static const ps_about *const sinks[] = {

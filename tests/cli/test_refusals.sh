@@ -116,8 +116,73 @@ YAML
     run 0 run free.yaml
 }
 
+# Every fault at once: who mends one must not meet the next by running check again. Nor is anything blamed for what is
+# missing because of another fault.
+tells_all_at_once() {
+    cat >many.yaml <<'YAML'
+pipeline: many
+source: {synthetic: {rows: 500}}
+decode: {json: {fields: {host: string, cpu: float, ts: timestamp, bad: flot}}, series: hots}
+stages:
+  - hash: {algorithm: sha256, of: hst}
+  - detect: {field: cpuu, detectors: [ewma], time: tss}
+  - filter: {where: "score >> 3"}
+  - filter: {where: "scor > 3 and hosst = 'a' and sha256 = 'a' and bad > 1"}
+  - hash: {algorithm: sha257, of: cpi}
+  - filter: {where: "nosuch = 1 and blake3 = 'x'"}
+  - filter: {where: "cpu >", wher: 2}
+sink: {file: {path: x, form: json}}
+runtime: {batch_rows: 99999999999, lanes: x}
+YAML
+    run 2 check many.yaml
+    for wanted in "3:72: field 'bad': 'flot' is not one of" "3:88: decode.series: field 'hots'" "5:35: hash: there is no field 'hst'" \
+        "6:21: detect: there is no field 'cpuu'" "6:52: detect: there is no field 'tss'" "7:21: filter: where:8: a name" \
+        "8:21: filter: where:1: there is no field 'scor'" "8:21: filter: where:14: there is no field 'hosst'" \
+        "9:23: algorithm: 'sha257'" "9:35: hash: there is no field 'cpi'" "11:21: filter: where:6: the expression ends" \
+        "11:30: unknown key 'wher'" "13:23: batch_rows: '99999999999'" "13:43: lanes: 'x'"; do
+        err_has "many.yaml:$wanted"
+    done
+    [ "$(grep -c '^many.yaml:' err)" -eq 14 ] || fail "faults that are none: $(cat err)"
+    # What was not understood may have made every name that follows.
+    cat >lost.yaml <<'YAML'
+pipeline: lost
+source: {synthetic: {rows: 500}}
+decode: {jsn: {fields: {host: string, cpu: float}}, series: host}
+stages:
+  - detct: {field: cpu}
+  - statistics: {field: cpu}
+  - filter: {where: "cpu_mean > 3 and score > 2 and"}
+sink: {file: {path: x, form: json}}
+YAML
+    run 2 check lost.yaml
+    err_has "lost.yaml:5:5: unknown stage 'detct'"
+    err_has "lost.yaml:7:21: filter: where:31: the expression ends"
+    [ "$(grep -c '^lost.yaml:[^3]' err)" -eq 2 ] || fail "blamed for another's fault: $(cat err)"
+    # Outputs that would have another name.
+    sed -i 's/jsn/json/; /detct/d; s/field: cpu}/field: cpuu}/; s/ and score.*"/"/' lost.yaml
+    run 2 check lost.yaml
+    err_has "lost.yaml:5:25: statistics: there is no field 'cpuu'"
+    [ "$(grep -c '^lost.yaml:' err)" -eq 1 ] || fail "blamed for another's fault: $(cat err)"
+}
+
+# Certificates that are not there are told with their place, before anything starts.
+misses_certificates() {
+    cat >tls.yaml <<'YAML'
+pipeline: tls
+source: {kafka: {brokers: "localhost:1", topics: [in], properties: {security.protocol: ssl, ssl.ca.location: /nonexistent}}}
+sink: {discard: {}}
+YAML
+    for command in check run; do
+        run 2 $command tls.yaml
+        err_has "tls.yaml:2:110: ssl.ca.location: cannot read '/nonexistent': No such file or directory"
+    done
+    run 0 check tls.yaml --set source.kafka.properties.ssl.ca.location=probe
+}
+
 "$penstock" help kafka >/dev/null 2>&1 && moves_with_its_state
+"$penstock" help kafka >/dev/null 2>&1 && misses_certificates
 keeps_its_policy
 is_checked
+tells_all_at_once
 [ $failures -eq 0 ] || exit 1
 echo "all refusals as documented"
