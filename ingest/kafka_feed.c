@@ -83,6 +83,12 @@ static ps_status check(const ps_kafka_feed *feed, ps_error *error) {
                    rd_kafka_err2str(err));
 }
 
+static void tell_waiting(const ps_kafka_feed *feed, ps_kafka_patience *patience) {
+    if (ps_kafka_patience_tell(patience))
+        ps_log(PS_LOG_WARNING, "kafka", "%d records wait for a broker",
+               rd_kafka_outq_len(feed->client));
+}
+
 static rd_kafka_resp_err_t put_once(rd_kafka_t *client, const rd_kafka_vu_t *record, size_t count) {
     rd_kafka_error_t *error = rd_kafka_produceva(client, record, count);
     if (error == NULL) return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -101,6 +107,7 @@ ps_status ps_kafka_feed_put(ps_kafka_feed *feed, ps_bytes key, ps_bytes value, i
         {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = timestamp_ms},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
     };
+    ps_kafka_patience patience = {0};
     for (;;) {
         PS_TRY(check(feed, error));
         const rd_kafka_resp_err_t err =
@@ -110,6 +117,7 @@ ps_status ps_kafka_feed_put(ps_kafka_feed *feed, ps_bytes key, ps_bytes value, i
             return ps_fail(error, PS_IO, "topic '%s' does not take a record: %s", feed->name,
                            rd_kafka_err2str(err));
         (void)rd_kafka_poll(feed->client, 100);
+        tell_waiting(feed, &patience);
     }
 }
 
@@ -117,9 +125,7 @@ ps_status ps_kafka_feed_flush(ps_kafka_feed *feed, ps_error *error) {
     ps_kafka_patience patience = {0};
     while (rd_kafka_flush(feed->client, 500) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
         PS_TRY(check(feed, error));
-        if (ps_kafka_patience_tell(&patience))
-            ps_log(PS_LOG_WARNING, "kafka", "%d records wait for a broker",
-                   rd_kafka_outq_len(feed->client));
+        tell_waiting(feed, &patience);
     }
     return check(feed, error);
 }

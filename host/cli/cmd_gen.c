@@ -9,6 +9,7 @@
 #include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/cli/commands.h"
+#include "host/cli/config_read.h"
 #include "ingest/kafka_feed.h"
 #include "ingest/telemetry.h"
 
@@ -62,11 +63,18 @@ static const ps_option options[] = {
      .help = "BROKERS/TOPIC: keyed by series into Kafka, instead of NDJSON on stdout.",
      .type = PS_OPTION_STRING,
      .at = offsetof(gen_options, to)},
+    {.name = "property",
+     .help = "With --to: NAME=VALUE for the Kafka client, such as security.protocol=sasl_ssl; a "
+             "secret may be file:/path. Once for each.",
+     .type = PS_OPTION_LIST,
+     .at = offsetof(gen_options, properties)},
     {.name = NULL}};
 
-/* Sleeps until row `row` is due. */
-static void pace(int64_t begin_ns, double rate, int64_t row) {
-    const int64_t due_ns = begin_ns + (int64_t)((double)row / rate * 1e9);
+static int64_t due_at(int64_t begin_ns, const gen_options *chosen, int64_t row) {
+    return begin_ns + (int64_t)((double)row / chosen->rate * 1e9);
+}
+
+static void sleep_until(int64_t due_ns) {
     const struct timespec due = {.tv_sec = due_ns / PS_NS_PER_S, .tv_nsec = due_ns % PS_NS_PER_S};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR) continue;
 }
@@ -103,11 +111,11 @@ static void write_rows(const ps_telemetry *telemetry, const gen_options *chosen,
         uint32_t series = 0;
         uint64_t round = 0;
         if (chosen->rate > 0) {
-            const int64_t due_ns = begin_ns + (int64_t)((double)row / chosen->rate * 1e9);
+            const int64_t due_ns = due_at(begin_ns, chosen, row);
             /* What is made must be seen before we sleep on the next one. */
             if (due_ns > ps_clock_ns()) {
                 flush(to);
-                pace(begin_ns, chosen->rate, row);
+                sleep_until(due_ns);
             }
         }
         ps_telemetry_place(&share, (uint64_t)row, &series, &round);
@@ -143,7 +151,9 @@ static ps_status send_rows(const ps_telemetry *telemetry, const gen_options *cho
     for (int64_t row = 0; chosen->rows == 0 || row < chosen->rows; row++) {
         uint32_t series = 0;
         uint64_t round = 0;
-        if (chosen->rate > 0) pace(begin_ns, chosen->rate, row);
+        /* A sleep costs as much as many rows, also one that is over at once. */
+        if (chosen->rate > 0 && due_at(begin_ns, chosen, row) > ps_clock_ns())
+            sleep_until(due_at(begin_ns, chosen, row));
         ps_telemetry_place(&share, (uint64_t)row, &series, &round);
         const uint32_t length = ps_telemetry_write(telemetry, series, round, record);
         ps_telemetry_host(series, host);
@@ -154,20 +164,40 @@ static ps_status send_rows(const ps_telemetry *telemetry, const gen_options *cho
     return ps_kafka_feed_flush(feed, error);
 }
 
-/* NAME=VALUE texts as the map that clients take. */
-static int split_properties(const ps_string_list *texts, ps_pool *pool, ps_string_map *map) {
-    ps_string_pair *pairs = ps_pool_take(pool, (texts->count + 1) * sizeof *pairs);
+typedef struct client_options {
+    ps_string_map properties;
+} client_options;
+
+/* NAME=VALUE texts as `properties` of a pipeline file are read: `file:/path` included. */
+static int read_properties(const ps_string_list *texts, ps_pool *pool, ps_string_map *map) {
+    static const ps_option rows[] = {
+        {.name = "properties", .type = PS_OPTION_MAP, .at = offsetof(client_options, properties)},
+        {.name = NULL}};
+    static const ps_table table = {"--property", rows, NULL};
+    ps_faults faults = {.pool = pool, .file = "--property"};
+    client_options client = {0};
+    ps_node *listed = ps_node_new(pool, PS_NODE_MAP, (ps_spot){0});
+    ps_node *whole = ps_node_new(pool, PS_NODE_MAP, (ps_spot){0});
+    ps_item properties = {.key = "properties", .value = listed};
+    ps_node_append(whole, &properties);
     for (uint32_t i = 0; i < texts->count; i++) {
         const char *equals = strchr(texts->at[i], '=');
-        if (equals == NULL) {
-            ps_log(PS_LOG_ERROR, "gen", "--property wants NAME=VALUE");
-            return PS_EXIT_USAGE;
+        if (equals == NULL || equals == texts->at[i]) {
+            /* Not the text: it may be a secret. */
+            ps_fault_add(&faults, (ps_spot){0},
+                         "wants NAME=VALUE, such as security.protocol=sasl_ssl");
+            continue;
         }
-        pairs[i].name = ps_pool_text(pool, texts->at[i], (size_t)(equals - texts->at[i]));
-        pairs[i].value = equals + 1;
+        ps_item *item = ps_pool_take(pool, sizeof *item);
+        item->key = ps_pool_text(pool, texts->at[i], (size_t)(equals - texts->at[i]));
+        item->value = ps_node_new(pool, PS_NODE_SCALAR, (ps_spot){0});
+        item->value->text = equals + 1;
+        ps_node_append(listed, item);
     }
-    *map = (ps_string_map){pairs, texts->count};
-    return PS_EXIT_GO_ON;
+    ps_read_options(&table, whole, (ps_spot){0}, &client, &faults);
+    ps_faults_print(&faults);
+    *map = client.properties;
+    return faults.count == 0 ? PS_EXIT_GO_ON : PS_EXIT_USAGE;
 }
 
 static int gen_kafka(const ps_telemetry *telemetry, const gen_options *chosen, ps_pool *pool) {
@@ -180,7 +210,7 @@ static int gen_kafka(const ps_telemetry *telemetry, const gen_options *chosen, p
                chosen->to);
         return PS_EXIT_USAGE;
     }
-    const int code = split_properties(&chosen->properties, pool, &properties);
+    const int code = read_properties(&chosen->properties, pool, &properties);
     if (code != PS_EXIT_GO_ON) return code;
     const char *brokers = ps_pool_text(pool, chosen->to, (size_t)(slash - chosen->to));
     uint8_t *record = ps_pool_take(pool, ps_telemetry_room(telemetry));
@@ -198,6 +228,10 @@ static int gen_kafka(const ps_telemetry *telemetry, const gen_options *chosen, p
 
 static int make(const gen_options *chosen, ps_pool *pool) {
     ps_telemetry telemetry;
+    if (chosen->to == NULL && chosen->properties.count > 0) {
+        ps_log(PS_LOG_ERROR, "gen", "--property is for the Kafka client: name a topic with --to");
+        return PS_EXIT_USAGE;
+    }
     ps_telemetry_init(&telemetry, (uint64_t)chosen->seed, (uint32_t)chosen->series,
                       (uint32_t)chosen->bytes, chosen->anomalies);
     if (chosen->to == NULL) return gen_stdout(&telemetry, chosen);
@@ -223,7 +257,10 @@ const ps_command ps_command_gen = {
     .name = "gen",
     .operands = "",
     .summary = "Makes telemetry with planted anomalies: NDJSON on stdout, or keyed into Kafka.",
-    .details = "Same seed, same bytes. Which records are anomalies is not in them: the seed knows.",
+    .details =
+        "Same seed, same bytes. Which records are anomalies is not in them: the seed knows.\n"
+        "A broker that does not answer is waited for, with a warning every 10 s: for 30 s at "
+        "the start,\nafter which the exit code is 1, and later until it is back.",
     .options = options,
     .run = gen,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From YAML nodes to the structs that option tables describe. Inside host/cli/config*.c only.
+ * From YAML nodes to the structs that option tables describe. Inside host/cli/config*.c, and
+ * where a command reads what such a table describes.
  */
 #ifndef PS_HOST_CLI_CONFIG_READ_H
 #define PS_HOST_CLI_CONFIG_READ_H

@@ -179,8 +179,25 @@ YAML
     run 0 check tls.yaml --set source.kafka.properties.ssl.ca.location=probe
 }
 
+# What a pipeline file can say of a secured cluster, gen can be told too; the client judges it.
+feeds_secured_clusters() {
+    run 2 gen --to localhost:1/in --property security.protocol=sassl
+    err_has "security.protocol"
+    run 2 gen --to localhost:1/in --property security.protocol=ssl --property ssl.ca.location=/nonexistent
+    err_has "ssl.ca.location"
+    run 2 gen --to localhost:1/in --property security.protocol
+    err_has "--property: wants NAME=VALUE"
+    run 2 gen --to localhost:1/in --property sasl.password=file:/nonexistent
+    err_has "sasl.password: cannot read the file '/nonexistent'"
+    run 2 gen --rows 1 --property security.protocol=ssl
+    err_has "--property is for the Kafka client"
+    # Accepted, it goes on to ask for a broker.
+    timeout 1 "$penstock" gen --to localhost:1/in --property security.protocol=ssl --property client.id=me >/dev/null 2>err </dev/null
+    [ $? -eq 124 ] || fail "gen --property is refused: $(cat err)"
+}
+
 "$penstock" help kafka >/dev/null 2>&1 && moves_with_its_state
-"$penstock" help kafka >/dev/null 2>&1 && misses_certificates
+"$penstock" help kafka >/dev/null 2>&1 && misses_certificates && feeds_secured_clusters
 keeps_its_policy
 is_checked
 tells_all_at_once
