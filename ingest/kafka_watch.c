@@ -197,13 +197,14 @@ ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) {
     watch->committed = calloc(count, sizeof *watch->committed);
     watch->end = calloc(count, sizeof *watch->end);
     watch->reached = calloc(count, sizeof *watch->reached);
+    watch->high = calloc(count, sizeof *watch->high);
     (void)pthread_mutex_init(&watch->mutex, NULL);
     (void)pthread_cond_init(&watch->changed, NULL);
     (void)pthread_mutex_init(&watch->client, NULL);
     if (watch->asked == NULL || watch->committed == NULL || watch->end == NULL ||
-        watch->reached == NULL)
+        watch->reached == NULL || watch->high == NULL)
         return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
-    for (size_t i = 0; i < count; i++) watch->end[i] = watch->reached[i] = -1;
+    for (size_t i = 0; i < count; i++) watch->end[i] = watch->reached[i] = watch->high[i] = -1;
     /* One lane of a worker is enough. */
     watch->look_ns = source->env->lane == 0 ? look_after_join(source) : INT64_MAX;
     watch->started = pthread_create(&watch->thread, NULL, watch_main, source) == 0;
@@ -237,6 +238,7 @@ void ps_kafka_watch_close(ps_kafka_source *source) {
     free(watch->committed);
     free(watch->end);
     free(watch->reached);
+    free(watch->high);
 }
 
 ps_status ps_kafka_watch_committed(void *self, uint32_t partition, int64_t *next, ps_error *error) {
@@ -280,21 +282,32 @@ int64_t ps_kafka_watch_remaining(void *self) {
     return left;
 }
 
-void ps_kafka_watch_lag(ps_kafka_source *source, int64_t now_ns) {
-    if (now_ns - source->lag_ns < PS_NS_PER_S) return;
-    source->lag_ns = now_ns;
-    int64_t lag = 0;
+/* A question to the library takes its locks: not at every call. */
+static void hear_ends(ps_kafka_source *source) {
     const ps_partitions *all = source->env->partitions;
     for (uint32_t p = 0; p < all->count; p++) {
-        const ps_kafka_place *place = &source->place[p];
-        if (place->holding != PS_KAFKA_READING || place->next == PS_OFFSET_NONE) continue;
         uint32_t within;
         int64_t low, high;
+        if (source->place[p].holding != PS_KAFKA_READING) continue;
         const uint32_t topic = ps_partitions_topic(all, p, &within);
         if (rd_kafka_get_watermark_offsets(source->client, all->topic[topic].name, (int32_t)within,
-                                           &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
-            continue;
-        if (high > place->next) lag += high - place->next;
+                                           &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR)
+            source->watch.high[p] = high;
+    }
+}
+
+void ps_kafka_watch_lag(ps_kafka_source *source, int64_t now_ns) {
+    enum { HEAR_MS = 200 };
+    if (now_ns - source->lag_ns >= HEAR_MS * PS_NS_PER_MS) {
+        source->lag_ns = now_ns;
+        hear_ends(source);
+    }
+    /* What was read since counts at once: a lane that sleeps now is not asked again. */
+    int64_t lag = 0;
+    for (uint32_t p = 0; p < source->env->partitions->count; p++) {
+        const ps_kafka_place *place = &source->place[p];
+        if (place->holding != PS_KAFKA_READING || place->next == PS_OFFSET_NONE) continue;
+        if (source->watch.high[p] > place->next) lag += source->watch.high[p] - place->next;
     }
     atomic_store_explicit(&source->env->metrics->lag, lag, memory_order_relaxed);
 }

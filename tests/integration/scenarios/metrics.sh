@@ -9,12 +9,14 @@ get() { # get PATH: status line, headers and body
 }
 
 scenario() {
-    local pid deadline name
+    local pid deadline name n
+    n=$(rows 20000)
     port=$((20000 + RANDOM % 9000))
     topics in out
-    produce --topic "$prefix.in" --rows "$(rows 20000)"
+    produce --topic "$prefix.in" --rows "$n"
     write_main main.yaml
     echo "metrics: {listen: \"127.0.0.1:$port\"}" >>main.yaml
+    echo "runtime: {batch_rows: 256}" >>main.yaml # many batches of what one fetch brings
     worker worker main.yaml
     pid=$worker_pid
     wait_committed 30
@@ -24,6 +26,11 @@ scenario() {
         sleep 0.1
     done
     get /health | grep -q '^HTTP/1.[01] 200' || fail "/health does not answer 200"
+    # More for a worker that has slept: all of it is read before a lag that is told once a second is told again.
+    sleep 1.2
+    produce --topic "$prefix.in" --rows "$n" --seed 2
+    n=$((2 * n))
+    wait_committed 30
     get /metrics >metrics.txt
     grep -q '^HTTP/1.[01] 200' metrics.txt || fail "/metrics does not answer 200"
     grep -oE 'penstock_[a-z0-9_]+' "$root/docs/metrics.md" 2>/dev/null | sort -u >documented.txt || true
@@ -32,10 +39,13 @@ scenario() {
         grep -q "^$name" metrics.txt || grep -q "^# TYPE $name" metrics.txt || fail "/metrics lacks $name"
     done <documented.txt
     grep -qE "^penstock_rows_in(_total)?(\{[^}]*\})? " metrics.txt || fail "/metrics has no penstock_rows_in"
-    [ "$(awk '/^penstock_rows_in(_total)?[{ ]/ { n += $NF } END { printf "%d", n }' metrics.txt)" -eq "$(rows 20000)" ] ||
+    [ "$(awk '/^penstock_rows_in(_total)?[{ ]/ { n += $NF } END { printf "%d", n }' metrics.txt)" -eq "$n" ] ||
         fail "the counter of rows is wrong"
+    # All is committed: a lag that is told a second late would still be there.
+    awk '/^penstock_lag_rows[{ ]/ { seen++; lag += $NF } END { if (lag != 0) print "lag " lag; exit !seen || lag != 0 }' metrics.txt >&2 ||
+        fail "the lag stays behind what was read"
     # Every source partition by itself, and what it says adds up.
-    awk -v n="${partitions:-4}" -v all="$(rows 20000)" '
+    awk -v n="${partitions:-4}" -v all="$n" '
         /^penstock_partition_rows_[a-z]+_total[{]/ {
             split($1, name, "{"); split(name[1], word, "_"); count[word[4], name[2]] = $NF
             if (word[4] == "in") { seen++; sum += $NF; part[name[2]] = 1 }
