@@ -121,6 +121,10 @@ static void test_spelling(void **state) {
     nearest = ps_nearest_to("xyz");
     ps_nearest_offer(&nearest, "field");
     assert_null(ps_nearest_take(&nearest));
+    nearest = ps_nearest_to("oldest"); /* half of it is another word: here its opposite */
+    ps_nearest_offer(&nearest, "earliest");
+    ps_nearest_offer(&nearest, "latest");
+    assert_null(ps_nearest_take(&nearest));
     nearest = ps_nearest_to("x");
     ps_nearest_offer(&nearest, "y");
     assert_null(ps_nearest_take(&nearest));

@@ -199,7 +199,7 @@ void ps_nearest_offer(ps_nearest *nearest, const char *candidate) {
 const char *ps_nearest_take(const ps_nearest *nearest) {
     if (nearest->best == NULL) return NULL;
     const size_t length = strlen(nearest->word);
-    const uint32_t allowed = length <= 2 ? 1 : length <= 5 ? 2 : 3;
+    const uint32_t allowed = length <= 2 ? 1 : length <= 7 ? 2 : 3;
     /* A distance as long as the word itself would offer anything for anything. */
     return nearest->distance <= allowed && nearest->distance < length ? nearest->best : NULL;
 }
