@@ -57,6 +57,14 @@ static void print_kernels(void) {
     }
 }
 
+/* Devices of a back-end, none where PS_GPU says so; 0: `why` says why. What is known so far is
+ * shown first: drivers and their compilers take their time. */
+static uint32_t devices_of(const ps_backend *backend, const char **why) {
+    (void)fflush(stdout);
+    *why = "PS_GPU=ignore";
+    return ps_backend_ignored(backend) ? 0 : backend->devices(why);
+}
+
 /* What it is, and whether it gives the known answers. */
 static const char *verdict_of(const ps_backend *backend, uint32_t index, ps_device_about *about,
                               ps_error *error) {
@@ -73,6 +81,7 @@ static void print_device(const ps_backend *backend, uint32_t index) {
     char size[PS_TEXT_NUMBER_MAX];
     ps_device_about about = {.bytes = 0};
     ps_error error = {""};
+    (void)fflush(stdout);
     const char *verdict = verdict_of(backend, index, &about, &error);
     (void)printf("  %u  %s, %s%s; self-test %s\n", index, about.name,
                  ps_text_about_size((double)about.bytes, size),
@@ -84,7 +93,7 @@ static void print_backends(void) {
     (void)printf("\n");
     for (uint32_t i = 0; (backend = ps_backend_at(i)) != NULL; i++) {
         const char *why = "";
-        const uint32_t count = backend->devices(&why);
+        const uint32_t count = devices_of(backend, &why);
         (void)printf("back-end %s: %u device%s%s%s\n", backend->name, count, count == 1 ? "" : "s",
                      count == 0 ? ", " : "", count == 0 ? why : "");
         for (uint32_t k = 0; k < count && !backend->shares_memory; k++) print_device(backend, k);
@@ -135,7 +144,8 @@ static void print_json(const ps_topology *topology, const char *verdict) {
     ps_json_print(verdict);
     (void)printf(",\"backends\":[");
     for (uint32_t i = 0; (backend = ps_backend_at(i)) != NULL; i++) {
-        const uint32_t count = backend->devices(NULL);
+        const char *why = "";
+        const uint32_t count = devices_of(backend, &why);
         (void)printf("%s{\"name\":\"%s\",\"devices\":%u,\"about\":[", i == 0 ? "" : ",",
                      backend->name, count);
         for (uint32_t k = 0; k < count && !backend->shares_memory; k++) json_device(backend, k);
@@ -206,7 +216,9 @@ static int calibrate(void) {
     }
     for (uint32_t i = 0; ps_backend_at(i) != NULL; i++) {
         const ps_backend *backend = ps_backend_at(i);
-        for (uint32_t k = 0; k < backend->devices(NULL); k++) {
+        const char *why = "";
+        const uint32_t count = devices_of(backend, &why);
+        for (uint32_t k = 0; k < count; k++) {
             if (calibrate_one(backend, k, &here, &error) == PS_OK) continue;
             ps_log(PS_LOG_ERROR, "devices", "%s", error.message);
             code = PS_EXIT_FAILED;

@@ -18,11 +18,15 @@ const ps_backend *ps_backend_find(const char *name) {
     return NULL;
 }
 
+bool ps_backend_ignored(const ps_backend *backend) {
+    const char *said = getenv("PS_GPU");
+    return said != NULL && strcmp(said, "ignore") == 0 && !backend->shares_memory;
+}
+
 bool ps_backend_likely(const ps_backend *backend) {
     const char *said = getenv("PS_GPU");
     if (said != NULL && strcmp(said, "look") == 0) return true;
-    if (said != NULL && strcmp(said, "ignore") == 0) return backend->shares_memory;
-    return backend->likely();
+    return !ps_backend_ignored(backend) && backend->likely();
 }
 
 static bool has_accelerator(const ps_backend *backend) {

@@ -78,6 +78,8 @@ const ps_backend *ps_backend_at(uint32_t index);
 /* `likely` of a back-end, or what PS_GPU says of all of them: `look` (load drivers even where no
  * device node is seen) or `ignore`. */
 bool ps_backend_likely(const ps_backend *backend);
+/* PS_GPU=ignore: who lists all back-ends leaves this one's driver alone too. */
+bool ps_backend_ignored(const ps_backend *backend);
 
 /* Where a lane goes on whose device is lost: the next one that has a device which is no processor,
  * in the end the CPU. NULL: `lost` was the CPU. */

@@ -3,10 +3,12 @@
  */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/log.h"
 #include "host/device/cache.h"
 #include "host/device/kernel_text.h"
 #include "host/device/opencl.h"
@@ -93,6 +95,10 @@ ps_status ps_opencl_build(const ps_opencl *cl, const ps_opencl_target *target, p
     name_of(target, kernel, options, name);
     *out = from_cache(cl, target, name, options);
     if (*out != NULL) return PS_OK;
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&told))
+        ps_log(PS_LOG_INFO, "opencl", "%s builds its kernels, once: this may take half a minute",
+               target->about->name);
     int32_t status = 0;
     const char *const texts[] = {ps_dialect_text, ps_kernel_texts[kernel].text};
     cl_object program = cl->clCreateProgramWithSource(target->context, 2, texts, NULL, &status);
