@@ -37,7 +37,8 @@ static ps_status answered(rd_kafka_event_t *event, const char *what, ps_error *e
         return ps_fail(error, PS_IO, "%s: the brokers did not answer within %d s", what,
                        PS_KAFKA_ADMIN_MS / 1000);
     if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR) return PS_OK;
-    return ps_fail(error, PS_IO, "%s: %s", what, rd_kafka_event_error_string(event));
+    return ps_fail(error, PS_IO, "%s: %s%s", what, rd_kafka_event_error_string(event),
+                   ps_kafka_advice(rd_kafka_event_error(event)));
 }
 
 static ps_status created(rd_kafka_event_t *event, const char *topic, ps_error *error) {
@@ -117,8 +118,9 @@ static ps_status members_of(rd_kafka_event_t *event, const char *group, ps_error
     if (failure != NULL && rd_kafka_error_code(failure) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
         return PS_OK;
     if (failure != NULL)
-        return ps_fail(error, PS_IO, "cannot look at group %s: %s", group,
-                       rd_kafka_error_string(failure));
+        return ps_fail(error, PS_IO, "cannot look at group %s: %s%s", group,
+                       rd_kafka_err2str(rd_kafka_error_code(failure)),
+                       ps_kafka_advice(rd_kafka_error_code(failure)));
     const size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
     if (members == 0) return PS_OK;
     return ps_fail(
@@ -199,8 +201,9 @@ static ps_status take_offsets(rd_kafka_event_t *event, ps_kafka_offset *offsets,
         return ps_fail(error, PS_IO, "cannot read the group's offsets: an empty answer");
     const rd_kafka_error_t *failure = rd_kafka_group_result_error(results[0]);
     if (failure != NULL)
-        return ps_fail(error, PS_IO, "cannot read the group's offsets: %s",
-                       rd_kafka_error_string(failure));
+        return ps_fail(error, PS_IO, "cannot read the group's offsets: %s%s",
+                       rd_kafka_err2str(rd_kafka_error_code(failure)),
+                       ps_kafka_advice(rd_kafka_error_code(failure)));
     const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(results[0]);
     for (uint32_t i = 0; i < count; i++) {
         const rd_kafka_topic_partition_t *found =
@@ -231,8 +234,8 @@ ps_status ps_kafka_watermarks(rd_kafka_t *client, const char *topic, int32_t par
     const rd_kafka_resp_err_t err =
         rd_kafka_query_watermark_offsets(client, topic, partition, low, high, PS_KAFKA_ADMIN_MS);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR) return PS_OK;
-    return ps_fail(error, PS_IO, "cannot ask where %s/%d begins and ends: %s", topic, partition,
-                   rd_kafka_err2str(err));
+    return ps_fail(error, PS_IO, "cannot ask where %s/%d begins and ends: %s%s", topic, partition,
+                   rd_kafka_err2str(err), ps_kafka_advice(err));
 }
 
 #if RD_KAFKA_VERSION >= 0x02030000

@@ -117,9 +117,15 @@ typedef struct ps_kafka_patience {
     int64_t since_ns, told_ns;
 } ps_kafka_patience;
 bool ps_kafka_patience_tell(ps_kafka_patience *patience);
+static inline long long ps_kafka_patience_s(const ps_kafka_patience *patience) {
+    return (long long)((ps_clock_ns() - patience->since_ns) / PS_NS_PER_S);
+}
 
 /* Whether waiting may help: the network, a broker or a coordinator is away. */
 bool ps_kafka_is_away(rd_kafka_resp_err_t err);
+
+/* The end of a message about `err`: what to try, where that is known, or nothing. */
+const char *ps_kafka_advice(rd_kafka_resp_err_t err);
 
 /* Whether what is unknown to the brokers may still turn up: `*since_ns` is when it was first found
  * missing, 0 before that and set here. A topic that was made a moment ago, and one that is asked

@@ -80,9 +80,9 @@ static ps_status take(const scan *s, const rd_kafka_message_t *message, ps_dead_
         return !s->whole || message->offset >= s->end ? PS_END : PS_AGAIN;
     default:
         if (ps_kafka_is_away(message->err)) return PS_AGAIN;
-        return ps_fail(error, PS_IO, "cannot read %s/%" PRId32 ": %s",
+        return ps_fail(error, PS_IO, "cannot read %s/%" PRId32 ": %s%s",
                        rd_kafka_topic_name(s->topic), s->partition,
-                       rd_kafka_message_errstr(message));
+                       rd_kafka_message_errstr(message), ps_kafka_advice(message->err));
     }
 }
 

@@ -35,6 +35,21 @@ static bool is_final(int err) {
            err == RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM;
 }
 
+/* Only connections that could not be made, or broke, are told of. One that is made and closed at
+ * once is not, but for all brokers being down after that: so a port closes that speaks TLS to who
+ * does not. */
+static void tell_waiting(const ps_kafka_source_config *config, const trouble *seen) {
+    const char *protocol = ps_kafka_property(&config->properties, "security.protocol");
+    if (seen->err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        ps_log(PS_LOG_WARNING, "source kafka",
+               "no broker answers at %s, still trying: connections are closed as soon as they are "
+               "made; is security.protocol (here %s) what that port speaks?",
+               config->brokers, protocol == NULL ? "plaintext" : protocol);
+    else
+        ps_log(PS_LOG_WARNING, "source kafka", "no broker answers at %s, still trying: %s",
+               config->brokers, seen->err == 0 ? "no answer" : seen->reason);
+}
+
 static ps_status discover_topic(rd_kafka_t *client, const ps_kafka_source_config *config,
                                 const char *topic, uint32_t *count, ps_error *error) {
     trouble *seen = rd_kafka_opaque(client);
@@ -50,9 +65,7 @@ static ps_status discover_topic(rd_kafka_t *client, const ps_kafka_source_config
         if (is_final(seen->err))
             return ps_fail(error, PS_IO, "%s: the broker refuses the connection: %.300s",
                            config->brokers, seen->reason);
-        if (!missing && ps_kafka_patience_tell(&patience))
-            ps_log(PS_LOG_WARNING, "source kafka", "no broker answers at %s, still trying: %s",
-                   config->brokers, seen->err == 0 ? "no answer" : seen->reason);
+        if (!missing && ps_kafka_patience_tell(&patience)) tell_waiting(config, seen);
         const struct timespec pause = {0, 50000000};
         (void)nanosleep(&pause, NULL);
     }
@@ -118,6 +131,18 @@ uint32_t ps_kafka_partition(const ps_partitions *all, const char *topic, int32_t
         return all->topic[t].first + (uint32_t)within;
     }
     return PS_NOWHERE;
+}
+
+const char *ps_kafka_advice(rd_kafka_resp_err_t err) {
+    switch (err) {
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        return ": give this user's principal the right to it (docs/security.md lists the rights)";
+    default:
+        return "";
+    }
 }
 
 void ps_kafka_topic_check(const char *name, const char *option, uint32_t entry,

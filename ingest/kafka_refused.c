@@ -128,8 +128,9 @@ void ps_kafka_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, v
             refuse(sink, message, ticket, row);
         return;
     case FINAL:
-        ps_kafka_sink_fail(sink, PS_IO, "cannot write to topic %s: %s",
-                           rd_kafka_topic_name(message->rkt), rd_kafka_err2str(message->err));
+        ps_kafka_sink_fail(sink, PS_IO, "cannot write to topic %s: %s%s",
+                           rd_kafka_topic_name(message->rkt), rd_kafka_err2str(message->err),
+                           ps_kafka_advice(message->err));
         return;
     case BROKEN:
         if (!sink->broken)

@@ -25,11 +25,12 @@ void ps_kafka_state_rest(ps_kafka_state *state, int64_t ms) {
         ps_clock_wait(&state->changed, &state->mutex, ps_clock_ns() + ms * PS_NS_PER_MS);
 }
 
-static void fail(ps_kafka_state *state, const char *what, const char *reason) {
+static void fail(ps_kafka_state *state, const char *what, rd_kafka_resp_err_t err,
+                 const char *reason) {
     pthread_mutex_lock(&state->mutex);
     if (state->status == PS_OK)
-        state->status = ps_fail(&state->error, PS_IO, "cannot read state topic %s: %s: %s",
-                                state->sink->state_topic.name, what, reason);
+        state->status = ps_fail(&state->error, PS_IO, "cannot read state topic %s: %s: %s%s",
+                                state->sink->state_topic.name, what, reason, ps_kafka_advice(err));
     pthread_mutex_unlock(&state->mutex);
     ps_wake_signal(state->sink->env->wake);
 }
@@ -109,7 +110,7 @@ static bool begin(ps_kafka_state *state, uint32_t partition, uint32_t *left) {
         state->sink->helper, state->sink->state_topic.name, within, &low, &high, ASK_MS);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (!ps_kafka_is_away(err) && !is_missing(state, err))
-            fail(state, "its beginning", rd_kafka_err2str(err));
+            fail(state, "its beginning", err, rd_kafka_err2str(err));
         return false;
     }
     state->missing_ns = 0;
@@ -127,7 +128,7 @@ static bool begin(ps_kafka_state *state, uint32_t partition, uint32_t *left) {
     if (low >= end) return finish(state, partition, false, false);
     if (rd_kafka_consume_start_queue(state->topic, within, RD_KAFKA_OFFSET_BEGINNING,
                                      state->queue) != 0) {
-        fail(state, "start", rd_kafka_err2str(rd_kafka_last_error()));
+        fail(state, "start", rd_kafka_last_error(), rd_kafka_err2str(rd_kafka_last_error()));
         return false;
     }
     ++*left;
@@ -169,7 +170,7 @@ static bool take(ps_kafka_state *state, rd_kafka_message_t *message, uint32_t *l
         --*left;
     } else if (err != RD_KAFKA_RESP_ERR__PARTITION_EOF && err != RD_KAFKA_RESP_ERR_NO_ERROR &&
                !ps_kafka_is_away(err)) {
-        fail(state, "reading", rd_kafka_message_errstr(message));
+        fail(state, "reading", err, rd_kafka_message_errstr(message));
         goes = false;
     }
     rd_kafka_message_destroy(message);
@@ -198,7 +199,8 @@ static void read_chosen(ps_kafka_state *state, uint32_t left) {
         if (!goes) break;
         if (count <= 0 && ps_kafka_patience_tell(&patience))
             ps_log(PS_LOG_WARNING, "sink kafka",
-                   "still reading %s: %" PRIu32 " partitions left; a transaction may be open",
+                   "still reading %s: %" PRIu32 " partitions left; a transaction may be open, or a "
+                   "broker down",
                    state->sink->state_topic.name, left);
     }
     for (uint32_t p = 0; p < state->sink->env->partitions->count; p++) {
@@ -220,8 +222,11 @@ static void serve(ps_kafka_state *state) {
         if (state->stand[p].serving == 0) continue;
         while (!ps_kafka_state_stopping(state) && !begin(state, p, &left)) {
             if (ps_kafka_patience_tell(&patience))
-                ps_log(PS_LOG_WARNING, "sink kafka", "no answer about %s, still trying",
-                       state->sink->state_topic.name);
+                ps_log(PS_LOG_WARNING, "sink kafka",
+                       "for %lld s no broker at %s has said where %s/%" PRIu32 " begins and ends, "
+                       "still trying: is the one up that leads it?",
+                       ps_kafka_patience_s(&patience), ps_kafka_sink_brokers(state->sink),
+                       state->sink->state_topic.name, within_of(state, p));
             pthread_mutex_lock(&state->mutex);
             ps_kafka_state_rest(state, 50);
             pthread_mutex_unlock(&state->mutex);

@@ -214,15 +214,16 @@ static ps_status init_transactions(ps_kafka_sink *sink, ps_error *error) {
     rd_kafka_error_t *failure = rd_kafka_init_transactions(sink->producer, ASK_MS);
     if (failure == NULL) return PS_OK;
     const rd_kafka_resp_err_t err = rd_kafka_error_code(failure);
-    const bool refused = err == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
-                         err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
-                         err == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT;
     ps_status status = PS_AGAIN;
-    if (refused)
+    if (err == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
+        err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
+        status =
+            ps_fail(error, PS_IO, "transactional.id '%s': %s%s, or use delivery: at_least_once",
+                    sink->transactional, rd_kafka_err2str(err), ps_kafka_advice(err));
+    else if (err == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT)
         status = ps_fail(error, PS_IO,
-                         "transactional.id '%s': %s: give this user's principal the right to it, "
-                         "or use delivery: at_least_once",
-                         sink->transactional, rd_kafka_error_string(failure));
+                         "transaction.timeout.ms is more than the broker's "
+                         "transaction.max.timeout.ms allows: lower the one, or raise the other");
     else if (rd_kafka_error_is_fatal(failure))
         status = PS_ABORTED;
     rd_kafka_error_destroy(failure);

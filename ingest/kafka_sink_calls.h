@@ -84,6 +84,10 @@ ps_status ps_kafka_state_restore(ps_kafka_sink *sink, uint32_t partition, ps_sta
 void ps_kafka_state_restored(ps_kafka_sink *sink, uint32_t partition, uint32_t oldest);
 void ps_kafka_state_forget(ps_kafka_sink *sink, uint32_t partition);
 
+static inline const char *ps_kafka_sink_brokers(const ps_kafka_sink *sink) {
+    return sink->config->brokers != NULL ? sink->config->brokers : sink->link.config->brokers;
+}
+
 /* kafka_txn.c. Adds positions to those of the transaction, or of the next commit. */
 void ps_kafka_positions_add(ps_kafka_sink *sink, const ps_position *positions, uint32_t count);
 /* What moved, for the group; NULL: nothing. */

@@ -112,6 +112,13 @@ static void fail_forbidden(ps_kafka_sink *sink, const char *what, const rd_kafka
                        sink->keeps_state ? " and the state topic" : "");
 }
 
+/* A worker joined, left or was given up: what it is told with names every partition. */
+static bool is_overtaken(rd_kafka_resp_err_t err) {
+    return err == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+           err == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+           err == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
+}
+
 /* In this order: fatal, retriable, to be aborted, anything else. All but `retriable` end with a
  * new producer. */
 static outcome judge(ps_kafka_sink *sink, const char *what, rd_kafka_error_t *failure) {
@@ -128,9 +135,14 @@ static outcome judge(ps_kafka_sink *sink, const char *what, rd_kafka_error_t *fa
     } else if (is_forbidden(err)) {
         fail_forbidden(sink, what, failure);
     }
-    ps_log(result == RETRY ? PS_LOG_DEBUG : PS_LOG_INFO, "sink kafka", "%s: %s%s", what,
-           rd_kafka_error_string(failure),
-           result == RETRY ? "" : "; going back to what is committed");
+    if (is_overtaken(err))
+        ps_log(PS_LOG_DEBUG, "sink kafka",
+               "%s: the group has shared out its partitions anew; going back to what is committed",
+               what);
+    else
+        ps_log(result == RETRY ? PS_LOG_DEBUG : PS_LOG_INFO, "sink kafka", "%s: %s%s", what,
+               rd_kafka_error_string(failure),
+               result == RETRY ? "" : "; going back to what is committed");
     rd_kafka_error_destroy(failure);
     return result;
 }
@@ -199,6 +211,13 @@ static void rest(ps_kafka_sink *sink, int64_t ms) {
     pthread_mutex_unlock(&sink->mutex);
 }
 
+static void tell_waiting(const ps_kafka_sink *sink, const ps_kafka_patience *patience, bool known) {
+    ps_log(PS_LOG_WARNING, "sink kafka", "for %lld s no %s has answered at %s, still trying: %s",
+           ps_kafka_patience_s(patience), known ? "coordinator of transactions" : "broker",
+           ps_kafka_sink_brokers(sink),
+           known ? "is every broker of the cluster up?" : "is it up, and reachable from here?");
+}
+
 /* Until there is a producer, for ever while no broker answers: with one line every 10 s. */
 static void open_patiently(ps_kafka_sink *sink, bool first) {
     ps_kafka_patience patience = {0, 0};
@@ -224,8 +243,7 @@ static void open_patiently(ps_kafka_sink *sink, bool first) {
             ps_kafka_drop_producer(sink);
             since_ns = ps_clock_ns();
         }
-        if (ps_kafka_patience_tell(&patience))
-            ps_log(PS_LOG_WARNING, "sink kafka", "the brokers do not let us write, still trying");
+        if (ps_kafka_patience_tell(&patience)) tell_waiting(sink, &patience, known);
         rest(sink, status == PS_ABORTED ? 500 : 50);
     }
 }

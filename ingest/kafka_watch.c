@@ -41,8 +41,8 @@ static bool ask_committed(ps_kafka_source *source, rd_kafka_t *client,
         return false;
     pthread_mutex_lock(&watch->mutex);
     watch->status =
-        ps_fail(&watch->error, PS_IO, "cannot look up what group '%s' has committed: %s",
-                source->group, rd_kafka_err2str(err));
+        ps_fail(&watch->error, PS_IO, "cannot look up what group '%s' has committed: %s%s",
+                source->group, rd_kafka_err2str(err), ps_kafka_advice(err));
     pthread_mutex_unlock(&watch->mutex);
     return false;
 }

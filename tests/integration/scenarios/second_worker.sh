@@ -25,6 +25,8 @@ scenario() {
     wait_committed 60
     kill -TERM "$first"
     expect first "$first" 0 20
+    # That the partitions move is told in our own words, if at all.
+    ! grep -hE "\(null\)|generation id" ./*.err >raw.txt || fail "raw words of a library: $(head -n 1 raw.txt)"
     # shellcheck disable=SC2046
     judge $(detector_arguments) --series host --read-uncommitted
 }

@@ -47,6 +47,18 @@ scenario() {
     expect refused "$worker_pid" 1 40
     says refused 'authori[sz]|refuses access'
 
+    # Who does not speak what the port does is told where to look, not that a broker is down.
+    sed "s#security.protocol: SASL_SSL, ##g" main.yaml >plain.yaml
+    worker plain plain.yaml --until-end
+    local deadline=$((SECONDS + 15))
+    until grep -q 'still trying' plain.err; do
+        [ $SECONDS -lt $deadline ] || fail "no word of a port that speaks TLS: $(last_words plain)"
+        sleep 0.1
+    done
+    says plain 'security.protocol \(here plaintext\)'
+    ! grep -q 'brokers are down' plain.err || fail "contradicts itself: $(last_words plain)"
+    kill_hard "$worker_pid"
+
     # Who may do all but write the dead letters stops at the first one, and commits nothing.
     topics bad dead
     produce --topic "$prefix.bad" --mode bad --rows 1000
@@ -73,4 +85,16 @@ scenario() {
     says unwritable "right to write to .*$prefix.dead"
     [ "$(admin committed "$prefix" "$prefix.bad")" -lt 20 ] || fail "records were passed that could not be kept"
     [ "$(admin end "$prefix.dead")" -eq 0 ] || fail "the dead letters could be written after all"
+
+    # Every refusal says what to try, and is a sentence.
+    "${acl[@]}" --bootstrap-server "$brokers" --add --deny-principal User:bob --operation Read \
+        --topic "$prefix.state" >>acl.out 2>&1 || fail "AclCommand: $(tail -n 2 acl.out)"
+    worker unreadable main.yaml --until-end
+    expect unreadable "$worker_pid" 1 40
+    says unreadable "$prefix.state.*give this user's principal the right"
+    "${acl[@]}" --bootstrap-server "$brokers" --add --deny-principal User:bob --operation Write \
+        --transactional-id "$prefix" --resource-pattern-type prefixed >>acl.out 2>&1 || fail "AclCommand: $(tail -n 2 acl.out)"
+    worker unwriting main.yaml --until-end
+    expect unwriting "$worker_pid" 1 40
+    says unwriting "transactional.id .*failed: give this user's principal the right"
 }
