@@ -86,13 +86,13 @@ static void set_common(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_opaque(conf, recipe->opaque);
     if (recipe->failed != NULL) rd_kafka_conf_set_error_cb(conf, recipe->failed);
+    if (recipe->closed != NULL) rd_kafka_conf_set_closesocket_cb(conf, recipe->closed);
     set(conf, "bootstrap.servers", recipe->brokers);
     set(conf, "client.id", "penstock");
-    /* The default grows to 10 s: a few lost answers would then outlast the transaction. */
+    /* The default's 10 s: a few lost answers would outlast the transaction. */
     set(conf, "reconnect.backoff.ms", "20");
     set(conf, "reconnect.backoff.max.ms", "500");
-    /* The first step after a commit is refused while its markers are written, and waits this long.
-     */
+    /* The first step after a commit is refused while its markers are written, and waits. */
     set(conf, "retry.backoff.ms", "20");
     set(conf, "log.connection.close", "false"); /* brokers close idle connections: no news */
     set(conf, "topic.metadata.refresh.interval.ms", "60000");

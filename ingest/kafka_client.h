@@ -66,6 +66,7 @@ typedef struct ps_kafka_recipe {
     void *opaque;
     void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *opaque);
     void (*failed)(rd_kafka_t *, int err, const char *reason, void *opaque);
+    int (*closed)(int fd, void *opaque); /* closes a connection; called on any thread */
     void (*committed)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
                       void *opaque);
     void (*rebalanced)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,

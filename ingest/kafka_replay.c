@@ -6,9 +6,11 @@
  * afterwards ends the command: the next one begins by asking again.
  */
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/base/clock.h"
 #include "host/batch/headers.h"
@@ -43,7 +45,7 @@ struct ps_replay {
     uint32_t open_letters; /* of the transaction that is open; 0: none is */
     size_t open_bytes;
     int64_t open_ns;
-    bool suspect;          /* a connection broke with requests under way */
+    atomic_bool closed;    /* a connection was: what was under way on it may still arrive */
     char undelivered[160]; /* why the first record that failed did; "" */
 };
 
@@ -55,12 +57,18 @@ static void on_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, 
                    rd_kafka_topic_name(message->rkt), rd_kafka_err2name(message->err));
 }
 
-/* Only a connection that was up had requests under way. */
+/* Without it librdkafka would log each of them as an error. */
 static void on_error(rd_kafka_t *client, int err, const char *reason, void *opaque) {
-    ps_replay *replay = opaque;
     (void)client;
     (void)err;
-    if (strstr(reason, "state UP") != NULL) replay->suspect = true;
+    (void)reason;
+    (void)opaque;
+}
+
+static int on_closed(int fd, void *opaque) {
+    ps_replay *replay = opaque;
+    atomic_store(&replay->closed, true);
+    return close(fd);
 }
 
 static bool is_fence(rd_kafka_resp_err_t err) {
@@ -95,7 +103,7 @@ static ps_status init_transactions(ps_replay *replay, ps_error *error) {
 static ps_status open_producer(ps_replay *replay, ps_error *error) {
     ps_kafka_client_close(replay->producer);
     replay->producer = NULL;
-    replay->suspect = false;
+    atomic_store(&replay->closed, false);
     const ps_kafka_recipe recipe = {.role = PS_KAFKA_TRANSACTIONAL,
                                     .brokers = replay->place.brokers,
                                     .inherited = replay->place.inherited,
@@ -105,7 +113,8 @@ static ps_status open_producer(ps_replay *replay, ps_error *error) {
                                     .message_bytes_max = RECORD_BYTES_MAX,
                                     .opaque = replay,
                                     .delivered = on_delivered,
-                                    .failed = on_error};
+                                    .failed = on_error,
+                                    .closed = on_closed};
     PS_TRY(ps_kafka_client_open(&recipe, &replay->producer, error));
     return init_transactions(replay, error);
 }
@@ -287,7 +296,7 @@ static ps_status commit(ps_replay *replay, ps_error *error) {
     (void)rd_kafka_poll(replay->producer, 0);
     /* librdkafka has no KIP-890: a stray request could land in the next transaction, unless that
      * has a new epoch. */
-    return replay->suspect ? open_producer(replay, error) : PS_OK;
+    return atomic_load(&replay->closed) ? open_producer(replay, error) : PS_OK;
 }
 
 static ps_status put(ps_replay *replay, const ps_letter *letter, ps_letter_name name,

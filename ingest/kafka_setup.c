@@ -259,6 +259,7 @@ static ps_status make_producer(ps_kafka_sink *sink, ps_error *error) {
         .opaque = sink,
         .delivered = ps_kafka_delivered,
         .failed = ps_kafka_trouble,
+        .closed = ps_kafka_closed,
     };
     PS_TRY(ps_kafka_client_open(&recipe, &sink->producer, error));
     static const uint64_t one = 1;
@@ -292,5 +293,6 @@ ps_status ps_kafka_setup_producer(ps_kafka_sink *sink, ps_error *error) {
         }
     }
     sink->suspect = sink->broken = false;
+    atomic_store(&sink->closed, false);
     return make_handles(sink, error);
 }

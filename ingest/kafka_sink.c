@@ -49,7 +49,10 @@ void ps_kafka_sink_undo(ps_kafka_sink *sink) {
 }
 
 static void begin_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticket) {
-    if (!sink->dirty) sink->begun_ns = ps_clock_ns();
+    if (!sink->dirty) {
+        sink->begun_ns = ps_clock_ns();
+        atomic_store(&sink->closed, false); /* while nothing was under way */
+    }
     sink->dirty = true;
     if (sink->fresh) sink->acknowledged = ticket - 1; /* tickets went on while we went back */
     sink->fresh = false;

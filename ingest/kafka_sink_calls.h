@@ -16,6 +16,7 @@ void ps_kafka_sink_fail(ps_kafka_sink *sink, ps_status status, const char *forma
     PS_PRINTF(3, 4);
 /* Callbacks of the producer. */
 void ps_kafka_trouble(rd_kafka_t *client, int err, const char *reason, void *opaque);
+int ps_kafka_closed(int fd, void *opaque);
 
 /* kafka_setup.c. Makes a producer with its topics; AGAIN: no broker now. */
 ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;

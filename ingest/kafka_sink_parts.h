@@ -84,7 +84,8 @@ typedef struct ps_kafka_sink {
     rd_kafka_t *helper;   /* looks things up; the committer's and the state's */
     rd_kafka_t *producer; /* NULL between two */
     ps_kafka_topic out, dead, state_topic;
-    bool suspect; /* a connection broke with requests under way: a stray may land later */
+    bool suspect;       /* a call was not answered in time: a stray may land later */
+    atomic_bool closed; /* a connection was, since the transaction began: likewise */
     bool broken;  /* a record failed in a way that needs a new producer */
     bool dirty;   /* the transaction holds something */
     bool flush_wanted;

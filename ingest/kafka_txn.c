@@ -6,13 +6,17 @@
  * transactional id, and go back to what is committed. Aborting and going on with the same producer
  * would be quicker but is not safe: librdkafka has no KIP-890, and a Produce or EndTxn that timed
  * out can still land in the next transaction of the same epoch; init_transactions starts a new
- * epoch, which fences the stray. For the same reason a producer whose connection broke with
- * requests under way is replaced after its transaction was committed.
+ * epoch, which fences the stray. For the same reason a producer that lost a connection within a
+ * transaction is replaced after the commit: what was under way on it was asked again elsewhere, and
+ * may still arrive, the offsets of this transaction within the next. librdkafka's error callback
+ * does not tell of every such loss (not when the other side closes, not twice within 30 s for the
+ * same reason), so the closing of the socket itself is what counts.
  */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
@@ -44,9 +48,13 @@ void ps_kafka_trouble(rd_kafka_t *client, int err, const char *reason, void *opa
     ps_kafka_sink *sink = opaque;
     (void)client;
     ps_log(PS_LOG_DEBUG, "sink kafka", "%s", reason);
-    /* Only a connection that was up had requests under way; one that cannot be made had none. */
-    if (sink->dirty && strstr(reason, "state UP") != NULL) sink->suspect = true;
     if (err == RD_KAFKA_RESP_ERR__FATAL) sink->broken = true;
+}
+
+int ps_kafka_closed(int fd, void *opaque) {
+    ps_kafka_sink *sink = opaque;
+    atomic_store(&sink->closed, true);
+    return close(fd);
 }
 
 void ps_kafka_positions_add(ps_kafka_sink *sink, const ps_position *positions, uint32_t count) {
@@ -193,7 +201,6 @@ static outcome commit(ps_kafka_sink *sink) {
         ps_log(PS_LOG_INFO, "sink kafka",
                "a commit was not answered in time; going back to what is committed");
     if (result != COMMITTED) return GIVE_UP;
-    (void)rd_kafka_poll(sink->producer, 0); /* what happened to connections meanwhile */
     return COMMITTED;
 }
 
@@ -258,7 +265,7 @@ static void finish_commit(ps_kafka_sink *sink) {
     ps_kafka_positions_clear(sink);
     ps_kafka_state_committed(sink); /* the lane emits nothing until the phase changes */
     sink->dirty = false;
-    const bool replace = sink->suspect;
+    const bool replace = sink->suspect || atomic_load(&sink->closed);
     bool begun = false;
     if (!replace) {
         rd_kafka_error_t *failure = rd_kafka_begin_transaction(sink->producer);
