@@ -219,6 +219,17 @@ wait_moving() {
     done
 }
 
+# sleeps NAME PID: for 3 s, in which nothing comes in, a worker takes half a second of a processor at most.
+sleeps() {
+    local before used
+    before=$(processor_ticks "$2")
+    sleep 3
+    used=$(((1000 / $(getconf CLK_TCK)) * ($(processor_ticks "$2") - before)))
+    say "$1: $used ms of a processor in 3 s of nothing"
+    [ "$used" -le 500 ] || fail "$1 has nothing to do and took $used ms of a processor in 3 s"
+}
+processor_ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
+
 kill_hard() {
     kill -9 "$1" 2>/dev/null || true
     wait "$1" 2>/dev/null || true

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-breaks="adding or removing a worker (scaling, a rolling restart) loses, repeats or reorders events, or stalls"
+breaks="adding or removing a worker (scaling, a rolling restart) loses, repeats or reorders events, or stalls, or one that is idle burns a processor"
 
 scenario() {
     local n rate first second producer
@@ -23,6 +23,7 @@ scenario() {
     kill_hard "$second"
     wait "$producer" || fail "the producer failed"
     wait_committed 60
+    sleeps first "$first"
     kill -TERM "$first"
     expect first "$first" 0 20
     # That the partitions move is told in our own words, if at all.
