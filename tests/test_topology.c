@@ -23,7 +23,7 @@ static void check(const char *machine, uint32_t nodes, uint32_t cores, uint32_t 
     assert_int_equal(ps_topology_threads(topology), threads);
     uint32_t per_core[64] = {0}, per_node[8] = {0};
     for (uint32_t lane = 0; lane < cores; lane++) {
-        const ps_place place = ps_topology_place(topology, lane, cores);
+        const ps_place place = ps_topology_place(topology, lane, cores, lane);
         assert_true(place.core < cores && place.node < nodes);
         per_core[place.core]++;
         per_node[place.node]++;
@@ -33,9 +33,9 @@ static void check(const char *machine, uint32_t nodes, uint32_t cores, uint32_t 
     for (uint32_t c = 0; c < cores; c++) assert_int_equal(per_core[c], 1);
     for (uint32_t n = 0; n < nodes; n++) assert_int_equal(per_node[n], cores / nodes);
     /* More lanes than cores start over. */
-    assert_int_equal(ps_topology_place(topology, cores, cores + 1).core,
-                     ps_topology_place(topology, 0, 1).core);
-    assert_false(ps_topology_bind(topology, 0, 1));
+    assert_int_equal(ps_topology_place(topology, cores, cores + 1, cores).core,
+                     ps_topology_place(topology, 0, 1, 0).core);
+    assert_false(ps_topology_bind(topology, 0, 1, 0));
     ps_topology_close(topology);
 }
 
@@ -44,17 +44,37 @@ static void check(const char *machine, uint32_t nodes, uint32_t cores, uint32_t 
 static void test_bound_to_core_or_node(void **state) {
     (void)state;
     static const struct {
-        uint32_t lane, lanes;
+        uint32_t lane, lanes, slot;
         const char *cpus;
-    } cases[] = {{0, 4, "0-1"}, {1, 4, "4-5"}, {2, 4, "2-3"}, {3, 4, "6-7"},
-                 {0, 1, "0-3"}, {0, 2, "0-3"}, {1, 2, "4-7"}, {1, 3, "4-7"},
-                 {2, 3, "0-3"}, {4, 5, "0-3"}, {3, 5, "4-7"}};
+    } cases[] = {
+        {0, 4, 0, "0-1"},
+        {1, 4, 1, "4-5"},
+        {2, 4, 2, "2-3"},
+        {3, 4, 3, "6-7"},
+        /* Another worker holds slots between ours: each lane has its own core all the same. */
+        {0, 4, 0, "0-1"},
+        {1, 4, 4, "4-5"},
+        {2, 4, 5, "2-3"},
+        {3, 4, 7, "6-7"},
+        /* Fewer or more lanes than cores. */
+        {0, 1, 0, "0-3"},
+        {0, 2, 0, "0-3"},
+        {1, 2, 1, "4-7"},
+        {1, 3, 1, "4-7"},
+        {2, 3, 2, "0-3"},
+        {4, 5, 4, "0-3"},
+        {3, 5, 3, "4-7"},
+        /* The second and third of several workers of one lane each. */
+        {0, 1, 1, "4-7"},
+        {0, 1, 2, "0-3"},
+    };
     ps_error error;
     ps_topology *topology;
     assert_int_equal(ps_topology_open("numa:2 core:2 pu:2", &topology, &error), PS_OK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char cpus[32];
-        assert_true(ps_topology_cpus(topology, cases[i].lane, cases[i].lanes, cpus, sizeof cpus));
+        assert_true(ps_topology_cpus(topology, cases[i].lane, cases[i].lanes, cases[i].slot, cpus,
+                                     sizeof cpus));
         assert_string_equal(cpus, cases[i].cpus);
     }
     ps_topology_close(topology);
@@ -76,7 +96,7 @@ static void *within_mask(void *argument) {
     assert_int_equal(ps_topology_cores(topology), 1);
     assert_int_equal(ps_topology_threads(topology), 1);
     for (uint32_t lanes = 1; lanes <= 2; lanes++) {
-        assert_true(ps_topology_bind(topology, 0, lanes));
+        assert_true(ps_topology_bind(topology, 0, lanes, 0));
         assert_int_equal(sched_getaffinity(0, sizeof bound, &bound), 0);
         assert_true(CPU_EQUAL(&mask, &bound));
     }
@@ -116,7 +136,7 @@ static void test_this_machine_can_bind(void **state) {
     ps_topology *topology;
     assert_int_equal(ps_topology_open(NULL, &topology, &error), PS_OK);
     assert_true(ps_topology_cores(topology) >= 1);
-    assert_true(ps_topology_bind(topology, 0, ps_topology_cores(topology)));
+    assert_true(ps_topology_bind(topology, 0, ps_topology_cores(topology), 0));
     ps_topology_close(topology);
 }
 

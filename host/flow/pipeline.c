@@ -112,7 +112,8 @@ ps_status ps_pipeline_open(const ps_pipeline_config *config, ps_pipeline **out, 
 static ps_lane_config lane_config(worker *lane) {
     const ps_pipeline *pipeline = lane->pipeline;
     const ps_pipeline_config *config = &pipeline->config;
-    const ps_place place = ps_topology_place(pipeline->topology, lane->number, pipeline->lanes);
+    const ps_place place = ps_topology_place(pipeline->topology, lane->number, pipeline->lanes,
+                                             pipeline->slots.number[lane->number]);
     const char *why;
     const bool exactly_once =
         strcmp(config->sink->delivery(config->sink_config, config->source, &why), "exactly_once") ==
@@ -207,7 +208,8 @@ static bool live(worker *lane, ps_lane_config *config, const char *name) {
     if (ran) {
         /* After opening: the clients' own threads must not inherit the lane's core. */
         if (pipeline->config.numa)
-            (void)ps_topology_bind(pipeline->topology, lane->number, pipeline->lanes);
+            (void)ps_topology_bind(pipeline->topology, lane->number, pipeline->lanes,
+                                   pipeline->slots.number[lane->number]);
         lane->status = run_lane(lane, opened, name);
     }
     if (ran) config->backend = ps_lane_backend(opened);

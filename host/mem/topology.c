@@ -81,10 +81,11 @@ uint32_t ps_topology_node_cores(const ps_topology *topology, uint32_t node) {
     return n > 0 ? (uint32_t)n : 0;
 }
 
-ps_place ps_topology_place(const ps_topology *topology, uint32_t lane, uint32_t lanes) {
-    (void)lanes;
+ps_place ps_topology_place(const ps_topology *topology, uint32_t lane, uint32_t lanes,
+                           uint32_t slot) {
     const uint32_t nodes = ps_topology_nodes(topology), cores = ps_topology_cores(topology);
-    uint32_t turn = lane % cores;
+    /* Slots have gaps where other workers hold some; lanes that take all cores must not. */
+    uint32_t turn = (lanes == cores ? lane : slot) % cores;
     /* Deal cores out like cards: one of each node, then the second of each, past nodes that have no
      * more. */
     for (uint32_t depth = 0; depth < cores; depth++) {
@@ -102,8 +103,9 @@ ps_place ps_topology_place(const ps_topology *topology, uint32_t lane, uint32_t 
 
 /* One core per lane only where this worker takes all of them: two workers with fewer lanes than
  * cores would both take the first ones. */
-static hwloc_const_cpuset_t cpus_of(const ps_topology *topology, uint32_t lane, uint32_t lanes) {
-    const ps_place place = ps_topology_place(topology, lane, lanes);
+static hwloc_const_cpuset_t cpus_of(const ps_topology *topology, uint32_t lane, uint32_t lanes,
+                                    uint32_t slot) {
+    const ps_place place = ps_topology_place(topology, lane, lanes, slot);
     const hwloc_obj_t object =
         lanes == ps_topology_cores(topology)
             ? hwloc_get_obj_by_type(topology->hwloc, HWLOC_OBJ_CORE, place.core)
@@ -111,15 +113,15 @@ static hwloc_const_cpuset_t cpus_of(const ps_topology *topology, uint32_t lane, 
     return object != NULL ? object->cpuset : NULL;
 }
 
-bool ps_topology_cpus(const ps_topology *topology, uint32_t lane, uint32_t lanes, char *text,
-                      size_t bytes) {
-    const hwloc_const_cpuset_t cpus = cpus_of(topology, lane, lanes);
+bool ps_topology_cpus(const ps_topology *topology, uint32_t lane, uint32_t lanes, uint32_t slot,
+                      char *text, size_t bytes) {
+    const hwloc_const_cpuset_t cpus = cpus_of(topology, lane, lanes, slot);
     return cpus != NULL && hwloc_bitmap_list_snprintf(text, bytes, cpus) >= 0;
 }
 
-bool ps_topology_bind(const ps_topology *topology, uint32_t lane, uint32_t lanes) {
+bool ps_topology_bind(const ps_topology *topology, uint32_t lane, uint32_t lanes, uint32_t slot) {
     if (topology->synthetic) return false;
-    const hwloc_const_cpuset_t cpus = cpus_of(topology, lane, lanes);
+    const hwloc_const_cpuset_t cpus = cpus_of(topology, lane, lanes, slot);
     return cpus != NULL && hwloc_set_cpubind(topology->hwloc, cpus, HWLOC_CPUBIND_THREAD) == 0;
 }
 
@@ -166,25 +168,29 @@ uint32_t ps_topology_node_cores(const ps_topology *topology, uint32_t node) {
     return node == 0 ? topology->cores : 0;
 }
 
-ps_place ps_topology_place(const ps_topology *topology, uint32_t lane, uint32_t lanes) {
+ps_place ps_topology_place(const ps_topology *topology, uint32_t lane, uint32_t lanes,
+                           uint32_t slot) {
     (void)lanes;
+    (void)slot;
     return (ps_place){lane % topology->cores, 0, -1};
 }
 
-bool ps_topology_cpus(const ps_topology *topology, uint32_t lane, uint32_t lanes, char *text,
-                      size_t bytes) {
+bool ps_topology_cpus(const ps_topology *topology, uint32_t lane, uint32_t lanes, uint32_t slot,
+                      char *text, size_t bytes) {
     (void)topology;
     (void)lane;
     (void)lanes;
+    (void)slot;
     (void)text;
     (void)bytes;
     return false;
 }
 
-bool ps_topology_bind(const ps_topology *topology, uint32_t lane, uint32_t lanes) {
+bool ps_topology_bind(const ps_topology *topology, uint32_t lane, uint32_t lanes, uint32_t slot) {
     (void)topology;
     (void)lane;
     (void)lanes;
+    (void)slot;
     return false;
 }
 

@@ -32,17 +32,19 @@ uint32_t ps_topology_threads(const ps_topology *topology);
 size_t ps_topology_node_bytes(const ps_topology *topology, uint32_t node); /* 0: unknown */
 uint32_t ps_topology_node_cores(const ps_topology *topology, uint32_t node);
 
-/* Lane `lane` of `lanes`: cores are filled one lane each, node after node in turn so that few lanes
- * still use every node's memory; with more lanes than cores they start over. */
-ps_place ps_topology_place(const ps_topology *topology, uint32_t lane, uint32_t lanes);
+/* Of lane `lane` of `lanes`, which holds slot `slot` of its pipeline's on this host. Cores are
+ * dealt out node after node in turn, so that few lanes use every node's memory: to lanes by their
+ * numbers where they take all cores, else by slots, which differ between the workers of a pipeline.
+ */
+ps_place ps_topology_place(const ps_topology *topology, uint32_t lane, uint32_t lanes,
+                           uint32_t slot);
 
-/* Binds the calling thread, which is lane `lane` of `lanes`: to its place's core where the lanes
- * take all cores, else to all cores of its place's node. False: the system refused or cannot; the
- * lane runs unbound. */
-bool ps_topology_bind(const ps_topology *topology, uint32_t lane, uint32_t lanes);
+/* Binds the calling thread, which is that lane: to its place's core where the lanes take all cores,
+ * else to all cores of its place's node. False: the system refused or cannot; it runs unbound. */
+bool ps_topology_bind(const ps_topology *topology, uint32_t lane, uint32_t lanes, uint32_t slot);
 
 /* The processors that it would be bound to, as a list such as "0-3,8". False: it would not be. */
-bool ps_topology_cpus(const ps_topology *topology, uint32_t lane, uint32_t lanes, char *text,
-                      size_t bytes);
+bool ps_topology_cpus(const ps_topology *topology, uint32_t lane, uint32_t lanes, uint32_t slot,
+                      char *text, size_t bytes);
 
 #endif
