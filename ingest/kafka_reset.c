@@ -149,7 +149,11 @@ static ps_status prepare_state(job *j, ps_error *error) {
     uint32_t widest = 0, count;
     for (uint32_t t = 0; t < j->partitions.topic_count; t++)
         if (j->partitions.topic[t].count > widest) widest = j->partitions.topic[t].count;
-    PS_TRY(ps_kafka_topic_create(j->reader, j->state_topic, widest, -1, error));
+    const ps_status there =
+        ps_kafka_topic_partitions(j->reader, j->state_topic, PS_KAFKA_ADMIN_MS, &count, error);
+    /* Asked for only where it is missing: who may not create one is refused even if it is there. */
+    if (there == PS_IO && count == PS_NOWHERE)
+        PS_TRY(ps_kafka_topic_create(j->reader, j->state_topic, widest, -1, error));
     PS_TRY(await_state(j, 1, &count, error));
     if (j->request->forget_state) PS_TRY(note_old(j, count, error));
     if (count >= widest) return PS_OK;
@@ -178,8 +182,11 @@ static ps_status forget_state(const job *j, ps_error *error) {
 
 static ps_status failed(rd_kafka_error_t *failure, const char *what, ps_error *error) {
     if (failure == NULL) return PS_OK;
-    const ps_status status =
-        ps_fail(error, PS_IO, "%s: %s; nothing was moved", what, rd_kafka_error_string(failure));
+    const char *reason = rd_kafka_error_string(failure);
+    const size_t length = strlen(reason);
+    const int shown = (int)(length > 0 && reason[length - 1] == '.' ? length - 1 : length);
+    const ps_status status = ps_fail(error, PS_IO, "%s: %.*s%s; nothing was moved", what, shown,
+                                     reason, ps_kafka_advice(rd_kafka_error_code(failure)));
     rd_kafka_error_destroy(failure);
     return status;
 }

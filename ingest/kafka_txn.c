@@ -114,7 +114,7 @@ static void fail_forbidden(ps_kafka_sink *sink, const char *what, const rd_kafka
     ps_kafka_sink_fail(sink, PS_IO,
                        "%s: %s; give this user's principal the right to write to %s%s%s%s, and to "
                        "commit for the group",
-                       what, rd_kafka_error_string(failure), sink->out.name,
+                       what, rd_kafka_err2str(rd_kafka_error_code(failure)), sink->out.name,
                        sink->dead.name == NULL ? "" : ", ",
                        sink->dead.name == NULL ? "" : sink->dead.name,
                        sink->keeps_state ? " and the state topic" : "");
