@@ -10,7 +10,8 @@
 
 /* What `sensitivity` stands for, in the order of its choices: one false alarm in as many values of
  * noise is what the score promises, less than that is what data that is not normal keeps. */
-static const double thresholds[] = {9.0, 6.0, 4.0};
+enum { LOW, MEDIUM, HIGH, AUTO };
+static const double thresholds[] = {[LOW] = 9.0, [MEDIUM] = 6.0, [HIGH] = 4.0, [AUTO] = 6.0};
 
 static const ps_option options[] = {
     {.name = "field",
@@ -39,19 +40,22 @@ static const ps_option options[] = {
      .choices = "generic"},
     {.name = "threshold",
      .help = "The score from which a row is an anomaly, -log10 of a tail probability; takes the "
-             "place of sensitivity.", .type = PS_OPTION_NUMBER,
+             "place of sensitivity.",
+     .type = PS_OPTION_NUMBER,
      .at = offsetof(ps_detect_config, threshold),
      .min = 0.01,
      .max = PS_SCORE_MAX},
     {.name = "sensitivity",
-     .preset = "medium",
-     .help = "The threshold in a word: low is 9, medium 6, high 4.",
+     .preset = "auto",
+     .help = "The threshold in a word: low is 9, medium 6, high 4; auto is what `threshold` says, "
+             "else 6.",
      .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_detect_config, sensitivity),
-     .choices = "low|medium|high"},
+     .choices = "low|medium|high|auto"},
     {.name = "time",
      .help = "A declared timestamp field that says when a value was measured; checked, and used by "
-             "no detector yet.", .type = PS_OPTION_STRING,
+             "no detector yet.",
+     .type = PS_OPTION_STRING,
      .at = offsetof(ps_detect_config, time)},
     {.name = "span",
      .preset = "288",
@@ -71,8 +75,7 @@ static const ps_option options[] = {
      .help = "Put before the names of the outputs: `cpu` gives cpu_score, cpu_anomaly, cpu_why.",
      .type = PS_OPTION_STRING,
      .at = offsetof(ps_detect_config, as)},
-    {.name = NULL                                                                  }
-};
+    {.name = NULL}};
 
 /* A detect stage while it is planned: the columns that its calls share. */
 typedef struct detect {
@@ -130,11 +133,10 @@ static ps_status check_verdict(detect *d) {
         return ps_fail(d->error, PS_BAD_CONFIG, "vote: %lld is not between 1 and the %u detectors",
                        (long long)config->vote, d->count);
     PS_CHECK_OP(config->sensitivity, <, (uint32_t)(sizeof thresholds / sizeof *thresholds));
-    const double medium = thresholds[1], named = thresholds[config->sensitivity];
-    if (config->threshold != 0.0 && named != medium)
+    if (config->threshold != 0.0 && config->sensitivity != AUTO)
         return ps_fail(d->error, PS_BAD_CONFIG,
                        "threshold and sensitivity exclude each other: leave one out");
-    d->threshold = config->threshold != 0.0 ? config->threshold : named;
+    d->threshold = config->threshold != 0.0 ? config->threshold : thresholds[config->sensitivity];
     return PS_OK;
 }
 
@@ -239,5 +241,4 @@ const ps_stage ps_stage_detect = {
               .summary = "Scores a field of every series and says which rows are anomalies.",
               .options = options,
               .config_bytes = sizeof(ps_detect_config)},
-    .plan = plan_detect
-};
+    .plan = plan_detect};

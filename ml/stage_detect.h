@@ -12,7 +12,7 @@ typedef struct ps_detect_config {
     int64_t vote;
     uint32_t preset;
     double threshold;     /* 0: sensitivity says it */
-    uint32_t sensitivity; /* low, medium, high */
+    uint32_t sensitivity; /* low, medium, high, auto */
     const char *time;
     int64_t span, warmup;
     const char *as;

@@ -175,7 +175,7 @@ static void detect_adds_what_it_says(void **unused) {
     assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
     ps_detect_config second = detect_config("cpu", 1);
     second.as = "cpu";
-    second.sensitivity = 0;
+    second.sensitivity = 0; /* low */
     assert_int_equal(ps_stage_detect.plan(&second, plan, NULL), PS_OK);
     assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
     static const ps_kernel_id kernels[] = {PS_KERNEL_SEGMENT, PS_KERNEL_EWMA, PS_KERNEL_ZSCORE,
@@ -262,8 +262,8 @@ static void faults_of_detect(void **unused) {
     detect_refuses(config, "vote: 2 is not between 1 and the 1 detectors");
     config = detect_config("cpu", 1);
     config.threshold = 5.0;
-    config.sensitivity = 2;
-    detect_refuses(config, "threshold and sensitivity exclude each other: leave one out");
+    for (config.sensitivity = 0; config.sensitivity < 3; config.sensitivity++)
+        detect_refuses(config, "threshold and sensitivity exclude each other: leave one out");
     config = detect_config("cpu", 1);
     config.time = "n";
     detect_refuses(config, "time: 'n' is not declared as timestamp");

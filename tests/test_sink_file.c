@@ -91,7 +91,7 @@ static ps_status make_plan(ps_plan *plan, const job *of, ps_error *error) {
         .detectors = {detectors, 1},
         .vote = 1,
         .threshold = of->threshold,
-        .sensitivity = 1,
+        .sensitivity = 3,
         .span = 50,
         .warmup = 20
     };
