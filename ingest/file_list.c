@@ -37,7 +37,9 @@ static ps_status add(ps_file_list *list, const char *path, ps_error *error) {
 static ps_status add_pattern(ps_file_list *list, const char *pattern, ps_error *error) {
     glob_t found;
     const int code = glob(pattern, GLOB_NOSORT | GLOB_ERR, NULL, &found);
-    if (code == GLOB_NOMATCH)
+    /* A folder on the way that is not there is the same mistake in the pipeline file. */
+    const bool lost = code == GLOB_ABORTED && (errno == ENOENT || errno == ENOTDIR);
+    if (code == GLOB_NOMATCH || lost)
         return ps_fail(error, PS_BAD_CONFIG,
                        "no file matches '%.300s'; paths are relative to the working directory",
                        pattern);
