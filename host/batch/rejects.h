@@ -15,11 +15,11 @@
     X(TRUNCATED, "truncated", "the record ends too early, at byte ", "", DETAIL_END)          \
     X(SYNTAX, "syntax", "the record is not well-formed at byte ", "", DETAIL_BYTE)            \
     X(NOT_OBJECT, "not_object", "the record is not a JSON object", "", DETAIL_NONE)           \
-    X(WRONG_TYPE, "wrong_type", "field '", "' is not of its declared type", DETAIL_FIELD)     \
+    X(WRONG_TYPE, "wrong_type", "field '", "' is not of its declared type, ", DETAIL_TYPE)    \
     X(MISSING_FIELD, "missing_field", "field '", "' is required, and absent or null",         \
       DETAIL_FIELD)                                                                           \
     X(INVALID_UTF8, "invalid_utf8", "the record is not valid UTF-8", "", DETAIL_NONE)         \
-    X(OUT_OF_RANGE, "out_of_range", "field '", "' does not fit its type", DETAIL_FIELD)       \
+    X(OUT_OF_RANGE, "out_of_range", "field '", "' does not fit its type, ", DETAIL_TYPE)      \
     X(TOO_DEEP, "too_deep", "the record is nested deeper than 64 levels", "", DETAIL_NONE)    \
     X(EMPTY, "empty", "the value is empty", "", DETAIL_NONE)                                  \
     X(TOO_LARGE, "too_large", "the record does not fit runtime.batch_bytes", "", DETAIL_NONE) \
