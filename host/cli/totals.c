@@ -144,10 +144,11 @@ void ps_totals_sentence(const ps_totals *totals, double seconds, char *text, siz
         per_second[PS_TEXT_NUMBER_MAX];
     (void)snprintf(
         text, bytes,
-        "%s rows in, %s out, %s filtered, %s rejected, %s anomalies in %.2f s (%s rows/s)",
-        ps_text_from_count(totals->rows_in, in), ps_text_from_count(totals->rows_out, out),
+        "%s row%s in, %s out, %s filtered, %s rejected, %s anomal%s in %.2f s (%s rows/s)",
+        ps_text_from_count(totals->rows_in, in), totals->rows_in == 1 ? "" : "s",
+        ps_text_from_count(totals->rows_out, out),
         ps_text_from_count(totals->rows_filtered, filtered),
         ps_text_from_count(totals->rows_rejected, rejected),
-        ps_text_from_count(totals->anomalies, anomalies), seconds,
-        ps_text_about_count(rate(totals->rows_in, 0, seconds), per_second));
+        ps_text_from_count(totals->anomalies, anomalies), totals->anomalies == 1 ? "y" : "ies",
+        seconds, ps_text_about_count(rate(totals->rows_in, 0, seconds), per_second));
 }

@@ -42,9 +42,10 @@ static void tell_restored(ps_lane *lane, uint32_t partitions) {
     lane->restore_ns = 0;
     if (bytes == 0) return;
     ps_log(PS_LOG_INFO, "lane",
-           "lane %" PRIu32 " restored %" PRIu32 " partitions: %" PRIu32 " series, %" PRIu64
+           "lane %" PRIu32 " restored %" PRIu32 " partition%s: %" PRIu32 " series, %" PRIu64
            " bytes of state read in %" PRId64 " ms",
-           lane->config.env.lane, partitions, ps_series_count(lane->series), bytes, ms);
+           lane->config.env.lane, partitions, partitions == 1 ? "" : "s",
+           ps_series_count(lane->series), bytes, ms);
 }
 
 static void begin_restore(ps_lane *lane, uint32_t partition) {
