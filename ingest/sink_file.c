@@ -55,13 +55,13 @@ static const ps_option options[] = {
      .type = PS_OPTION_SIZE,
      .at = offsetof(ps_sink_file_config, roll_bytes),
      .min = 4096,
-     .max = 1e15},
+     .max = 0x1p46},
     {.name = "roll_interval",
      .preset = "0s",
      .help = "A file that has been open for this long is closed, too; 0: no limit.",
      .type = PS_OPTION_DURATION,
      .at = offsetof(ps_sink_file_config, roll_interval_ns),
-     .max = 1e18},
+     .max = 3650 * 86400e9},
     {.name = "commit_interval",
      .preset = "1s",
      .help = "Rows are made durable at least this often.",
@@ -74,7 +74,7 @@ static const ps_option options[] = {
      .type = PS_OPTION_SIZE,
      .at = offsetof(ps_sink_file_config, commit_bytes),
      .min = 1,
-     .max = 1e12},
+     .max = 0x1p40},
     {.name = NULL}};
 
 typedef struct file_sink {

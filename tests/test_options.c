@@ -108,6 +108,19 @@ static void test_for_people(void **state) {
     assert_string_equal(ps_text_about_size(524288, text), "512.0 KiB");
 }
 
+/* What the manual says an option takes: bounds in the largest unit, and none that nobody meets. */
+static void test_what_is_accepted(void **state) {
+    (void)state;
+    char text[PS_OPTION_TEXT_MAX];
+    const ps_option size = {.name = "size", .type = PS_OPTION_SIZE, .min = 4096, .max = 0x1p46};
+    assert_string_equal(ps_option_accepts(&size, text), "size such as 64MiB, 4KiB to 64TiB");
+    ps_option count = {.name = "count", .type = PS_OPTION_INTEGER, .min = 1, .max = 1e15};
+    assert_string_equal(ps_option_accepts(&count, text), "whole number, 1 or more");
+    count.max = 12;
+    count.flags = PS_OPTION_AUTO;
+    assert_string_equal(ps_option_accepts(&count, text), "whole number, 1 to 12, or auto");
+}
+
 static void test_spelling(void **state) {
     (void)state;
     assert_int_equal(ps_text_distance("", ""), 0);
@@ -245,7 +258,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_integers),         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_durations),        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_for_people),       cmocka_unit_test(test_spelling),
+        cmocka_unit_test(test_for_people),       cmocka_unit_test(test_what_is_accepted),
+        cmocka_unit_test(test_spelling),
         cmocka_unit_test(test_presets),          cmocka_unit_test(test_faults),
         cmocka_unit_test(test_secret_is_hidden), cmocka_unit_test(test_json_escape)};
     return cmocka_run_group_tests(tests, NULL, NULL);

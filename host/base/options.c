@@ -183,11 +183,16 @@ const char *ps_option_accepts(const ps_option *option, char *text) {
     }
     char min[PS_TEXT_NUMBER_MAX], max[PS_TEXT_NUMBER_MAX], words[PS_OPTION_TEXT_MAX / 2] = "";
     const bool range = bounded(option);
+    /* A bound that nobody comes near would only be hard to read. */
+    const bool open = option->type == PS_OPTION_INTEGER && option->max >= 1e15;
     if (option->choices != NULL) put_words(option->choices, words, sizeof words);
     (void)snprintf(text, PS_OPTION_TEXT_MAX, "%s%s%s%s%s%s%s%s", type_text(option),
                    words[0] == '\0' ? "" : " of ", words, range ? ", " : "",
-                   range ? number_text(option, option->min, min) : "", range ? " to " : "",
-                   range ? number_text(option, option->max, max) : "",
+                   range ? number_text(option, option->min, min) : "",
+                   !range ? ""
+                   : open ? " or more"
+                          : " to ",
+                   range && !open ? number_text(option, option->max, max) : "",
                    (option->flags & PS_OPTION_AUTO) != 0 ? ", or auto" : "");
     return text;
 }

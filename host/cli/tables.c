@@ -102,7 +102,8 @@ const ps_option ps_runtime_options[] = {
      .max = 64 * TIB},
     {.name = "numa",
      .preset = "auto",
-     .help = "Whether lanes take their memory from the NUMA node they run on.",
+     .help = "Whether lanes keep to a NUMA node, or to a core each where they are as many as the "
+             "cores, and take their memory from there; off: nothing is bound.",
      .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_runtime, numa),
      .choices = "auto|off"},

@@ -165,6 +165,8 @@ runs() {
     tail -n 1 out | grep -qE '^\{"rows_in":50000,"rows_out":50000,"rows_filtered":0,"rows_rejected":0,"anomalies":[0-9]+,"seconds":[0-9.]+,"rows_per_second":[0-9]+,"bytes_in":[0-9]+,"backend":"cpu","isa":"[a-z0-9]+"\}$' ||
         fail "summary: $(tail -n 1 out)"
     err_has "50,000 rows in"
+    run 0 run job.yaml --set source.synthetic.rows=1
+    err_has " 1 row in, 1 out, 0 filtered, 0 rejected, 0 anomalies"
     run 0 run job.yaml
     silent out
     # What does not fit is told at its place by all who read the file; explain shows it all the same.
@@ -209,6 +211,11 @@ YAML
     run 2 run csv.yaml
     err_has "csv/4.csv: field 'cpu' reads column 'cpu', which the header line does not name"
     [ -e csv.out/part-00000-00000000000000000000.txt ] && fail "rows went out before all files were checked"
+    # One mistake, one exit code: neither the file nor the folder on the way to it is there.
+    for missing in none.csv none/1.csv "none/*.csv" "csv/*.tsv" "csv/1.csv/*"; do
+        run 2 run csv.yaml --set "source.file.paths=[\"$missing\"]"
+        err_has "no file matches '$missing'"
+    done
     printf 'x\n\n"y' >short.csv
     cat >short.yaml <<'YAML'
 pipeline: short
@@ -254,6 +261,7 @@ YAML
     head -n 1 out | grep -qE '^SOURCE +CODE +TIME +SIZE +KEY +REASON$' || fail "dead ls: $(head -n 1 out)"
     [ "$(wc -l <out)" -eq 5 ] || fail "dead ls: $(cat out)"
     err_has "4 dead letters: 1 wrong_type, 1 syntax, 1 empty, 1 truncated"
+    out_has "field 'a' is not of its declared type, int"
     run 0 dead show dead.yaml files/0/2
     out_has 'value    bad \x1b[2J\xff '
     grep -q $'\033' out && fail "a letter moved the cursor"

@@ -5,6 +5,7 @@
 # usage: tests/cli/test_quickstart.sh path/to/penstock
 set -u
 penstock=$(realpath "$1")
+root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -29,6 +30,9 @@ found=${BASH_REMATCH[1]:-0} planted=${BASH_REMATCH[2]:-0}
 for missing in "fences nobody" "no offsets of transactions" "filters no aborted records" "needs a real Kafka"; do
     grep -qF "embedded broker is honest about its limits" out && grep -qF "$missing" out || fail "not told: $missing"
 done
+# A script beside it that is asked without what it needs says how it is used.
+"$root/scripts/kafka" groups describe >out 2>err && fail "groups describe without a group succeeds"
+grep -q "which group?" err && ! grep -q "line [0-9]" err || fail "groups describe without a group: $(cat err)"
 # What it prints to start from is a pipeline file.
 "$penstock" quickstart --print >job.yaml 2>err || fail "--print: $(cat err)"
 "$penstock" check job.yaml >out 2>err || fail "--print is no pipeline file: $(cat err)"
