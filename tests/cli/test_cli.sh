@@ -314,7 +314,7 @@ PY
     out_has "self-test ok"
     # A driver that builds its kernels for the first time keeps nobody waiting without a word.
     if grep -qE '^back-end opencl: [1-9]' out; then
-        XDG_CACHE_HOME=$work/cold POCL_CACHE_DIR=$work/cold timeout 3 "$penstock" devices >out 2>err
+        XDG_CACHE_HOME=$work/cold POCL_CACHE_DIR=$work/cold timeout $((4 * ${PS_SCALE:-1})) "$penstock" devices >out 2>err
         [ $? -ne 124 ] || err_has "builds its kernels, once"
         out_has "back-end opencl:"
         PS_GPU=ignore run 0 devices
