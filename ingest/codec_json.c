@@ -14,10 +14,10 @@ static const ps_option options[] = {
     {.name = "fields",
      .preset = NULL,
      .help = "The members to decode: a name and its type (string, float, int, bool, "
-             "timestamp), or {type, required, path, unit, from_string}.", .type = PS_OPTION_FIELDS,
+             "timestamp), or {type, required, path, unit, from_string}.",
+     .type = PS_OPTION_FIELDS,
      .at = offsetof(ps_decode_config, fields)},
-    {.name = NULL}
-};
+    {.name = NULL}};
 
 typedef struct codec_json {
     ps_field_list fields;
@@ -164,5 +164,4 @@ const ps_codec ps_codec_json = {
     .escape = '\\',
     .open = json_open,
     .decode = json_decode,
-    .close = json_close
-};
+    .close = json_close};

@@ -5,16 +5,17 @@ const ps_option ps_decode_options[] = {
     {.name = "series",
      .preset = NULL,
      .help = "The field that names a record's series, or $key; by default the record's "
-             "key.", .type = PS_OPTION_STRING,
+             "key.",
+     .type = PS_OPTION_STRING,
      .at = offsetof(ps_decode_config, series)},
     {.name = "on_error",
      .preset = "reject",
      .help = "What becomes of a record that does not decode: reject sends it to the dead "
-             "letters, fail stops the lane.", .type = PS_OPTION_CHOICE,
+             "letters, fail stops the lane.",
+     .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_decode_config, on_error),
      .choices = "reject|fail"},
-    {.name = NULL}
-};
+    {.name = NULL}};
 
 static const ps_option options[] = {{.name = NULL}};
 
@@ -36,12 +37,10 @@ static void raw_close(void *self) {
     (void)self;
 }
 
-const ps_codec ps_codec_raw = {
-    .about = {.name = "raw",
-              .summary = "Values stay bytes: no field is decoded.",
-              .options = options,
-              .config_bytes = sizeof(ps_decode_config)},
-    .open = raw_open,
-    .decode = raw_decode,
-    .close = raw_close
-};
+const ps_codec ps_codec_raw = {.about = {.name = "raw",
+                                         .summary = "Values stay bytes: no field is decoded.",
+                                         .options = options,
+                                         .config_bytes = sizeof(ps_decode_config)},
+                               .open = raw_open,
+                               .decode = raw_decode,
+                               .close = raw_close};

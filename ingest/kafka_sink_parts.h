@@ -86,8 +86,8 @@ typedef struct ps_kafka_sink {
     ps_kafka_topic out, dead, state_topic;
     bool suspect;       /* a call was not answered in time: a stray may land later */
     atomic_bool closed; /* a connection was, since the transaction began: likewise */
-    bool broken;  /* a record failed in a way that needs a new producer */
-    bool dirty;   /* the transaction holds something */
+    bool broken;        /* a record failed in a way that needs a new producer */
+    bool dirty;         /* the transaction holds something */
     bool flush_wanted;
     int64_t begun_ns;     /* when the transaction got its first record */
     int64_t commit_ns;    /* when the commit was asked for */

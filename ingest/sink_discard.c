@@ -108,5 +108,4 @@ const ps_sink ps_sink_discard = {
     .flushed = discard_flushed,
     .close = discard_close,
     .memory = discard_memory,
-    .delivery = discard_delivery
-};
+    .delivery = discard_delivery};

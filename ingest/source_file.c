@@ -67,9 +67,9 @@ typedef struct file_source {
     file *files;
     uint32_t *assigned;
     uint32_t file_count;
-    file *current;  /* the file that `reader` reads; NULL: none */
-    int64_t behind; /* lines of it to pass over first */
-    passed ended;   /* of files that were read to their end */
+    file *current;    /* the file that `reader` reads; NULL: none */
+    int64_t behind;   /* lines of it to pass over first */
+    passed ended;     /* of files that were read to their end */
     int64_t noted_ns; /* when the lag was last told */
     bool answered, draining;
 } file_source;
@@ -242,12 +242,10 @@ static void end_file(file_source *source) {
 /* Lines of the current file. AGAIN: the batch is full. END: the file is. */
 static ps_status take_lines(file_source *source, ps_batch *batch, ps_error *error) {
     const bool marks = source->config->format != PS_FILE_LINES;
-    ps_record record = {
-        .partition = source->current->partition,
-        .timestamp_ms = -1,
-        .key = {NULL, PS_NULL_LENGTH},
-        .headers = {NULL, PS_NULL_LENGTH}
-    };
+    ps_record record = {.partition = source->current->partition,
+                        .timestamp_ms = -1,
+                        .key = {NULL, PS_NULL_LENGTH},
+                        .headers = {NULL, PS_NULL_LENGTH}};
     for (;;) {
         PS_TRY(ps_line_reader_peek(&source->reader, &record.value, error));
         if (marks && source->reader.line == 0) record.value = without_mark(record.value);

@@ -32,7 +32,8 @@ static const ps_option options[] = {
     {.name = "bytes",
      .preset = "256",
      .help = "Bytes of a record; below 160 or so the record is as short as its members "
-             "let it be.", .type = PS_OPTION_SIZE,
+             "let it be.",
+     .type = PS_OPTION_SIZE,
      .at = offsetof(ps_source_synthetic_config, bytes),
      .min = 1,
      .max = 1 << 20},
@@ -62,8 +63,7 @@ static const ps_option options[] = {
      .at = offsetof(ps_source_synthetic_config, partitions),
      .min = 1,
      .max = 4096},
-    {.name = NULL                                                                           }
-};
+    {.name = NULL}};
 
 /* One partition of this lane. */
 typedef struct share {
@@ -190,16 +190,15 @@ static ps_status append(synthetic *source, share *one, int64_t due, ps_batch *ba
     ps_telemetry_place(&one->telemetry, (uint64_t)one->next, &series, &round);
     const uint32_t length = ps_telemetry_write(&source->telemetry, series, round, source->record);
     ps_telemetry_host(series, source->host);
-    const ps_record record = {
-        .partition = one->partition,
-        .offset = one->next,
-        .timestamp_ms = source->row_ns > 0.0
-                            ? source->wall_ms + (due - source->first_ns) / PS_NS_PER_MS
-                            : ps_telemetry_time_ms(&source->telemetry, series, round),
-        .key = {source->host,   PS_TELEMETRY_HOST_BYTES},
-        .value = {source->record, length                 },
-        .headers = {NULL,           PS_NULL_LENGTH         }
-    };
+    const ps_record record = {.partition = one->partition,
+                              .offset = one->next,
+                              .timestamp_ms =
+                                  source->row_ns > 0.0
+                                      ? source->wall_ms + (due - source->first_ns) / PS_NS_PER_MS
+                                      : ps_telemetry_time_ms(&source->telemetry, series, round),
+                              .key = {source->host, PS_TELEMETRY_HOST_BYTES},
+                              .value = {source->record, length},
+                              .headers = {NULL, PS_NULL_LENGTH}};
     return ps_batch_append(batch, &record);
 }
 
@@ -322,5 +321,4 @@ const ps_source ps_source_synthetic = {
     .drain = synthetic_drain,
     .remaining = synthetic_remaining,
     .close = synthetic_close,
-    .memory = synthetic_memory
-};
+    .memory = synthetic_memory};

@@ -136,11 +136,7 @@ static inline uint8_t *put_filler(uint8_t *to, uint64_t bytes, uint64_t draw) {
 
 uint32_t ps_telemetry_write(const ps_telemetry *telemetry, uint32_t series, uint64_t round,
                             uint8_t *to) {
-    static const char regions[3][2] = {
-        {'e', 'u'},
-        {'u', 's'},
-        {'a', 'p'}
-    };
+    static const char regions[3][2] = {{'e', 'u'}, {'u', 's'}, {'a', 'p'}};
     const uint64_t host = host_draw(telemetry, series);
     const uint64_t draw = record_draw(host, round);
     const uint32_t cpu = (uint32_t)cpu_of(telemetry, host, round, draw);

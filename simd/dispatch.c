@@ -19,9 +19,9 @@ static const struct {
     const char *name;
     uint32_t features;
 } levels[LEVEL_COUNT] = {
-    [SCALAR] = {"scalar", 0                          },
-    [NEON] = {"neon",   PS_CPU_NEON                },
-    [AVX2] = {"avx2",   PS_CPU_AVX2                },
+    [SCALAR] = {"scalar", 0},
+    [NEON] = {"neon", PS_CPU_NEON},
+    [AVX2] = {"avx2", PS_CPU_AVX2},
     [AVX512] = {"avx512", PS_CPU_AVX2 | PS_CPU_AVX512},
 };
 

@@ -8,13 +8,12 @@
 #include "kernels/where.h"
 
 static const ps_field expression_fields[] = {
-    {.name = "dc",       .path = "dc",  .type = PS_FIELD_STRING   },
-    {.name = "cpu",      .path = "cpu", .type = PS_FIELD_FLOAT    },
-    {.name = "n",        .path = "n",   .type = PS_FIELD_INT      },
-    {.name = "up",       .path = "up",  .type = PS_FIELD_BOOL     },
-    {.name = "ts",       .path = "ts",  .type = PS_FIELD_TIMESTAMP},
-    {.name = "odd name", .path = "odd", .type = PS_FIELD_INT      }
-};
+    {.name = "dc", .path = "dc", .type = PS_FIELD_STRING},
+    {.name = "cpu", .path = "cpu", .type = PS_FIELD_FLOAT},
+    {.name = "n", .path = "n", .type = PS_FIELD_INT},
+    {.name = "up", .path = "up", .type = PS_FIELD_BOOL},
+    {.name = "ts", .path = "ts", .type = PS_FIELD_TIMESTAMP},
+    {.name = "odd name", .path = "odd", .type = PS_FIELD_INT}};
 
 const char *const expression_labels[] = {"ewma", "zscore"};
 

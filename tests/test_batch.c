@@ -31,8 +31,7 @@ static void test_escapes_keep_room(void **state) {
     const char *escaped = "0123456789012345678901234567890123456789\\n";
     const ps_record first = record(0, escaped), second = record(0, "twenty bytes, no less");
     assert_int_equal(ps_batch_append(&tb->batch, &first), PS_OK);
-    assert_int_equal(ps_batch_append(&tb->batch, &second),
-                     PS_AGAIN); /* 43 + 42 owed + 22 > 100 */
+    assert_int_equal(ps_batch_append(&tb->batch, &second), PS_AGAIN); /* 43 + 42 owed + 22 > 100 */
     assert_int_not_equal(ps_batch_reserve(&tb->batch, (uint32_t)strlen(escaped)), PS_NOWHERE);
     ps_batch_reset(&tb->batch);
     tb->schema.escape = 0;

@@ -233,13 +233,7 @@ static void numbers_read_back(void **state) {
     static const struct {
         float value;
         const char *text;
-    } known[] = {
-        {0.0f,   "0"    },
-        {1.0f,   "1"    },
-        {0.1f,   "0.1"  },
-        {300.0f, "300"  },
-        {1e6f,   "1e+06"}
-    };
+    } known[] = {{0.0f, "0"}, {1.0f, "1"}, {0.1f, "0.1"}, {300.0f, "300"}, {1e6f, "1e+06"}};
     for (uint32_t i = 0; i < sizeof known / sizeof *known; i++) {
         text[ps_shortest_f32(known[i].value, text)] = '\0';
         assert_string_equal(text, known[i].text);

@@ -179,29 +179,19 @@ static void make_number(piece *p, value_kind kind) {
     static const struct {
         const char *text;
         int64_t value;
-    } whole[] = {
-        {"0",                   0                  },
-        {"1",                   1                  },
-        {"2",                   2                  },
-        {"7",                   7                  },
-        {"42",                  42                 },
-        {"1000",                1000               },
-        {"9223372036854775807", INT64_MAX          },
-        {"3037000500",          INT64_C(3037000500)}
-    };
+    } whole[] = {{"0", 0},
+                 {"1", 1},
+                 {"2", 2},
+                 {"7", 7},
+                 {"42", 42},
+                 {"1000", 1000},
+                 {"9223372036854775807", INT64_MAX},
+                 {"3037000500", INT64_C(3037000500)}};
     static const struct {
         const char *text;
         double value;
-    } real[] = {
-        {"0.5",   0.5  },
-        {"99.5",  99.5 },
-        {"1e300", 1e300},
-        {"2.0",   2.0  },
-        {".25",   0.25 },
-        {"0.0",   0.0  },
-        {"3.5",   3.5  },
-        {"1E-3",  1e-3 }
-    };
+    } real[] = {{"0.5", 0.5},  {"99.5", 99.5}, {"1e300", 1e300}, {"2.0", 2.0},
+                {".25", 0.25}, {"0.0", 0.0},   {"3.5", 3.5},     {"1E-3", 1e-3}};
     const uint32_t i = pick(8);
     (void)snprintf(p->text, sizeof p->text, "%s", kind == INTEGER ? whole[i].text : real[i].text);
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++)
@@ -209,15 +199,13 @@ static void make_number(piece *p, value_kind kind) {
 }
 
 static void make_text(piece *p) {
-    static const char *const texts[][2] = {
-        {"'eu'",        "eu"       },
-        {"''",          ""         },
-        {"'it''s'",     "it's"     },
-        {"'europe'",    "europe"   },
-        {"'ewma'",      "ewma"     },
-        {"'\xc3\x9c'",  "\xc3\x9c" },
-        {"'zzzzzzzzz'", "zzzzzzzzz"}
-    };
+    static const char *const texts[][2] = {{"'eu'", "eu"},
+                                           {"''", ""},
+                                           {"'it''s'", "it's"},
+                                           {"'europe'", "europe"},
+                                           {"'ewma'", "ewma"},
+                                           {"'\xc3\x9c'", "\xc3\x9c"},
+                                           {"'zzzzzzzzz'", "zzzzzzzzz"}};
     static const char *const names[] = {"dc", "why", "\"dc\""};
     const uint32_t i = pick(7), column = pick(3);
     const bool literal = pick(2) == 0;
@@ -230,11 +218,7 @@ static void make_text(piece *p) {
 }
 
 static void make_column(piece *p, value_kind kind) {
-    static const char *const names[3][2] = {
-        {"up",  "anomaly"},
-        {"n",   "ts"     },
-        {"cpu", "score"  }
-    };
+    static const char *const names[3][2] = {{"up", "anomaly"}, {"n", "ts"}, {"cpu", "score"}};
     const uint32_t which = pick(2);
     (void)snprintf(p->text, sizeof p->text, "%s", names[kind][which]);
     for (uint32_t row = 0; row < EXPRESSION_ROWS; row++) {

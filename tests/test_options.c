@@ -44,18 +44,16 @@ static void test_durations(void **state) {
     static const struct {
         const char *text, *back;
         int64_t ns;
-    } good[] = {
-        {"0",    "0s",     0             },
-        {"5ms",  "5ms",    5000000       },
-        {"1.5s", "1500ms", 1500000000    },
-        {"2h",   "2h",     7200000000000 },
-        {"60s",  "1min",   60000000000   },
-        {"1m",   "1min",   60000000000   },
-        {"7us",  "7us",    7000          },
-        {"7µs", "7us",    7000          },
-        {"3ns",  "3ns",    3             },
-        {"1d",   "1d",     86400000000000}
-    };
+    } good[] = {{"0", "0s", 0},
+                {"5ms", "5ms", 5000000},
+                {"1.5s", "1500ms", 1500000000},
+                {"2h", "2h", 7200000000000},
+                {"60s", "1min", 60000000000},
+                {"1m", "1min", 60000000000},
+                {"7us", "7us", 7000},
+                {"7µs", "7us", 7000},
+                {"3ns", "3ns", 3},
+                {"1d", "1d", 86400000000000}};
     char text[PS_TEXT_NUMBER_MAX];
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         int64_t ns = -1;
@@ -74,14 +72,12 @@ static void test_sizes(void **state) {
     static const struct {
         const char *text, *back;
         int64_t bytes;
-    } good[] = {
-        {"0",      "0B",      0         },
-        {"4096",   "4KiB",    4096      },
-        {"64kB",   "64kB",    64000     },
-        {"512MiB", "512MiB",  536870912 },
-        {"1.5GiB", "1536MiB", 1610612736},
-        {"17B",    "17B",     17        }
-    };
+    } good[] = {{"0", "0B", 0},
+                {"4096", "4KiB", 4096},
+                {"64kB", "64kB", 64000},
+                {"512MiB", "512MiB", 536870912},
+                {"1.5GiB", "1536MiB", 1610612736},
+                {"17B", "17B", 17}};
     char text[PS_TEXT_NUMBER_MAX];
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         int64_t bytes = -1;
@@ -152,7 +148,7 @@ typedef struct sample {
 } sample;
 
 static const ps_option rows[] = {
-    {.name = "text",            .type = PS_OPTION_STRING, .at = offsetof(sample, text), .help = ""},
+    {.name = "text", .type = PS_OPTION_STRING, .at = offsetof(sample, text), .help = ""},
     {.name = "secret",
      .type = PS_OPTION_STRING,
      .flags = PS_OPTION_SECRET,
@@ -195,8 +191,7 @@ static const ps_option rows[] = {
      .at = offsetof(sample, word),
      .choices = "sha256|xxh3|crc32c",
      .help = ""},
-    {.name = NULL  }
-};
+    {.name = NULL}};
 
 static void test_presets(void **state) {
     (void)state;
@@ -256,11 +251,11 @@ static void test_json_escape(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),         cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_durations),        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_for_people),       cmocka_unit_test(test_what_is_accepted),
-        cmocka_unit_test(test_spelling),
-        cmocka_unit_test(test_presets),          cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_secret_is_hidden), cmocka_unit_test(test_json_escape)};
+        cmocka_unit_test(test_integers),   cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_durations),  cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_for_people), cmocka_unit_test(test_what_is_accepted),
+        cmocka_unit_test(test_spelling),   cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_faults),     cmocka_unit_test(test_secret_is_hidden),
+        cmocka_unit_test(test_json_escape)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

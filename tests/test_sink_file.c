@@ -33,8 +33,8 @@ enum { FILES = 3, LINES = 20000 };
 
 static char folder[64];
 static const ps_field fields[] = {
-    {"host", "host", PS_FIELD_STRING, PS_UNIT_MS, true,  false},
-    {"cpu",  "cpu",  PS_FIELD_FLOAT,  PS_UNIT_MS, false, false},
+    {"host", "host", PS_FIELD_STRING, PS_UNIT_MS, true, false},
+    {"cpu", "cpu", PS_FIELD_FLOAT, PS_UNIT_MS, false, false},
 };
 
 /* Runs in the test's folder. */
@@ -86,15 +86,13 @@ static ps_status make_plan(ps_plan *plan, const job *of, ps_error *error) {
     static const char *const detectors[] = {"ewma"};
     const ps_field_list list = {fields, 2};
     const ps_hash_config hash = {.of = "value"};
-    const ps_detect_config detect = {
-        .field = "cpu",
-        .detectors = {detectors, 1},
-        .vote = 1,
-        .threshold = of->threshold,
-        .sensitivity = 3,
-        .span = 50,
-        .warmup = 20
-    };
+    const ps_detect_config detect = {.field = "cpu",
+                                     .detectors = {detectors, 1},
+                                     .vote = 1,
+                                     .threshold = of->threshold,
+                                     .sensitivity = 3,
+                                     .span = 50,
+                                     .warmup = 20};
     PS_TRY(ps_plan_init(plan, 500, 1 << 18, 1000, &list, error));
     (void)snprintf(plan->series_field, sizeof plan->series_field, "host");
     PS_TRY(ps_stage_hash.plan(&hash, plan, error));
@@ -122,13 +120,8 @@ static ps_status run(job *of, ps_error *error) {
     ps_plan *plan = malloc(sizeof *plan);
     ps_lane_metrics *metrics = calloc(1, sizeof *metrics);
     of->patterns[0] = of->pattern;
-    const ps_source_file_config source = {
-        .paths = {of->patterns, 1},
-          .line_max = 1 << 16
-    };
-    const ps_decode_config decode = {
-        .fields = {fields, 2}
-    };
+    const ps_source_file_config source = {.paths = {of->patterns, 1}, .line_max = 1 << 16};
+    const ps_decode_config decode = {.fields = {fields, 2}};
     const ps_sink_file_config sink = {.path = of->out,
                                       .codec = (uint32_t)of->codec,
                                       .roll_bytes = 300000,
@@ -138,26 +131,24 @@ static ps_status run(job *of, ps_error *error) {
     ps_status status = make_plan(plan, of, error);
     if (status == PS_OK) status = ps_source_file.discover(&source, &partitions, error);
     if (status == PS_OK) status = ps_wake_init(&wake, error);
-    const ps_lane_config config = {
-        .env = {.pipeline = "test",
-                .instance = "i",
-                .lanes = 1,
-                .plan = plan,
-                .partitions = &partitions,
-                .wake = &wake,
-                .metrics = metrics,
-                .dead = &dead},
-        .backend = &ps_backend_cpu,
-        .source = &ps_source_file,
-        .source_config = &source,
-        .codec = &ps_codec_json,
-        .codec_config = &decode,
-        .sink = &ps_sink_file,
-        .sink_config = &sink,
-        .depth = 2,
-        .os_node = -1,
-        .exactly_once = true
-    };
+    const ps_lane_config config = {.env = {.pipeline = "test",
+                                           .instance = "i",
+                                           .lanes = 1,
+                                           .plan = plan,
+                                           .partitions = &partitions,
+                                           .wake = &wake,
+                                           .metrics = metrics,
+                                           .dead = &dead},
+                                   .backend = &ps_backend_cpu,
+                                   .source = &ps_source_file,
+                                   .source_config = &source,
+                                   .codec = &ps_codec_json,
+                                   .codec_config = &decode,
+                                   .sink = &ps_sink_file,
+                                   .sink_config = &sink,
+                                   .depth = 2,
+                                   .os_node = -1,
+                                   .exactly_once = true};
     if (status == PS_OK) status = run_lane(&config, of->steps, error);
     ps_wake_deinit(&wake);
     ps_plan_deinit(plan);

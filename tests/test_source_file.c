@@ -137,10 +137,7 @@ static void numbers_lines(void **state) {
     WRITE("a.txt", "");
     WRITE("c.txt", "\n\nx\n");
     const char *const paths[] = {path_of("*.txt"), path_of("b.txt")};
-    ps_source_file_config config = {
-        .paths = {paths, 2},
-          .line_max = 1024
-    };
+    ps_source_file_config config = {.paths = {paths, 2}, .line_max = 1024};
     /* A blank line is a record, which will not decode; what follows the last line break is none. */
     for (uint32_t format = PS_FILE_NDJSON; format <= PS_FILE_LINES; format++) {
         config.format = format;
@@ -155,10 +152,7 @@ static void goes_on_at_any_line(void **state) {
     (void)state;
     WRITE("b.txt", "one\r\ntwo\n\nfour");
     const char *const paths[] = {path_of("b.txt")};
-    ps_source_file_config config = {
-        .paths = {paths, 1},
-          .line_max = 1024
-    };
+    ps_source_file_config config = {.paths = {paths, 1}, .line_max = 1024};
     static const char *const want[] = {"0:0=one;0:1=two;0:2=;0:3=four;", "0:1=two;0:2=;0:3=four;",
                                        "0:2=;0:3=four;", "0:3=four;", ""};
     for (int64_t next = 0; next <= 4; next++) expect_lines(&config, &next, want[next]);
@@ -252,10 +246,7 @@ static void says_when_a_file_has_shrunk(void **state) {
     (void)state;
     WRITE("b.txt", "one\ntwo\n");
     const char *const paths[] = {path_of("b.txt")};
-    const ps_source_file_config config = {
-        .paths = {paths, 1},
-          .line_max = 1024
-    };
+    const ps_source_file_config config = {.paths = {paths, 1}, .line_max = 1024};
     const int64_t next = 3;
     char got[256];
     rig r;
@@ -271,16 +262,11 @@ static void says_what_it_cannot_read(void **state) {
     assert_int_equal(mkdir(path_of("dir"), 0777), 0);
     const struct {
         const char *path, *message;
-    } cases[] = {
-        {path_of("none.txt"), "no file matches"},
-        {path_of("*.none"),   "no file matches"},
-        {path_of("dir"),      "is a directory" }
-    };
+    } cases[] = {{path_of("none.txt"), "no file matches"},
+                 {path_of("*.none"), "no file matches"},
+                 {path_of("dir"), "is a directory"}};
     for (size_t i = 0; i < 3; i++) {
-        const ps_source_file_config config = {
-            .paths = {&cases[i].path, 1},
-              .line_max = 1024
-        };
+        const ps_source_file_config config = {.paths = {&cases[i].path, 1}, .line_max = 1024};
         ps_partitions partitions;
         ps_error error;
         assert_int_equal(ps_source_file.discover(&config, &partitions, &error), PS_BAD_CONFIG);
@@ -300,10 +286,7 @@ static void bounds_lines(void **state) {
     memcpy(text + LONG, "\nlast\n", 6);
     write_file("big.txt", text, LONG + 6);
     const char *const paths[] = {path_of("big.txt")};
-    ps_source_file_config config = {
-        .paths = {paths, 1},
-          .line_max = LONG
-    };
+    ps_source_file_config config = {.paths = {paths, 1}, .line_max = LONG};
     rig r;
     assert_int_equal(rig_open(&r, &config, 100, 4096), PS_OK);
     start(&r, NULL);
@@ -357,10 +340,7 @@ static void streams_a_large_file(void **state) {
     }
     assert_int_equal(fclose(file), 0);
     const char *const paths[] = {path_of("large.txt")};
-    const ps_source_file_config config = {
-        .paths = {paths, 1},
-          .line_max = 1024
-    };
+    const ps_source_file_config config = {.paths = {paths, 1}, .line_max = 1024};
     rig r;
     assert_int_equal(rig_open(&r, &config, 4096, 1 << 20), PS_OK);
     start(&r, NULL);

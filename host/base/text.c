@@ -14,32 +14,21 @@ typedef struct unit {
 } unit;
 
 /* The first row of each factor is the one that is written. */
-static const unit duration_units[] = {
-    {"d",   86400e9},
-    {"h",   3600e9 },
-    {"min", 60e9   },
-    {"m",   60e9   },
-    {"s",   1e9    },
-    {"ms",  1e6    },
-    {"us",  1e3    },
-    {"µs", 1e3    },
-    {"ns",  1      },
-    {NULL,  0      }
-};
-static const unit size_units[] = {
-    {"TiB", 1099511627776.0},
-    {"GiB", 1073741824.0   },
-    {"MiB", 1048576.0      },
-    {"KiB", 1024.0         },
-    {"kiB", 1024.0         },
-    {"TB",  1e12           },
-    {"GB",  1e9            },
-    {"MB",  1e6            },
-    {"kB",  1e3            },
-    {"KB",  1e3            },
-    {"B",   1              },
-    {NULL,  0              }
-};
+static const unit duration_units[] = {{"d", 86400e9}, {"h", 3600e9}, {"min", 60e9}, {"m", 60e9},
+                                      {"s", 1e9},     {"ms", 1e6},   {"us", 1e3},   {"µs", 1e3},
+                                      {"ns", 1},      {NULL, 0}};
+static const unit size_units[] = {{"TiB", 1099511627776.0},
+                                  {"GiB", 1073741824.0},
+                                  {"MiB", 1048576.0},
+                                  {"KiB", 1024.0},
+                                  {"kiB", 1024.0},
+                                  {"TB", 1e12},
+                                  {"GB", 1e9},
+                                  {"MB", 1e6},
+                                  {"kB", 1e3},
+                                  {"KB", 1e3},
+                                  {"B", 1},
+                                  {NULL, 0}};
 
 bool ps_text_integer(const char *text, int64_t *value) {
     const char *digits = text + (*text == '-' || *text == '+');

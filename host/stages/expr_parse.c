@@ -171,15 +171,13 @@ static uint32_t comparison(const parser *p) {
     static const struct {
         const char *word;
         uint32_t orderings;
-    } signs[] = {
-        {"=",  PS_WHERE_EQUAL                   },
-        {"!=", PS_WHERE_LESS | PS_WHERE_GREATER },
-        {"<>", PS_WHERE_LESS | PS_WHERE_GREATER },
-        {"<",  PS_WHERE_LESS                    },
-        {"<=", PS_WHERE_LESS | PS_WHERE_EQUAL   },
-        {">",  PS_WHERE_GREATER                 },
-        {">=", PS_WHERE_GREATER | PS_WHERE_EQUAL}
-    };
+    } signs[] = {{"=", PS_WHERE_EQUAL},
+                 {"!=", PS_WHERE_LESS | PS_WHERE_GREATER},
+                 {"<>", PS_WHERE_LESS | PS_WHERE_GREATER},
+                 {"<", PS_WHERE_LESS},
+                 {"<=", PS_WHERE_LESS | PS_WHERE_EQUAL},
+                 {">", PS_WHERE_GREATER},
+                 {">=", PS_WHERE_GREATER | PS_WHERE_EQUAL}};
     for (uint32_t i = 0; i < sizeof signs / sizeof *signs; i++)
         if (at_word(p, signs[i].word)) return signs[i].orderings;
     return 0;

@@ -8,11 +8,11 @@
 static const ps_option options[] = {
     {.name = "where",
      .help = "An expression over fields and what earlier stages added, with SQL's words, nulls and "
-             "precedence (docs/expressions.md); rows for which it is true go on.", .type = PS_OPTION_STRING,
+             "precedence (docs/expressions.md); rows for which it is true go on.",
+     .type = PS_OPTION_STRING,
      .flags = PS_OPTION_REQUIRED,
      .at = offsetof(ps_filter_config, where)},
-    {.name = NULL}
-};
+    {.name = NULL}};
 
 static ps_status plan_filter(const void *config, ps_plan *plan, ps_error *error) {
     const ps_filter_config *filter = config;
@@ -24,8 +24,7 @@ static ps_status plan_filter(const void *config, ps_plan *plan, ps_error *error)
         {.home = PS_HOME_BATCH, .column = PS_NOWHERE, .part = PS_PART_VALUES, .offset = 0},
         program,
         ps_operand_values(PS_COLUMN_REJECT),
-        ps_operand_values(PS_COLUMN_KEEP)
-    };
+        ps_operand_values(PS_COLUMN_KEEP)};
     PS_TRY(
         ps_plan_call(plan, PS_KERNEL_WHERE, PS_PER_ROW, operands, &params, sizeof params, error));
     plan->filters = true;
@@ -37,5 +36,4 @@ const ps_stage ps_stage_filter = {
               .summary = "Keeps the rows for which an expression is true; the others go nowhere.",
               .options = options,
               .config_bytes = sizeof(ps_filter_config)},
-    .plan = plan_filter
-};
+    .plan = plan_filter};

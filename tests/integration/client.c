@@ -70,9 +70,7 @@ void client_record(const rd_kafka_message_t *message, record *out) {
     const char *name;
     while (!rd_kafka_header_get_all(headers, out->header_count, &name, &data, &size)) {
         if (out->header_count == RECORD_HEADERS_MAX) client_die("a record with too many headers");
-        out->headers[out->header_count++] = (record_header){
-            name, {data, data ? size : 0}
-        };
+        out->headers[out->header_count++] = (record_header){name, {data, data ? size : 0}};
     }
 }
 

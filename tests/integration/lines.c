@@ -19,12 +19,10 @@ static void read_lines(ledger *l, const char *name, int32_t partition, int64_t *
         const ssize_t length = getline(&line, &capacity, in);
         if (length <= 0) break;
         const size_t size = (size_t)length - (line[length - 1] == '\n');
-        const record next = {
-            .partition = partition,
-            .offset = (*offset)++,
-            .timestamp_ms = -1,
-            .value = {(const uint8_t *)line, size}
-        };
+        const record next = {.partition = partition,
+                             .offset = (*offset)++,
+                             .timestamp_ms = -1,
+                             .value = {(const uint8_t *)line, size}};
         to(l, &next);
     }
     free(line);
@@ -33,16 +31,14 @@ static void read_lines(ledger *l, const char *name, int32_t partition, int64_t *
 
 int main(int argc, char **argv) {
     if (argc < 4) client_die("lines PARTITION INPUT OUTPUT…");
-    const ledger_config config = {
-        .topic = "files",
-        .field = "cpu",
-        .series = "host",
-        .keep_score_above = NAN,
-        .json = true,
-        .sha256 = true,
-        .same_partitions = true,
-        .detector = {2.0 / 289.0, 30, 6.0f}
-    };
+    const ledger_config config = {.topic = "files",
+                                  .field = "cpu",
+                                  .series = "host",
+                                  .keep_score_above = NAN,
+                                  .json = true,
+                                  .sha256 = true,
+                                  .same_partitions = true,
+                                  .detector = {2.0 / 289.0, 30, 6.0f}};
     ledger *l = ledger_open(&config);
     const int32_t partition = (int32_t)strtol(argv[1], NULL, 10);
     int64_t offset = 0;
