@@ -9,7 +9,7 @@ get() { # get PATH: status line, headers and body
 }
 
 scenario() {
-    local pid deadline name n
+    local pid deadline metric n
     n=$(rows 20000)
     port=$((20000 + RANDOM % 9000))
     topics in out
@@ -35,8 +35,8 @@ scenario() {
     grep -q '^HTTP/1.[01] 200' metrics.txt || fail "/metrics does not answer 200"
     grep -oE 'penstock_[a-z0-9_]+' "$root/docs/metrics.md" 2>/dev/null | sort -u >documented.txt || true
     [ -s documented.txt ] || fail "docs/metrics.md names no metric"
-    while read -r name; do
-        grep -q "^$name" metrics.txt || grep -q "^# TYPE $name" metrics.txt || fail "/metrics lacks $name"
+    while read -r metric; do
+        grep -q "^$metric" metrics.txt || grep -q "^# TYPE $metric" metrics.txt || fail "/metrics lacks $metric"
     done <documented.txt
     grep -qE "^penstock_rows_in(_total)?(\{[^}]*\})? " metrics.txt || fail "/metrics has no penstock_rows_in"
     [ "$(awk '/^penstock_rows_in(_total)?[{ ]/ { n += $NF } END { printf "%d", n }' metrics.txt)" -eq "$n" ] ||
