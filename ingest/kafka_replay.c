@@ -274,6 +274,12 @@ static ps_status send_patiently(ps_replay *replay, const char *topic, int32_t pa
     return status;
 }
 
+/* It takes the id from whoever had taken it while this one slept: what that one wrote is read. */
+static ps_status open_again(ps_replay *replay, ps_error *error) {
+    PS_TRY(open_producer(replay, error));
+    return ps_replayed_read(&replay->replayed, replay->helper, replay->replayed_topic, true, error);
+}
+
 static ps_status commit(ps_replay *replay, ps_error *error) {
     const ps_letter names = {
         .key = {NULL, PS_NULL_LENGTH},
@@ -296,7 +302,7 @@ static ps_status commit(ps_replay *replay, ps_error *error) {
     (void)rd_kafka_poll(replay->producer, 0);
     /* librdkafka has no KIP-890: a stray request could land in the next transaction, unless that
      * has a new epoch. */
-    return atomic_load(&replay->closed) ? open_producer(replay, error) : PS_OK;
+    return atomic_load(&replay->closed) ? open_again(replay, error) : PS_OK;
 }
 
 static ps_status put(ps_replay *replay, const ps_letter *letter, ps_letter_name name,
@@ -305,6 +311,7 @@ static ps_status put(ps_replay *replay, const ps_letter *letter, ps_letter_name 
     PS_TRY(choose_partition(replay, letter, &partition, error));
     if (replay->producer == NULL) return PS_OK;
     if (replay->open_letters == 0) {
+        atomic_store(&replay->closed, false); /* while nothing was under way */
         rd_kafka_error_t *failure = rd_kafka_begin_transaction(replay->producer);
         if (failure != NULL) return failed(replay, "cannot begin", failure, error);
         replay->open_ns = ps_clock_ns();

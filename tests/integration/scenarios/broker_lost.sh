@@ -32,7 +32,7 @@ scenario() {
     expect once "${pids_of[0]}" 0 20
     expect least "${pids_of[1]}" 0 20
     # Who waits says for what, and since when.
-    says once "for [0-9]+ s no .* has answered at $brokers"
+    says once "for [0-9]+ s no .* at $brokers"
     # shellcheck disable=SC2046
     judge $(detector_arguments) --series host --read-uncommitted
     # shellcheck disable=SC2046
