@@ -98,8 +98,8 @@ static void push(ps_kafka_source *source, ps_event_kind kind,
     source->event_count++;
     if (!number_all(source, event)) return;
     for (uint32_t i = 0; kind == PS_EVENT_ASSIGNED && i < event->count; i++)
-        source->place[event->partitions[i]] =
-            (ps_kafka_place){PS_KAFKA_PROMISED, PS_OFFSET_NONE, PS_OFFSET_NONE};
+        source->place[event->partitions[i]] = (ps_kafka_place){
+            .holding = PS_KAFKA_PROMISED, .next = PS_OFFSET_NONE, .first = PS_OFFSET_NONE};
     ps_log(PS_LOG_INFO, "source kafka", "%s: %d partition%s %s", rd_kafka_name(source->client),
            list->cnt, list->cnt == 1 ? "" : "s",
            kind == PS_EVENT_ASSIGNED  ? "assigned"
@@ -219,7 +219,8 @@ ps_status ps_kafka_group_answer(void *self, ps_error *error) {
             event->list->elems[i].offset = offset_of(source, place);
             continue;
         }
-        *place = (ps_kafka_place){PS_KAFKA_NOT_OURS, PS_OFFSET_NONE, PS_OFFSET_NONE};
+        *place = (ps_kafka_place){
+            .holding = PS_KAFKA_NOT_OURS, .next = PS_OFFSET_NONE, .first = PS_OFFSET_NONE};
         ps_kafka_watch_forget(source, event->partitions[i]);
         ps_kafka_source_commit_forget(source, event->partitions[i]);
         ps_kafka_source_drop(source, event->partitions[i]);
@@ -259,7 +260,8 @@ ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_
     ps_kafka_source *source = self;
     ps_kafka_place *place = &source->place[partition];
     PS_CHECK(place->holding != PS_KAFKA_NOT_OURS);
-    if (next == PS_OFFSET_NONE) next = place->first;
+    place->untold = next == PS_OFFSET_NONE;
+    if (place->untold) next = place->first;
     place->next = next;
     if (place->holding == PS_KAFKA_PROMISED) return PS_OK; /* `answer` says where */
     ps_kafka_source_drop(source, partition);

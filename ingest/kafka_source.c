@@ -158,7 +158,9 @@ static void take_end(ps_kafka_source *source, ps_batch *batch, const rd_kafka_me
                      uint32_t partition) {
     ps_kafka_place *place = &source->place[partition];
     if (place->holding != PS_KAFKA_READING || message->offset < 0) return;
-    if (place->next != PS_OFFSET_NONE && message->offset <= place->next) return;
+    const int64_t news = place->next == PS_OFFSET_NONE ? 0 : place->next + !place->untold;
+    if (message->offset < news) return;
+    place->untold = false;
     if (place->first == PS_OFFSET_NONE) place->first = message->offset;
     place->next = message->offset;
     ps_batch_position(batch, partition, message->offset);
@@ -198,6 +200,7 @@ static ps_status take_record(ps_kafka_source *source, ps_batch *batch, rd_kafka_
     if (status == PS_AGAIN) return PS_AGAIN;
     if (place->first == PS_OFFSET_NONE) place->first = message->offset;
     place->next = message->offset + 1;
+    place->untold = false;
     if (batch->filled_ns == 0) batch->filled_ns = ps_clock_ns();
     if (status == PS_END)
         keep_oversize(source, batch, message);

@@ -24,6 +24,7 @@ typedef struct ps_kafka_place {
     int64_t next;  /* the first offset not yet given to a batch, or PS_OFFSET_NONE */
     int64_t first; /* where reading really began, where `next` began as NONE: going back before
                       anything is committed must not move a start at `latest` */
+    bool untold;   /* nothing is committed: where an empty partition ends is still to be told */
 } ps_kafka_place;
 
 /* A membership event as librdkafka told it, kept until the lane answers. */
