@@ -103,7 +103,6 @@ static ps_status init_transactions(ps_replay *replay, ps_error *error) {
 static ps_status open_producer(ps_replay *replay, ps_error *error) {
     ps_kafka_client_close(replay->producer);
     replay->producer = NULL;
-    atomic_store(&replay->closed, false);
     const ps_kafka_recipe recipe = {.role = PS_KAFKA_TRANSACTIONAL,
                                     .brokers = replay->place.brokers,
                                     .inherited = replay->place.inherited,

@@ -247,7 +247,7 @@ static ps_status make_producer(ps_kafka_sink *sink, ps_error *error) {
     const bool own = sink->config->brokers != NULL;
     const ps_kafka_recipe recipe = {
         .role = sink->exactly_once ? PS_KAFKA_TRANSACTIONAL : PS_KAFKA_IDEMPOTENT,
-        .brokers = own ? sink->config->brokers : sink->link.config->brokers,
+        .brokers = ps_kafka_sink_brokers(sink),
         .inherited = own ? NULL : &sink->link.config->properties,
         .properties = &sink->config->properties,
         .transactional = sink->transactional,
@@ -293,6 +293,5 @@ ps_status ps_kafka_setup_producer(ps_kafka_sink *sink, ps_error *error) {
         }
     }
     sink->suspect = sink->broken = false;
-    atomic_store(&sink->closed, false);
     return make_handles(sink, error);
 }

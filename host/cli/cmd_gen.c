@@ -151,9 +151,11 @@ static ps_status send_rows(const ps_telemetry *telemetry, const gen_options *cho
     for (int64_t row = 0; chosen->rows == 0 || row < chosen->rows; row++) {
         uint32_t series = 0;
         uint64_t round = 0;
-        /* A sleep costs as much as many rows, also one that is over at once. */
-        if (chosen->rate > 0 && due_at(begin_ns, chosen, row) > ps_clock_ns())
-            sleep_until(due_at(begin_ns, chosen, row));
+        if (chosen->rate > 0) {
+            const int64_t due_ns = due_at(begin_ns, chosen, row);
+            /* A sleep costs as much as many rows, also one that is over at once. */
+            if (due_ns > ps_clock_ns()) sleep_until(due_ns);
+        }
         ps_telemetry_place(&share, (uint64_t)row, &series, &round);
         const uint32_t length = ps_telemetry_write(telemetry, series, round, record);
         ps_telemetry_host(series, host);

@@ -2,20 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # The program as a user meets it: exit codes, where output goes, messages, help, signals, the metrics server.
 # usage: tests/cli/test_cli.sh path/to/penstock
-set -u
-penstock=$(realpath "$1")
-root=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
 export TERM=xterm
 unset PS_ISA NO_COLOR
-failures=0
-
-fail() {
-    echo "FAIL: $*" >&2
-    failures=$((failures + 1))
-}
 
 # run CODE ARGUMENT…: leaves stdout and stderr in `out` and `err`.
 run() {
@@ -26,7 +16,6 @@ run() {
     [ $code -eq "$wanted" ] || fail "penstock $*: exit code $code, wanted $wanted; $(head -n 2 err)"
 }
 out_has() { grep -qF -- "$1" out || fail "stdout lacks '$1': $(head -n 3 out)"; }
-err_has() { grep -qF -- "$1" err || fail "stderr lacks '$1': $(head -n 3 err)"; }
 silent() { [ ! -s "$1" ] || fail "$1 should be empty: $(head -n 2 "$1")"; }
 
 cat >job.yaml <<'YAML'

@@ -3,18 +3,9 @@
 # The first thing that a newcomer runs: if this fails, the quickstart does not run, does not find what it planted, or
 # promises of its embedded broker what only a real Kafka does.
 # usage: tests/cli/test_quickstart.sh path/to/penstock
-set -u
-penstock=$(realpath "$1")
-root=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failures=0
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
 
-fail() {
-    echo "FAIL: $*" >&2
-    failures=$((failures + 1))
-}
 "$penstock" help | grep -q "^  quickstart " || { echo "no Kafka in this build: no quickstart" && exit 0; }
 
 code=0

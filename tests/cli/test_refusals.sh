@@ -3,17 +3,8 @@
 # What the program refuses before it does harm: state of another policy, a group moved away from the records
 # that rebuild its state, and by `check` all that a run refuses without having asked anybody.
 # usage: tests/cli/test_refusals.sh path/to/penstock
-set -u
-penstock=$(realpath "$1")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failures=0
-
-fail() {
-    echo "FAIL: $*" >&2
-    failures=$((failures + 1))
-}
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
 
 # run CODE ARGUMENT…: leaves stderr in `err`.
 run() {
@@ -23,7 +14,6 @@ run() {
     local code=$?
     [ $code -eq "$wanted" ] || fail "penstock $*: exit code $code, wanted $wanted; $(head -n 2 err)"
 }
-err_has() { grep -qF -- "$1" err || fail "stderr lacks '$1': $(head -n 3 err)"; }
 
 # Heavy state stands at rows before the committed offset: moved without them it would be rebuilt from others.
 moves_with_its_state() {

@@ -3,18 +3,10 @@
 # A secret stays secret: not in messages, explain or the summary, not on the command line that everybody can read, not
 # in a core file. If this fails, who reads logs or lists processes has the cluster's password.
 # usage: tests/cli/test_secrets.sh path/to/penstock
-set -u
-penstock=$(realpath "$1")
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failures=0
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
 secret=hunter2-is-secret
 
-fail() {
-    echo "FAIL: $*" >&2
-    failures=$((failures + 1))
-}
 "$penstock" help source 2>/dev/null | grep -q kafka || { echo "no Kafka in this build: no secrets" && exit 0; }
 
 printf '%s\n' $secret >password
