@@ -175,7 +175,23 @@ class Worker:
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
+            self.keep_stacks()
             return None
+
+    def keep_stacks(self):
+        """Where the threads of a worker that does not end stand, into NAME.stacks: gdb, or what the kernel says."""
+        pid = self.process.pid
+        with open(self.place.path(f"{self.name}.stacks"), "a", encoding="utf-8") as stacks:
+            try:
+                subprocess.run(["gdb", "-p", str(pid), "-batch", "-ex", "thread apply all bt"], stdout=stacks,
+                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=60, check=False)
+            except (OSError, subprocess.TimeoutExpired):
+                for task in sorted(os.listdir(f"/proc/{pid}/task")):
+                    words = []
+                    for name in ("comm", "wchan", "syscall"):
+                        with open(f"/proc/{pid}/task/{task}/{name}", encoding="utf-8") as file:
+                            words.append(file.read().strip())
+                    stacks.write(f"{task} {' '.join(words)}\n")
 
     def last_words(self):
         with open(self.place.path(f"{self.name}.err"), encoding="utf-8", errors="replace") as errors:
