@@ -17,6 +17,8 @@
  */
 enum { SEEK_MS = 2000 };
 
+enum { LEAVE_S = 3 };
+
 /* What is fetched while all goes back is thrown away: not more often than this. */
 #define STOPPED_POLL_NS (50 * PS_NS_PER_MS)
 
@@ -196,10 +198,25 @@ void ps_kafka_group_lose_all(ps_kafka_source *source) {
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+static void disconnect(ps_kafka_source *source) {
+    if (source->client == NULL) return;
+    ps_kafka_source_forget_taken(source);
+    /* A failed client that still waits to hear what becomes of new partitions never ends
+     * (librdkafka 2.15.1, rd_kafka_cgrp_try_terminate); it takes any answer for "none of them". */
+    if (source->fatal) (void)rd_kafka_assign(source->client, NULL);
+    if (source->queue != NULL) {
+        rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
+        rd_kafka_queue_destroy(source->queue);
+    }
+    ps_kafka_client_close(source->client);
+    source->queue = NULL;
+    source->client = NULL;
+}
+
 /* Nothing is in flight, so nobody but the watch uses the client, and that waits. */
 static ps_status reconnect(ps_kafka_source *source, ps_error *error) {
     pthread_mutex_lock(&source->watch.client);
-    ps_kafka_source_disconnect(source);
+    disconnect(source);
     const ps_status status = ps_kafka_source_connect(source, error);
     pthread_mutex_unlock(&source->watch.client);
     ps_kafka_watch_joined(source);
@@ -287,7 +304,7 @@ ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_
     return status;
 }
 
-void ps_kafka_group_close(ps_kafka_source *source) {
+static void close_group(ps_kafka_source *source) {
     (void)is_eager(source); /* the last chance to ask */
     source->closing = true;
     /* The group waits for an answer to each: what is taken now is revoked again by the close. */
@@ -302,4 +319,32 @@ void ps_kafka_group_close(ps_kafka_source *source) {
     const rd_kafka_resp_err_t err = rd_kafka_consumer_close(source->client);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
         ps_log(PS_LOG_DEBUG, "source kafka", "closing: %s", rd_kafka_err2str(err));
+}
+
+/* May outlive the lane, so it uses nothing but the source itself and its client. */
+static void *leave_main(void *self) {
+    ps_kafka_source *source = self;
+    if (!source->fatal) close_group(source);
+    disconnect(source);
+    return NULL;
+}
+
+/* Leaving a group asks questions that librdkafka 2.15.1 now and then leaves unanswered for ever (a
+ * rebalance that ends just then), and a coordinator may be away: whoever stops does not wait for
+ * that. */
+bool ps_kafka_group_leave(ps_kafka_source *source) {
+    pthread_t thread;
+    ps_kafka_source_forget_taken(source);
+    /* The close waits for what is under way. */
+    if (source->safe != NULL) ps_kafka_source_commit_due(source, PS_KAFKA_COMMIT_SENT);
+    /* The wake is about to be closed, and its number may soon be another file's. */
+    if (source->queue != NULL) rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
+    if (pthread_create(&thread, NULL, leave_main, source) != 0) return false;
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LEAVE_S;
+    if (pthread_timedjoin_np(thread, NULL, &until) == 0) return true;
+    (void)pthread_detach(thread);
+    ps_log(PS_LOG_DEBUG, "source kafka", "the group did not let go in %d s", LEAVE_S);
+    return false;
 }

@@ -56,22 +56,24 @@ static ps_status look(const ps_kafka_source *source, rd_kafka_t *client, view *o
     return status;
 }
 
-/* The passing member wants none of what it may be given. A group that is being closed no longer
- * answers what its protocol is, so that is asked once and kept. */
+/* The passing member wants none of what it may be given. */
 typedef struct passing {
     rd_kafka_t *client;
-    bool asked, eager;
+    bool closing, eager;
 } passing;
+
+/* A group that is being closed no longer answers what its protocol is, and whoever asks waits for
+ * ever: what it said last still holds. */
+static void ask_protocol(passing *self) {
+    const char *protocol = self->closing ? NULL : rd_kafka_rebalance_protocol(self->client);
+    if (protocol != NULL) self->eager = strcmp(protocol, "EAGER") == 0;
+}
 
 static void decline(rd_kafka_t *client, rd_kafka_resp_err_t err,
                     rd_kafka_topic_partition_list_t *list, void *opaque) {
     passing *self = opaque;
     (void)list;
-    if (!self->asked) {
-        const char *protocol = rd_kafka_rebalance_protocol(client);
-        self->eager = protocol != NULL && strcmp(protocol, "EAGER") == 0;
-        self->asked = true;
-    }
+    ask_protocol(self);
     if (self->eager) {
         (void)rd_kafka_assign(client, NULL);
         return;
@@ -100,6 +102,8 @@ static void *destroy_main(void *argument) {
  * for it: then somebody waits whom nobody waits for. */
 static void leave(passing *self) {
     rd_kafka_t *client = self->client;
+    ask_protocol(self);
+    self->closing = true;
     rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(client);
     rd_kafka_error_t *failure = rd_kafka_consumer_close_queue(client, queue);
     const int64_t until_ns = ps_clock_ns() + LEAVE_S * PS_NS_PER_S;

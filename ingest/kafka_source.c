@@ -14,7 +14,7 @@
 #include "host/batch/headers.h"
 #include "ingest/kafka_source_parts.h"
 
-enum { SCRATCH_BYTES = 64 << 10, LEAVE_S = 3 };
+enum { SCRATCH_BYTES = 64 << 10 };
 
 #define FATAL_AGAIN_NS (60 * PS_NS_PER_S)
 
@@ -319,57 +319,17 @@ static void drain(void *self) {
     ((ps_kafka_source *)self)->draining = true;
 }
 
-static void forget_taken(ps_kafka_source *source) {
+void ps_kafka_source_forget_taken(ps_kafka_source *source) {
     for (uint32_t i = source->taken_at; i < source->taken_count; i++)
         rd_kafka_message_destroy(source->taken[i]);
     source->taken_at = source->taken_count = 0;
-}
-
-void ps_kafka_source_disconnect(ps_kafka_source *source) {
-    if (source->client == NULL) return;
-    forget_taken(source);
-    if (source->queue != NULL) {
-        rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
-        rd_kafka_queue_destroy(source->queue);
-    }
-    ps_kafka_client_close(source->client);
-    source->queue = NULL;
-    source->client = NULL;
-}
-
-/* May outlive the lane, so it uses nothing but the source itself and its client. */
-static void *leave_main(void *self) {
-    ps_kafka_source *source = self;
-    if (!source->fatal) ps_kafka_group_close(source);
-    ps_kafka_source_disconnect(source);
-    return NULL;
-}
-
-/* Leaving a group asks questions that librdkafka 2.15.1 now and then leaves unanswered for ever (a
- * rebalance that ends just then), and a coordinator may be away: whoever stops does not wait for
- * that. False: the client is left to itself, and what it uses must stay. */
-static bool leave(ps_kafka_source *source) {
-    pthread_t thread;
-    forget_taken(source);
-    /* The close waits for what is under way. */
-    if (source->safe != NULL) ps_kafka_source_commit_due(source, PS_KAFKA_COMMIT_SENT);
-    /* The wake is about to be closed, and its number may soon be another file's. */
-    if (source->queue != NULL) rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
-    if (pthread_create(&thread, NULL, leave_main, source) != 0) return false;
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += LEAVE_S;
-    if (pthread_timedjoin_np(thread, NULL, &until) == 0) return true;
-    (void)pthread_detach(thread);
-    ps_log(PS_LOG_DEBUG, "source kafka", "the group did not let go in %d s", LEAVE_S);
-    return false;
 }
 
 static void close_source(void *self) {
     ps_kafka_source *source = self;
     if (source == NULL) return;
     ps_kafka_watch_close(source);
-    if (source->client != NULL && !leave(source)) return;
+    if (source->client != NULL && !ps_kafka_group_leave(source)) return;
     free(source->place);
     free(source->safe);
     free(source->scratch);

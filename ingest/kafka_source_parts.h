@@ -75,10 +75,10 @@ void ps_kafka_source_fail(ps_kafka_source *source, ps_status status, const char 
 /* Destroys what was taken of a partition that is no longer read; of all that are stopped. */
 void ps_kafka_source_drop(ps_kafka_source *source, uint32_t partition);
 void ps_kafka_source_discard(ps_kafka_source *source);
+void ps_kafka_source_forget_taken(ps_kafka_source *source); /* all of it */
 
 /* Makes the consumer and joins the group; also anew, after a fatal failure. */
 ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) PS_MUST_USE;
-void ps_kafka_source_disconnect(ps_kafka_source *source);
 
 /* Asks librdkafka for records and events without waiting. */
 void ps_kafka_source_take(ps_kafka_source *source);
@@ -94,7 +94,10 @@ ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_
 /* Everything that was held is lost: one event tells it, and its answer makes a new client. */
 void ps_kafka_group_lose_all(ps_kafka_source *source);
 void ps_kafka_group_stop(void *self, uint32_t partition);
-void ps_kafka_group_close(ps_kafka_source *source);
+
+/* For good; waits a few seconds at most. False: the client is left to itself, and what it uses must
+ * stay. */
+bool ps_kafka_group_leave(ps_kafka_source *source);
 
 /* kafka_commit.c: for sinks that leave the group's offsets to the source. */
 ps_status ps_kafka_source_commit(void *self, const ps_position *positions, uint32_t count,

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The source by itself, on librdkafka's mock cluster. If this fails, --until-end waits for ever
+ * where a worker had to go back before it had committed anything, or a worker stands still for ever
+ * once its member is fenced.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "host/base/clock.h"
+#include "ingest/kafka_source_parts.h"
+#include "tests/batches.h"
+#include "tests/kafka_mock.h"
+
+enum { SECONDS_MAX = 30, LATER_MS = 1500 };
+
+typedef struct world {
+    kafka_mock mock;
+    ps_partitions partitions;
+    ps_lane_metrics metrics;
+    test_batch *batch;
+    ps_wake wake;
+    ps_lane_env env;
+    ps_string_pair session;
+    ps_kafka_source_config config;
+    void *source;
+} world;
+
+static world *open_world(void) {
+    static const char *const topics[] = {"in", "out", "p.state"};
+    world *w = calloc(1, sizeof *w);
+    ps_error error = {""};
+    assert_non_null(w);
+    w->mock = kafka_mock_open(topics, 1);
+    w->batch = test_batch_open(64, 1 << 16);
+    w->partitions.topic_count = w->partitions.count = w->partitions.topic[0].count = 1;
+    (void)snprintf(w->partitions.topic[0].name, sizeof w->partitions.topic[0].name, "in");
+    assert_int_equal(ps_wake_init(&w->wake, &error), PS_OK);
+    w->env = (ps_lane_env){.pipeline = "p",
+                           .instance = "i",
+                           .lanes = 1,
+                           .linger_ns = PS_NS_PER_MS,
+                           .memory_bytes = 8 << 20,
+                           .partitions = &w->partitions,
+                           .wake = &w->wake,
+                           .metrics = &w->metrics};
+    w->session =
+        (ps_string_pair){"session.timeout.ms", "3000"}; /* so long the group waits for one */
+    w->config =
+        (ps_kafka_source_config){.brokers = w->mock.brokers, .properties = {&w->session, 1}};
+    assert_int_equal(ps_source_kafka.open(&w->config, &w->env, &w->source, &error), PS_OK);
+    return w;
+}
+
+static void close_world(world *w) {
+    ps_source_kafka.close(w->source);
+    test_batch_close(w->batch);
+    ps_wake_deinit(&w->wake);
+    kafka_mock_close(&w->mock);
+    free(w);
+}
+
+static void await_event(world *w, ps_event_kind kind) {
+    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
+    ps_event event = {PS_EVENT_NONE, 0, NULL};
+    ps_error error = {""};
+    int64_t again_ns = INT64_MAX;
+    while (event.kind != kind && ps_clock_ns() < deadline_ns) {
+        const ps_status status =
+            ps_source_kafka.fill(w->source, &w->batch->batch, &again_ns, &error);
+        if (status != PS_OK && status != PS_AGAIN) fail_msg("%s", error.message);
+        assert_int_equal(ps_source_kafka.event(w->source, &event, &error), PS_OK);
+        (void)usleep(1000);
+    }
+    assert_int_equal(event.kind, kind);
+}
+
+/* How many positions the source tells within the time; all of them are 0. */
+static uint32_t positions(world *w, int64_t ms) {
+    ps_batch *batch = &w->batch->batch;
+    const int64_t until_ns = ps_clock_ns() + ms * PS_NS_PER_MS;
+    ps_error error = {""};
+    ps_event none;
+    int64_t again_ns = INT64_MAX;
+    ps_batch_reset(batch);
+    while (batch->position_count == 0 && ps_clock_ns() < until_ns) {
+        const ps_status status = ps_source_kafka.fill(w->source, batch, &again_ns, &error);
+        if (status != PS_OK && status != PS_AGAIN) fail_msg("%s", error.message);
+        assert_int_equal(ps_source_kafka.event(w->source, &none, &error), PS_OK);
+        (void)usleep(1000);
+    }
+    for (uint32_t i = 0; i < batch->position_count; i++)
+        assert_int_equal(batch->positions[i].next, 0);
+    return batch->position_count;
+}
+
+static void test_told_again_after_going_back(void **state) {
+    (void)state;
+    ps_error error = {""};
+    world *w = open_world();
+    await_event(w, PS_EVENT_ASSIGNED);
+    assert_int_equal(ps_source_kafka.start(w->source, 0, PS_OFFSET_NONE, &error), PS_OK);
+    assert_int_equal(ps_source_kafka.answer(w->source, &error), PS_OK);
+    assert_int_equal(positions(w, SECONDS_MAX * 1000), 1);
+    /* The transaction that held it was aborted: nothing is committed, as before. */
+    assert_int_equal(ps_source_kafka.start(w->source, 0, PS_OFFSET_NONE, &error), PS_OK);
+    assert_int_equal(positions(w, SECONDS_MAX * 1000), 1);
+    /* This time it was not: there is nothing to tell. */
+    assert_int_equal(ps_source_kafka.start(w->source, 0, 0, &error), PS_OK);
+    assert_int_equal(positions(w, LATER_MS), 0);
+    close_world(w);
+}
+
+/* An heir of the same name joins while this member's state is still being restored. */
+static void test_fenced_before_the_answer(void **state) {
+    (void)state;
+    ps_error error = {""};
+    world *w = open_world();
+    await_event(w, PS_EVENT_ASSIGNED);
+    (void)rd_kafka_test_fatal_error(((ps_kafka_source *)w->source)->client,
+                                    RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, "an heir");
+    await_event(w, PS_EVENT_LOST);
+    (void)alarm(SECONDS_MAX); /* librdkafka waited for the answer, and the lane for librdkafka */
+    assert_int_equal(ps_source_kafka.answer(w->source, &error), PS_OK);
+    (void)alarm(0);
+    await_event(w, PS_EVENT_ASSIGNED);
+    assert_int_equal(ps_source_kafka.start(w->source, 0, PS_OFFSET_NONE, &error), PS_OK);
+    assert_int_equal(ps_source_kafka.answer(w->source, &error), PS_OK);
+    assert_int_equal(positions(w, SECONDS_MAX * 1000), 1);
+    close_world(w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_told_again_after_going_back),
+        cmocka_unit_test(test_fenced_before_the_answer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
