@@ -37,12 +37,16 @@ ps_status ps_bench_chaos(const ps_chaos_config *config, ps_error *error) {
     (void)snprintf(minutes, sizeof minutes, "%g", config->minutes);
     (void)snprintf(seed, sizeof seed, "%" PRId64, config->seed);
     (void)snprintf(rate, sizeof rate, "%" PRId64, config->rate);
-    const char *argv[] = {script,   "--build", build,     "--minutes",   minutes, "--seed", seed,
-                          "--rate", rate,      "--state", config->state, NULL,    NULL,     NULL};
-    const size_t words = 11;
+    const char *argv[16] = {script,   "--build", build,     "--minutes",  minutes,
+                            "--seed", seed,      "--state", config->state};
+    size_t words = 9;
+    if (config->rate > 0) {
+        argv[words++] = "--rate";
+        argv[words++] = rate;
+    }
     if (config->json != NULL) {
-        argv[words] = "--json";
-        argv[words + 1] = config->json;
+        argv[words++] = "--json";
+        argv[words++] = config->json;
     }
     (void)execv(script, (char *const *)(uintptr_t)argv);
     return ps_fail(error, PS_IO, "%s: %s", script, strerror(errno));

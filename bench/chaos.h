@@ -12,7 +12,7 @@
 
 typedef struct ps_chaos_config {
     double minutes;
-    int64_t seed, rate; /* rate: events a second */
+    int64_t seed, rate; /* rate: events a second; 0: by the minutes */
     const char *state;  /* runtime.state of the workers' pipeline */
     const char *json;   /* NULL: none */
 } ps_chaos_config;

@@ -3,9 +3,10 @@
 import signal
 import threading
 import time
+import traceback
 
 from schedule import NAMES, OTHERS
-from world import WORKERS, Failure, Worker
+from world import WORKERS, Broken, Failure, Worker
 
 LEAVE_S = 40  # a worker that was asked to leave is gone by then
 GIVE_UP_CODE = 1  # with a message; a supervisor starts it again
@@ -30,27 +31,35 @@ class Stage:
         with self.mutex:
             self.counts[kind] = self.counts.get(kind, 0) + 1
 
-    def fail(self, text):
+    def fail(self, failure):
+        """The first failure ends the run; a broken promise comes before all others."""
+        if not isinstance(failure, Failure):
+            self.note("".join(traceback.format_exception(type(failure), failure, failure.__traceback__)))
+            failure = Failure(f"{type(failure).__name__}: {failure}")
         with self.mutex:
-            self.failure = self.failure or text
-        self.note(f"FAILURE {text}")
+            if self.failure is None or (isinstance(failure, Broken) and not isinstance(self.failure, Broken)):
+                self.failure = failure
+        self.note(f"FAILURE {failure}")
         self.stop.set()
 
     def nap(self, seconds):
         """True where the run has ended meanwhile."""
         return self.stop.wait(max(0, seconds))
 
-    def aside(self, work, *arguments):
-        """What takes longer than the next fault may wait for."""
+    def begin_thread(self, work, *arguments):
+        """Whatever goes wrong in it ends the run: an actor that is gone unseen would break nothing any more."""
         def guarded():
             try:
                 work(*arguments)
-            except (Failure, OSError) as failure:
-                self.fail(str(failure))
+            except Exception as failure:  # pylint: disable=broad-except
+                self.fail(failure)
         thread = threading.Thread(target=guarded, daemon=True)
-        self.busy.append(thread)
         thread.start()
         return thread
+
+    def aside(self, work):
+        """What takes longer than the next fault may wait for."""
+        self.busy.append(self.begin_thread(work))
 
     def play(self, faults, do):
         for fault in faults:
@@ -68,7 +77,7 @@ def take_worker(stage, number):
             if len(free) > 2:
                 start = number % WORKERS
                 for worker in stage.workers[start:] + stage.workers[:start]:
-                    if not worker.taken:
+                    if not worker.taken and worker.alive():
                         worker.taken = True
                         return worker
         stage.nap(0.05)
@@ -80,8 +89,10 @@ def kill_worker(stage, fault):
         worker = take_worker(stage, fault.how["worker"])
         if worker is None:
             return
-        worker.kill()
-        stage.count("worker_kill")
+        if worker.kill():
+            stage.count("worker_kill")
+        else:
+            judge_end(stage, worker)
         stage.nap(fault.how["away"])
         worker.start()
         worker.taken = False
@@ -94,16 +105,23 @@ def freeze_worker(stage, fault):
         if worker is None:
             return
         worker.send(signal.SIGSTOP)
+        if not worker.alive():  # it had just ended by itself
+            judge_end(stage, worker)
+            worker.start()
+            worker.taken = False
+            return
         asleep = fault.how["asleep"]
         stage.nap(asleep / 2)
         heir = start_heir(stage, worker) if fault.how["heir"] else None
-        stage.nap(asleep / 2)
+        woken = stage.nap(asleep / 2)
         worker.send(signal.SIGCONT)
-        stage.count("zombie")
+        if not woken:
+            stage.count("zombie")
         if heir is not None:
             stage.count("zombie_with_heir")
             stage.nap(3)
-            worker.kill()
+            if not worker.kill():
+                judge_end(stage, worker)
             heir.arguments = worker.arguments
             with stage.mutex:
                 stage.workers[stage.workers.index(worker)] = heir
@@ -139,24 +157,26 @@ def invite_guest(stage, fault):
         code = guest.leave(LEAVE_S)
         if code is None:
             guest.kill()
-            raise Failure(f"a worker did not leave within {LEAVE_S} s: {guest.last_words()}")
+            raise Broken(f"a worker did not leave within {LEAVE_S} s: {guest.last_words()}")
         stage.note(f"guest left with {code} after {time.monotonic() - begin:.1f} s")
         stage.count("worker_leave")
-        if code != 0:
+        if code not in (0, -signal.SIGTERM):  # by the signal itself: asked before it listened
             judge_end(stage, guest)
     stage.aside(work)
 
 
 def kill_broker(stage, fault):
     cluster = stage.cluster
+    role = fault.how["role"]
     try:
-        node = cluster.who(fault.how["role"], fault.how["partition"])
+        node = cluster.who(role, fault.how["partition"])
     except Failure as failure:  # nobody leads for a moment: the faults around are to blame
         stage.note(f"who leads? {failure}")
-        node = 1 + fault.how["partition"] % 3
+        role, node = None, 1 + fault.how["partition"] % 3
     cluster.call("kill", str(node))
     stage.count("broker_kill")
-    stage.count(f"broker_kill_{fault.how['role']}")
+    if role:
+        stage.count(f"broker_kill_{role}")
     stage.note(f"node {node} is dead")
     stage.nap(fault.how["down"])
     cluster.call("restart", str(node), timeout=150)
@@ -185,7 +205,7 @@ def judge_end(stage, worker):
     with stage.mutex:
         stage.gave_up.append(f"{worker.name}: {words.rpartition(' | ')[2][:300]}")
     if code != GIVE_UP_CODE:
-        stage.fail(f"a worker ended by itself with {code}: {words}")
+        stage.fail(Broken(f"a worker ended by itself with {code}: {words}"))
 
 
 def supervise(stage):
@@ -200,17 +220,8 @@ def supervise(stage):
 
 
 def start_actors(stage, lists):
-    def run(name):
-        try:
-            stage.play(lists[name], DOERS[name])
-        except (Failure, OSError) as failure:
-            stage.fail(str(failure))
-    threads = []
-    for name in lists:
-        thread = threading.Thread(target=run, args=(name,), daemon=True)
-        thread.start()
-        threads.append(thread)
-    threading.Thread(target=supervise, args=(stage,), daemon=True).start()
+    threads = [stage.begin_thread(stage.play, faults, DOERS[name]) for name, faults in lists.items()]
+    stage.begin_thread(supervise, stage)
     return threads
 
 

@@ -5,6 +5,7 @@ Every kind of fault has a rate. An actor works through the list of its kind one 
 none before its time; what it finds (which broker leads just then, which request comes by next) is the
 world's, and differs from run to run as that does.
 """
+import math
 import random
 
 # API keys of the Kafka protocol, by the names of its guide.
@@ -14,9 +15,11 @@ NAMES = {PRODUCE: "produce", ADD_PARTITIONS: "add_partitions", TXN_OFFSETS: "txn
 OTHERS = (1, 2, 3, 9, 10, 11, 12, 14, 22, ADD_OFFSETS)
 
 BROKER_ROLES = ("leader", "group_coordinator", "transaction_coordinator")
-# How often in a minute. 30 minutes must hold 40 broker kills, 60 zombies, 200 of every other kind.
-# Some that were ordered of the network never come by a request of theirs.
-BROKER_RATE, ZOMBIE_RATE, OTHER_RATE, NETWORK_RATE = 1.4, 2.2, 7.0, 7.6
+# What must have hit in 30 minutes, as often again in every 30 more; a shorter run holds one of each.
+FLOORS, OTHER_FLOOR, FLOOR_MINUTES = {"broker_kill": 40, "zombie": 60}, 200, 30
+# How often in a minute: more than that, for some that are planned hit nothing (a worker had just ended,
+# no request of that kind came by any more).
+BROKER_RATE, ZOMBIE_RATE, OTHER_RATE, NETWORK_RATE = 1.5, 2.3, 7.4, 7.8
 # A worker's session lasts 6 s: one that is frozen for longer wakes up as a zombie.
 ZOMBIE_S = (7.0, 10.0)
 
@@ -68,9 +71,7 @@ def guest_faults(random_, seconds):
 
 def network_faults(random_, seconds):
     def each(kind, **make):
-        # A Produce goes down with its connection before its answer comes more often than the others.
-        rate = NETWORK_RATE * (1.25 if make.get("api") == PRODUCE else 1)
-        for at in times(random_, seconds, rate):
+        for at in times(random_, seconds, NETWORK_RATE):
             yield Fault(at, kind, **{name: value() if callable(value) else value for name, value in make.items()})
 
     # An answer is lost with its connection, or (one in four) nobody is told: that costs a timeout of
@@ -104,3 +105,15 @@ def count_by_kind(lists):
         for fault in faults:
             kinds[fault.kind] = kinds.get(fault.kind, 0) + 1
     return kinds
+
+
+def kinds_to_judge(planned):
+    """By the names that they are counted under when they hit."""
+    return sorted(set(planned) - {"join_and_leave"} | {"worker_join", "worker_leave"})
+
+
+def floor_of(kind, minutes):
+    """How often a kind of fault must have hit in a run of that length."""
+    if minutes < FLOOR_MINUTES:
+        return 1
+    return math.ceil(FLOORS.get(kind, OTHER_FLOOR) * minutes / FLOOR_MINUTES)

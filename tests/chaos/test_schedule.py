@@ -18,11 +18,18 @@ class Schedule(unittest.TestCase):
         self.assertEqual(text_of(7, 600), text_of(7, 600))
         self.assertNotEqual(text_of(7, 600), text_of(8, 600))
 
-    def test_half_an_hour_holds_what_is_promised(self):
+    def test_more_is_planned_than_must_hit(self):
         for seed in range(20):
-            counts = schedule.count_by_kind(schedule.schedule(seed, 1800))
-            for kind, count in counts.items():
-                self.assertGreaterEqual(count, {"broker_kill": 40, "zombie": 60}.get(kind, 200), kind)
+            for minutes in (30, 31, *((240,) if seed == 0 else ())):
+                counts = schedule.count_by_kind(schedule.schedule(seed, minutes * 60))
+                counts["worker_join"] = counts["worker_leave"] = counts["join_and_leave"]
+                for kind in schedule.kinds_to_judge(counts):
+                    self.assertGreaterEqual(counts[kind], 1.08 * schedule.floor_of(kind, minutes), kind)
+
+    def test_half_an_hour_must_hold_what_is_promised(self):
+        self.assertEqual([schedule.floor_of(kind, 30) for kind in ("broker_kill", "zombie", "reset")], [40, 60, 200])
+        self.assertEqual([schedule.floor_of(kind, 240) for kind in ("broker_kill", "zombie", "reset")], [320, 480, 1600])
+        self.assertEqual(schedule.floor_of("reset", 29.9), 1)
 
     def test_the_shortest_run_holds_one_of_each(self):
         for seed in range(20):

@@ -32,7 +32,19 @@ runtime: {{lanes: 1, memory_max: 256MiB, state: STATE}}
 
 
 class Failure(Exception):
-    """What makes a run of chaos fail, in a sentence."""
+    """What makes a run of chaos fail, in a sentence: its surroundings, which another run may spare."""
+
+
+class Broken(Failure):
+    """A promise that a worker broke: no other run undoes it."""
+
+
+def finish(words, timeout, **how):
+    """A command to its end; one that takes longer is a Failure like any other."""
+    try:
+        return subprocess.run(words, text=True, timeout=timeout, check=False, **how)
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{os.path.basename(words[0])} {' '.join(words[1:4])}: no end within {timeout:g} s") from None
 
 
 def java_hash(text):
@@ -57,7 +69,7 @@ class Place:
 
     def ask(self, *words, timeout=60):
         """Output of a tool; Failure where it fails."""
-        done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False)
+        done = finish(words, timeout, capture_output=True)
         if done.returncode != 0:
             raise Failure(f"{os.path.basename(words[0])} {' '.join(words[1:4])}: {done.stderr.strip()[-300:]}")
         return done.stdout
@@ -83,8 +95,8 @@ class Cluster:
     def call(self, *words, timeout=60):
         script = os.path.join(self.place.root, "scripts", "kafka")
         with open(self.place.path("kafka.log"), "a", encoding="utf-8") as log:
-            done = subprocess.run([script, *words, "--dir", self.folder], stdout=subprocess.PIPE, stderr=log, text=True,
-                                  timeout=timeout, env=self.environment, check=False)
+            done = finish([script, *words, "--dir", self.folder], timeout, stdout=subprocess.PIPE, stderr=log,
+                          env=self.environment)
         if done.returncode != 0:
             raise Failure(f"scripts/kafka {' '.join(words)} failed: see {self.place.path('kafka.log')}")
         return done.stdout
@@ -134,7 +146,7 @@ class Proxy:
 
 
 class Worker:
-    """A `penstock run`. `alive` is what the schedule may hit: it runs, and nobody else is at it."""
+    """A `penstock run`. The schedule may hit one that is alive and not taken: nobody else is at it."""
 
     def __init__(self, place, instance, runtime=None, name=None, file="chaos.yaml", arguments=()):
         self.place, self.instance, self.name = place, instance, name or instance
@@ -163,10 +175,14 @@ class Worker:
         self.note(signal.Signals(number).name)
         self.process.send_signal(number)
 
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
     def kill(self):
+        """Whether it was this that ended it."""
         self.expected = True
         self.send(signal.SIGKILL)
-        self.process.wait()
+        return self.process.wait() == -signal.SIGKILL
 
     def leave(self, seconds):
         """SIGTERM; the exit code, None where it did not end in time."""

@@ -4,7 +4,8 @@
  * API key, version, correlation id; answers carry length and correlation id) and changes none.
  *
  * Orders come on stdin, one a line; each is obeyed once, by the first request of that API key at
- * whichever broker, and told on stdout when it was:
+ * whichever broker, and told on stdout when it was. One that hit nothing (the connection ended
+ * before the answer came, or answered nothing any more) waits for the next request:
  *
  *   API before       the connection ends instead of passing the request on
  *   API after        … when the answer to the request is there, which is not passed on
@@ -14,8 +15,12 @@
  *   API late MS      the answer, and what follows it on the connection, waits
  *   API twice MS     the request arrives once more, so much later, on a connection of its own
  *   node N reset     all connections to the N-th broker end with a RST
- *   node N hole MS   nothing passes any more on four of them, nobody is told, and so long nobody
- * new gets through peace            what was not obeyed yet is forgotten
+ *   node N hole MS   nothing passes any more on four of them, nobody is told, and for so long
+ *                    nobody new gets through
+ *   peace            what was not obeyed yet is forgotten
+ *
+ * A node that nobody is connected to passes its order on to the next one; where nobody is connected
+ * at all, it is not told.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -64,7 +69,7 @@ struct pair {
 /* A request that arrives once more. */
 typedef struct echo {
     struct sockaddr_in target;
-    long ms;
+    order why;
     size_t bytes;
     uint8_t frame[];
 } echo;
@@ -123,10 +128,13 @@ static int connect_to(const struct sockaddr_in *target) {
 static void *send_echo(void *argument) {
     echo *of = argument;
     uint8_t answer[256];
-    pause_ms(of->ms);
+    pause_ms(of->why.ms);
     const int fd = connect_to(&of->target);
     /* The answer is nobody's: its head says that the broker has looked at the request. */
-    if (fd >= 0 && put(fd, of->frame, of->bytes)) (void)recv(fd, answer, sizeof answer, 0);
+    if (fd >= 0 && put(fd, of->frame, of->bytes) && recv(fd, answer, sizeof answer, 0) > 0)
+        orders_tell(&of->why);
+    else
+        orders_return(&of->why);
     if (fd >= 0) (void)close(fd);
     free(of);
     return NULL;
@@ -136,7 +144,7 @@ static void start_echo(const pair *from, const order *why, const uint8_t *head, 
                        size_t bytes) {
     echo *of = malloc(sizeof *of + bytes + 4);
     if (of == NULL) die("memory");
-    *of = (echo){.target = from->node->target, .ms = why->ms, .bytes = bytes + 4};
+    *of = (echo){.target = from->node->target, .why = *why, .bytes = bytes + 4};
     memcpy(of->frame, head, 4);
     memcpy(of->frame + 4, body, bytes);
     start_thread(send_echo, of);
@@ -151,6 +159,7 @@ static void leave(pair *of) {
     if (last && of->next != NULL) of->next->at = of->at;
     (void)pthread_mutex_unlock(&of->node->mutex);
     if (!last) return;
+    if (of->watching) orders_return(&of->watched);
     (void)close(of->client);
     (void)close(of->broker);
     (void)pthread_mutex_destroy(&of->mutex);
@@ -171,6 +180,15 @@ static void watch(pair *of, const order *obeyed, const uint8_t *correlation) {
     (void)pthread_mutex_unlock(&of->mutex);
 }
 
+/* Whether a fault would be seen: where answers no longer pass, or one is waited for, it would not.
+ */
+static bool may_break(pair *of) {
+    (void)pthread_mutex_lock(&of->mutex);
+    const bool may = !of->mute && !of->watching;
+    (void)pthread_mutex_unlock(&of->mutex);
+    return may;
+}
+
 /* One request: false when the connection has to end. */
 static bool pass_request(pair *of, const uint8_t *head, uint8_t **body, size_t *room) {
     const size_t bytes = number_of(head);
@@ -184,8 +202,8 @@ static bool pass_request(pair *of, const uint8_t *head, uint8_t **body, size_t *
     if (!get(of->client, *body, bytes)) return false;
     order obeyed;
     if (of->deaf) return true;
-    if (orders_take((*body)[0] << 8 | (*body)[1], &obeyed)) {
-        if (obeyed.kind != AFTER && obeyed.kind != LOSE && obeyed.kind != LATE)
+    if (may_break(of) && orders_take((*body)[0] << 8 | (*body)[1], &obeyed)) {
+        if (obeyed.kind == BEFORE || obeyed.kind == DROP || obeyed.kind == HOLD)
             orders_tell(&obeyed);
         switch (obeyed.kind) {
         case BEFORE:
@@ -316,22 +334,38 @@ static void break_pair(pair *of, order_kind kind) {
     (void)shutdown(of->broker, SHUT_RDWR);
 }
 
-static void obey_for_node(const order *of) {
-    if (of->target < 1 || of->target > NODES_MAX || nodes[of->target - 1].listener == 0) return;
-    node *at = &nodes[of->target - 1];
+/* Of those that still work: how many were broken. */
+static size_t break_node(node *at, const order *of) {
     (void)pthread_mutex_lock(&at->mutex);
     size_t count = 0, number = 0;
-    for (pair *each = at->pairs; each != NULL; each = each->next) count++;
-    for (pair *each = at->pairs; each != NULL; each = each->next, number++)
+    for (const pair *each = at->pairs; each != NULL; each = each->next)
+        count += !each->reset && !each->deaf;
+    for (pair *each = at->pairs; each != NULL; each = each->next) {
+        if (each->reset || each->deaf) continue;
         if (of->kind != HOLE || number % (count / HOLE_PAIRS + 1) == 0) break_pair(each, of->kind);
-    if (of->kind == HOLE) {
+        number++;
+    }
+    if (of->kind == HOLE && count > 0) {
         (void)clock_gettime(CLOCK_MONOTONIC, &at->open_at);
         at->open_at.tv_nsec += of->ms % 1000 * 1000000;
         at->open_at.tv_sec += of->ms / 1000 + at->open_at.tv_nsec / 1000000000;
         at->open_at.tv_nsec %= 1000000000;
     }
     (void)pthread_mutex_unlock(&at->mutex);
-    orders_tell(of);
+    return count;
+}
+
+static void obey_for_node(const order *of) {
+    int there = 0;
+    while (there < NODES_MAX && nodes[there].listener != 0) there++;
+    if (of->target < 1 || of->target > there) return;
+    for (int i = 0; i < there; i++) {
+        order hit = *of;
+        hit.target = (of->target - 1 + i) % there + 1;
+        if (break_node(&nodes[hit.target - 1], &hit) == 0) continue;
+        orders_tell(&hit);
+        return;
+    }
 }
 
 static void listen_for(node *at, const char *port, const char *target) {

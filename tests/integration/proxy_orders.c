@@ -9,6 +9,7 @@
 enum { ORDERS_MAX = 256 };
 
 static order orders[ORDERS_MAX];
+static unsigned rounds;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *const names[] = {"before", "after", "lose",  "drop", "hold",
@@ -40,13 +41,23 @@ static void add(const order *of) {
     size_t at = 0;
     while (at < ORDERS_MAX && orders[at].open) at++;
     if (at < ORDERS_MAX) orders[at] = *of;
+    if (at < ORDERS_MAX) orders[at].round = rounds;
     (void)pthread_mutex_unlock(&mutex);
     if (at == ORDERS_MAX) (void)fprintf(stderr, "proxy: too many orders, one is forgotten\n");
+}
+
+void orders_return(const order *of) {
+    (void)pthread_mutex_lock(&mutex);
+    const bool due = of->round == rounds && !orders[ORDERS_MAX - 1].open;
+    if (due) memmove(orders + 1, orders, (ORDERS_MAX - 1) * sizeof *orders);
+    if (due) orders[0] = *of;
+    (void)pthread_mutex_unlock(&mutex);
 }
 
 static void forget_all(void) {
     (void)pthread_mutex_lock(&mutex);
     memset(orders, 0, sizeof orders);
+    rounds++;
     (void)pthread_mutex_unlock(&mutex);
 }
 

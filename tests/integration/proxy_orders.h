@@ -13,6 +13,7 @@ typedef struct order {
     int target; /* an API key, or the node of RESET and HOLE */
     order_kind kind;
     long ms;
+    unsigned round; /* how often peace had been made when it came */
     bool open;
 } order;
 
@@ -24,6 +25,10 @@ void orders_read(order_node *node);
 
 /* The oldest order for requests of this kind, which is then obeyed: false where there is none. */
 bool orders_take(int api, order *out);
+
+/* An order that was taken and hit nothing: the next request of its kind obeys it, unless peace was
+ * made meanwhile. */
+void orders_return(const order *of);
 
 /* On stdout: this was done. */
 void orders_tell(const order *of);
