@@ -23,6 +23,13 @@ print_help() {
     sed -n '3,${/^#/!q;s/^# \{0,1\}//;p}' "$0"
 }
 
+# What a test found that holds once and for all: a record lost or doubled once in two runs was lost or
+# doubled, a worker that a signal ended once crashed. `broken` of tests/integration/lib.sh and
+# tests/chaos/report.py say so in these words. Status 1 where the log has none.
+broken_promises() { # broken_promises LOG
+    grep -hE 'BROKEN PROMISE: ' "$1" | sort -u
+}
+
 seconds_since() { printf '%d s' $((SECONDS - $1)); }
 
 # Package clients print where they download from; the reader needs what failed, not which mirror.

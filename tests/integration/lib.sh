@@ -18,6 +18,11 @@ fail() {
     say "FAILED: $*"
     exit 1
 }
+# A failure that no second try undoes: what was lost, doubled or killed once was. scripts/test looks for these words.
+broken() {
+    say "BROKEN PROMISE: $*"
+    exit 1
+}
 
 # Sizes: rows CI-SIZE [FULL-SIZE].
 rows() {
@@ -76,12 +81,15 @@ topics() {
 
 # judge ARGUMENT…: the checker on this run's topics `in` and `out`; fails the scenario on a fault.
 judge() {
+    local verdict=0
     "$build/accept_checker" --brokers "$brokers" --source "$prefix.in" --output "$prefix.${judged:-out}" "$@" \
-        >"$work/verdict.json" 2>"$work/verdict.txt" || {
+        >"$work/verdict.json" 2>"$work/verdict.txt" || verdict=$?
+    if [ "$verdict" -ne 0 ]; then
         sed 's/^/    /' "$work/verdict.txt" >&2
         grep -o '"examples":.*' "$work/verdict.json" | tr ',' '\n' | sed 's/^/    /' >&2 || true
-        fail "the checker found faults, see $work/verdict.json"
-    }
+        [ "$verdict" -ne 1 ] || broken "the checker found faults, see $work/verdict.json"
+        fail "the checker could not tell, see $work/verdict.txt"
+    fi
     say "checker: $(number_of "$work/verdict.json" source) in, $(number_of "$work/verdict.json" output) out," \
         "$(number_of "$work/verdict.json" dead) dead, $(number_of "$work/verdict.json" filtered) filtered: clean"
 }
@@ -167,12 +175,17 @@ worker() {
 expect() {
     local which=$1 pid=$2 status=$3 deadline=$((SECONDS + $4)) got=0
     while kill -0 "$pid" 2>/dev/null; do
-        [ $SECONDS -lt "$deadline" ] || fail "worker $which still runs after $4 s: $(last_words "$which")"
+        [ $SECONDS -lt "$deadline" ] || "${late:-fail}" "worker $which still runs after $4 s: $(last_words "$which")"
         sleep 0.05
     done
     wait "$pid" || got=$?
+    [ "$got" -eq "$status" ] || [ "$got" -lt 128 ] ||
+        broken "worker $which was ended by signal $((got - 128)): $(last_words "$which")"
     [ "$got" -eq "$status" ] || fail "worker $which ended with $got instead of $status: $(last_words "$which")"
 }
+
+# leaves NAME PID STATUS SECONDS: expect for one that was asked to; one that does not is stuck, not slow.
+leaves() { late=broken expect "$@"; }
 
 last_words() { tail -n 3 "$work/$1.err" 2>/dev/null | tr '\n' '|'; }
 

@@ -29,8 +29,8 @@ scenario() {
         kill -0 "$pid" 2>/dev/null || fail "a worker did not survive: $(last_words once) $(last_words least)"
         kill -TERM "$pid"
     done
-    expect once "${pids_of[0]}" 0 20
-    expect least "${pids_of[1]}" 0 20
+    leaves once "${pids_of[0]}" 0 20
+    leaves least "${pids_of[1]}" 0 20
     # Who waits says for what, and since when.
     says once "for [0-9]+ s no .* at $brokers"
     # shellcheck disable=SC2046

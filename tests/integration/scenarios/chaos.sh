@@ -12,6 +12,8 @@ scenario() {
     minutes=$(awk -v s="$minutes" 'BEGIN { print s / 60 }')
     "$build/penstock" bench chaos --minutes "$minutes" --rate "$rate" --seed "$seed" --json chaos.json >chaos.txt 2>chaos.err || {
         sed 's/^/    /' chaos.txt chaos.err >&2
+        # The report tells what the worker did from what its surroundings did.
+        ! grep -q '^BROKEN PROMISE: ' chaos.txt || broken "chaos with seed $seed, see $work"
         fail "chaos with seed $seed, see $work"
     }
     say "$(tail -n 1 chaos.txt)"

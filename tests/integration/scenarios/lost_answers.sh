@@ -46,7 +46,7 @@ scenario() {
     wait_committed 60
     alive "$pid" "the end"
     kill -TERM "$pid"
-    expect worker "$pid" 0 20
+    leaves worker "$pid" 0 20
     # shellcheck disable=SC2046
     judge $(detector_arguments) --series host --read-uncommitted
     [ "$(number_of verdict.json aborted)" -gt 0 ] || fail "no aborted records: the faults hit nothing"

@@ -26,7 +26,7 @@ scenario() {
     kill_hard "$stream_pid"
     begin=$SECONDS
     kill -TERM "$pid"
-    expect worker "$pid" 1 40
+    leaves worker "$pid" 1 40
     says worker 'stopped without an answer'
     say "stopped without a broker after $((SECONDS - begin)) s"
     run_to_end last 60 direct.yaml

@@ -18,7 +18,7 @@ scenario() {
     kill_hard "$stream_pid"
     wait_committed 35
     kill -TERM "$pid"
-    expect worker "$pid" 0 20
+    leaves worker "$pid" 0 20
     # shellcheck disable=SC2046
     judge $(detector_arguments) --series host
 }

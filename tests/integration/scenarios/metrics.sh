@@ -58,5 +58,5 @@ scenario() {
                 }
         }' metrics.txt >&2 || fail "the rows of the partitions do not add up"
     kill -TERM "$pid"
-    expect worker "$pid" 0 20
+    leaves worker "$pid" 0 20
 }

@@ -56,7 +56,7 @@ scenario() {
     decompressed "$prefix.none" cat >lines || fail "no lines"
     for codec in zstd lz4; do
         decompressed "$prefix.$codec" $codec -dcq >"lines.$codec" || fail "$codec -d does not read the records"
-        cmp lines "lines.$codec" || fail "$codec -d makes other lines of them"
+        cmp lines "lines.$codec" || broken "$codec -d makes other lines of them"
     done
     lines=$(wc -l <lines)
     # Half of the records are good, and a quarter of the series has this partition: about.

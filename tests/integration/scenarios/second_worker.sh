@@ -16,7 +16,7 @@ scenario() {
     second=$worker_pid
     sleep 4
     kill -TERM "$second"
-    expect second "$second" 0 20
+    leaves second "$second" 0 20
     worker third main.yaml --set runtime.instance=three
     second=$worker_pid
     sleep 3
@@ -25,7 +25,7 @@ scenario() {
     wait_committed 60
     sleeps first "$first"
     kill -TERM "$first"
-    expect first "$first" 0 20
+    leaves first "$first" 0 20
     # That the partitions move is told in our own words, if at all.
     ! grep -hE "\(null\)|generation id" ./*.err >raw.txt || fail "raw words of a library: $(head -n 1 raw.txt)"
     # shellcheck disable=SC2046

@@ -31,7 +31,7 @@ scenario() {
     begin=$(admin begin "$prefix.state")
     [ "$(admin committed "$prefix" "$prefix.in")" -eq "$(rows 40000)" ] || fail "the transaction was committed: the test is void"
     kill_hard "$pid"
-    [ "$begin" -eq "$needed" ] || fail "state records from $needed to $begin were deleted, and nothing committed says them again"
+    [ "$begin" -eq "$needed" ] || broken "state records from $needed to $begin were deleted, and nothing committed says them again"
     wait "$stream_pid"
     run_to_end again 60 main.yaml
     say "state records: $rounds, then $(admin end "$prefix.state")"

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What scripts/test does not forgive when the same test passes a second time. If this fails, CI passes with a record lost
+# in every second run, or fails because a broker was slow once.
+# usage: tests/cli/test_promises.sh
+# shellcheck disable=SC2016,SC2031
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+# as_scenario COMMAND…: what a scenario that does this prints, into the log.
+as_scenario() {
+    local code=0
+    (
+        set -euo pipefail
+        export here=$root/tests/integration build=$work base=$work name=test brokers=none
+        # shellcheck source=tests/integration/lib.sh
+        . "$here/lib.sh"
+        work=$PWD prefix=p
+        "$@"
+    ) >log 2>&1 || code=$?
+    [ "$code" -ne 0 ] || echo "FAIL: $* passed" >>verdicts
+}
+promise_broken() { bash -o pipefail -c '. "$1/scripts/lib.sh"; broken_promises "$2"' x "$root" "$work/log" >found; }
+found() {
+    as_scenario "$@"
+    promise_broken || echo "FAIL: '$*' would be forgiven: $(cat log)" >>verdicts
+}
+forgiven() {
+    as_scenario "$@"
+    ! promise_broken || echo "FAIL: '$*' is not forgiven: $(cat found)" >>verdicts
+}
+
+# checker STATUS: a tool that ends so; the scenario's own code turns that into words.
+checker() { printf '#!/bin/sh\nexit %s\n' "$1" >accept_checker && chmod +x accept_checker; }
+ends_by() {
+    bash -c "kill -$1 \$\$" &
+    expect worker $! 0 5
+}
+ends_with() {
+    bash -c "exit $1" &
+    expect worker $! 0 5
+}
+stays() { # stays HOW: one that is waited for in this way does not end
+    sleep 5 &
+    pid=$!
+    trap 'kill $pid' EXIT
+    "$1" worker "$pid" 0 0
+}
+
+: >verdicts
+checker 1
+found judge
+checker 2
+forgiven judge
+found ends_by SEGV
+found ends_by KILL
+found ends_by ABRT
+forgiven ends_with 1
+found stays leaves
+forgiven stays expect
+found broken "more than the ceiling"
+forgiven fail "the test broker did not start"
+
+# As a run of chaos says it, and as the scenario shows it: behind four blanks.
+chaos() { # chaos FAILURE: the end of a report with this expression of Python in it
+    PYTHONPATH=$root/tests/chaos python3 -c '
+import sys, report, world
+result = {"seed": 1, "minutes": 1, "planned": {}, "faults": {}, "examples": [], "clean": False}
+result.update(dict.fromkeys(report.WRONG + ("wrong_score", "wrong_chains", "aborted"), -1))
+if sys.argv[1] == "verdict":
+    report.judge_verdict(result, {"lost": 1, "clean": False})
+else:
+    report.note(result, getattr(world, sys.argv[1])("a sentence"))
+print(report.text(result))' "$1" >told.txt
+    cat >penstock <<'END'
+#!/bin/sh
+cat "$(dirname "$0")/told.txt"
+exit 1
+END
+    chmod +x penstock
+    seed=5
+    # shellcheck source=/dev/null
+    . "$root/tests/integration/scenarios/chaos.sh"
+    scenario
+}
+found chaos verdict
+found chaos Broken
+forgiven chaos Failure
+grep -q 'a sentence' log || echo "FAIL: the report is not shown: $(cat log)" >>verdicts
+
+# The rule is asked, and a second try meets the same world.
+grep -q 'broken_promises "\$log"' "$root/scripts/test" || echo "FAIL: scripts/test does not ask" >>verdicts
+grep -q '^export PS_SEED=' "$root/scripts/test" || echo "FAIL: scripts/test repeats with another seed" >>verdicts
+failures=$(wc -l <verdicts)
+cat verdicts >&2
+[ "$failures" -eq 0 ] || exit 1
+echo "promises: ok"
