@@ -32,6 +32,7 @@ static bool whole_number(const uint8_t *begin, const uint8_t *end, int64_t *valu
 
 bool ps_letter_locate(ps_letter *letter, ps_bytes source) {
     const uint8_t *end = source.data + source.length;
+    if (source.length > 0 && memchr(source.data, '\0', source.length) != NULL) return false;
     const uint8_t *right = last_slash(source.data, end);
     const uint8_t *left = right == NULL ? NULL : last_slash(source.data, right);
     int64_t partition;

@@ -160,9 +160,13 @@ static void a_reader_may_have_enough(void **state) {
     assert_int_equal(f.count, 2);
 }
 
-static bool locates(const char *text) {
+static bool locates_bytes(const char *text, size_t bytes) {
     ps_letter letter;
-    return ps_letter_locate(&letter, (ps_bytes){(const uint8_t *)text, (uint32_t)strlen(text)});
+    return ps_letter_locate(&letter, (ps_bytes){(const uint8_t *)text, (uint32_t)bytes});
+}
+
+static bool locates(const char *text) {
+    return locates_bytes(text, strlen(text));
 }
 
 static void sources_are_topic_partition_offset(void **state) {
@@ -179,6 +183,10 @@ static void sources_are_topic_partition_offset(void **state) {
     assert_false(locates("t/0/-1"));
     assert_false(locates("t/2147483648/0"));
     assert_false(locates("t/0/9223372036854775808"));
+    /* A NUL would end the name of the topic that a replay goes to: another topic's, perhaps. */
+    assert_false(locates_bytes("t\0u/0/0", 7));
+    assert_false(locates_bytes("t/0\0u/0", 7));
+    assert_false(locates_bytes("t/0/0\0u", 7));
     char longer[300];
     memset(longer, 'x', sizeof longer);
     memcpy(longer + sizeof longer - 5, "/0/0", 5);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "host/base/bytes.h"
+#include "host/batch/headers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +33,39 @@ static inline bool fuzz_line(const uint8_t **at, const uint8_t *end, ps_bytes *l
     *line = (ps_bytes){*at, (uint32_t)((stop == NULL ? end : stop) - *at)};
     *at = stop == NULL ? end : stop + 1;
     return true;
+}
+
+/* A record of one run of bytes: [key 1f [header 1f]…] value, a header being name [1e value]. Where
+ * one is not there, it is null; without headers they are empty. */
+typedef struct fuzz_record {
+    ps_bytes key, headers, value;
+} fuzz_record;
+
+enum { FUZZ_HEADERS_MAX = 8 * 4096, FUZZ_FIELD = 0x1f, FUZZ_HALF = 0x1e };
+
+static inline ps_bytes fuzz_part(const uint8_t **at, const uint8_t *end, int separator) {
+    const uint8_t *begin = *at;
+    const uint8_t *stop = begin == end ? NULL : memchr(begin, separator, (size_t)(end - begin));
+    if (stop == NULL) return (ps_bytes){NULL, PS_NULL_LENGTH};
+    *at = stop + 1;
+    return (ps_bytes){begin, (uint32_t)(stop - begin)};
+}
+
+/* Its headers are packed into `packed`, which has room for those of FUZZ_HEADERS_MAX / 8 bytes. */
+static inline fuzz_record fuzz_record_of(ps_bytes input, uint8_t *packed) {
+    const uint8_t *at = input.data, *end = at + input.length;
+    const ps_bytes key = fuzz_part(&at, end, FUZZ_FIELD);
+    uint8_t *to = packed;
+    for (;;) {
+        const ps_bytes header = fuzz_part(&at, end, FUZZ_FIELD);
+        if (header.length == PS_NULL_LENGTH) break;
+        const uint8_t *p = header.data, *stop = p + header.length;
+        const ps_bytes name = fuzz_part(&p, stop, FUZZ_HALF);
+        to = name.length == PS_NULL_LENGTH
+                 ? ps_headers_put(to, header, (ps_bytes){NULL, PS_NULL_LENGTH})
+                 : ps_headers_put(to, name, (ps_bytes){p, (uint32_t)(stop - p)});
+    }
+    return (fuzz_record){key, {packed, (uint32_t)(to - packed)}, {at, (uint32_t)(end - at)}};
 }
 
 /* A text of its own on the heap, so that a read past its NUL is seen. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Any lines as records of a batch, JSON or CSV with any header line: each row decodes into columns
- * that lie inside the batch, or is a reject without fields.
+ * Any lines as records of a batch, some with key and headers, JSON or CSV with any header line:
+ * each row decodes into columns that lie inside the batch, or is a reject without fields, and the
+ * record stays beside them as it came.
  */
 #include "ingest/codec.h"
 
@@ -33,6 +34,29 @@ static void check_text(const ps_batch *batch, const ps_column *column, uint32_t 
     }
 }
 
+static void check_kept(const ps_batch *batch, uint32_t row, ps_system_column column,
+                       ps_bytes wanted) {
+    const ps_bytes got = ps_batch_text(batch, &batch->schema->column[column], row);
+    const uint32_t length = wanted.length == PS_NULL_LENGTH ? 0 : wanted.length;
+    FUZZ_CHECK((got.data == NULL) == (wanted.length == PS_NULL_LENGTH));
+    FUZZ_CHECK(got.data == NULL || got.length == length);
+    FUZZ_CHECK(length == 0 || memcmp(got.data, wanted.data, length) == 0);
+}
+
+/* What stage and sink pass on of a record, and step through. */
+static void check_record(const ps_batch *batch, uint32_t row, ps_bytes line) {
+    uint8_t packed[FUZZ_HEADERS_MAX];
+    const fuzz_record record = fuzz_record_of(line, packed);
+    const ps_bytes headers = ps_batch_text(batch, &batch->schema->column[PS_COLUMN_HEADERS], row);
+    ps_header header;
+    uint32_t at = 0;
+    check_kept(batch, row, PS_COLUMN_KEY, record.key);
+    check_kept(batch, row, PS_COLUMN_HEADERS, record.headers);
+    check_kept(batch, row, PS_COLUMN_VALUE, record.value);
+    while (ps_headers_next(headers, &at, &header)) FUZZ_CHECK(at <= headers.length);
+    FUZZ_CHECK(at == headers.length);
+}
+
 static void check_row(const ps_batch *batch, uint32_t row) {
     const ps_column *column = &batch->schema->column[batch->schema->field_first];
     const uint8_t reject = ((const uint8_t *)ps_batch_system(batch, PS_COLUMN_REJECT))[row];
@@ -57,24 +81,29 @@ static void check_row(const ps_batch *batch, uint32_t row) {
 /* Two partitions, each with the columns that its own header line named. */
 static void decode_all(const ps_codec *codec, void *self, ps_batch *batch, ps_bytes input) {
     const uint8_t *at = input.data, *end = at + input.length;
-    const ps_bytes none = {NULL, PS_NULL_LENGTH};
-    ps_bytes line;
+    uint8_t packed[FUZZ_HEADERS_MAX];
+    ps_bytes line, lines[ROWS];
     ps_error error;
     for (uint32_t p = 0; p < 2 && codec->heading != NULL && fuzz_line(&at, end, &line); p++) {
         const ps_heading heading = {"fuzz.csv", line};
         if (line.length > 0 && codec->heading(self, p, &heading, &error) != PS_OK) return;
     }
     for (int64_t offset = 0; fuzz_line(&at, end, &line); offset++) {
+        const fuzz_record of = fuzz_record_of(line, packed);
         const ps_record record = {.partition = (uint32_t)offset / 4 % 2,
                                   .offset = offset,
                                   .timestamp_ms = -1,
-                                  .key = none,
-                                  .value = line,
-                                  .headers = none};
+                                  .key = of.key,
+                                  .value = of.value,
+                                  .headers = of.headers};
         if (ps_batch_append(batch, &record) != PS_OK) break;
+        lines[offset] = line;
     }
     codec->decode(self, batch);
-    for (uint32_t row = 0; row < batch->rows; row++) check_row(batch, row);
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        check_row(batch, row);
+        if (row != batch->oversize.row) check_record(batch, row, lines[row]);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
