@@ -26,10 +26,12 @@ static void far_worlds(uint32_t usual, uint32_t series_max) {
     ps_partitions *partitions = one_topic();
     assert_int_equal(ps_plan_init(plan, ROWS_MAX, 4096, series_max, &list, &error), PS_OK);
     assert_int_equal(ps_stage_detect.plan(&detect, plan, &error), PS_OK);
+    plan_filter(plan);
     assert_int_equal(ps_plan_close(plan, &error), PS_OK);
     uint64_t first, last, moves = 0, aborts = 0;
     seeds(usual, &first, &last);
     far = (far_world){.below = below};
+    decodes_with = &fates_codec;
     for (uint64_t seed = first; seed <= last; seed++) {
         new_world(seed);
         far.idle_percent = world.device_again;

@@ -50,7 +50,7 @@ static ps_status append(ps_batch *batch, uint32_t partition, const int64_t *offs
                               .value = {(const uint8_t *)offset, sizeof *offset},
                               .headers = {NULL, PS_NULL_LENGTH}};
     const ps_status status = ps_batch_append(batch, &record);
-    if (status != PS_AGAIN) put_value(batch, *offset);
+    if (status != PS_AGAIN) put_value(batch, batch->rows - 1, *offset);
     return status;
 }
 
