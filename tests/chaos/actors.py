@@ -5,7 +5,7 @@ import threading
 import time
 import traceback
 
-from schedule import NAMES, OTHERS
+from schedule import NAMES, OTHERS, TRANSACTION_S
 from world import WORKERS, Broken, Failure, Worker
 
 LEAVE_S = 40  # a worker that was asked to leave is gone by then
@@ -117,6 +117,8 @@ def freeze_worker(stage, fault):
         worker.send(signal.SIGCONT)
         if not woken:
             stage.count("zombie")
+            if asleep > TRANSACTION_S:
+                stage.count("zombie_past_transaction")
         if heir is not None:
             stage.count("zombie_with_heir")
             stage.nap(3)

@@ -10,7 +10,7 @@ from world import Broken, Failure
 WRONG = ("lost", "duplicated", "reordered")
 # In this order in the file: what is read most comes first, and what happened before what was planned.
 ORDER = ("seed", "commit", "state", "minutes", "rate", "seconds", "clean", "broken", "failure", "floors", "events", *WRONG, "wrong_score", "wrong_chains",
-         "keys", "aborted", "slowest_recovery_s", "standstills", "gave_up", "gave_up_words", "wrong", "examples", "cpu",
+         "keys", "aborted", "dead", "aborted_dead", "slowest_recovery_s", "standstills", "gave_up", "gave_up_words", "wrong", "examples", "cpu",
          "cores", "faults", "planned")
 
 
@@ -47,7 +47,7 @@ def note(result, failure):
 
 def judge_verdict(result, verdict):
     """The checker's own word, in numbers."""
-    for name in WRONG + ("aborted", "keys", "wrong_chains", "wrong_score"):
+    for name in WRONG + ("aborted", "dead", "aborted_dead", "keys", "wrong_chains", "wrong_score"):
         result[name] = verdict.get(name, -1)
     result["wrong"] = {name: number for name, number in verdict.items()
                        if number and name.startswith((*WRONG, "wrong", "unknown", "long"))}
@@ -61,12 +61,16 @@ def judge_faults(result, verdict):
     """Enough must have hit, or that nothing was lost proves nothing."""
     minutes, faults = result["minutes"], result["faults"]
     floors = {kind: floor_of(kind, minutes) for kind in kinds_to_judge(result["planned"])}
+    if minutes >= FLOOR_MINUTES:
+        floors["zombie_past_transaction"] = floor_of("zombie_past_transaction", minutes)
     short = [f"{kind} {faults.get(kind, 0)} of {floor}" for kind, floor in floors.items() if faults.get(kind, 0) < floor]
     result["floors"] = "missed" if short else "met" if minutes >= FLOOR_MINUTES else "one of each"
     if short:
         note(result, Failure(f"too few faults hit: {', '.join(short)}"))
     elif verdict.get("aborted", 0) == 0:
         note(result, Failure("no aborted records: the faults hit nothing"))
+    elif verdict.get("dead", 0) == 0 or (minutes >= FLOOR_MINUTES and verdict.get("aborted_dead", 0) == 0):
+        note(result, Failure("no dead letters, or none in a transaction that was aborted: the faults did not hit them"))
 
 
 def complete(result, run):
@@ -99,7 +103,7 @@ def text(result):
     for kind, number in result["faults"].items():
         lines.append(f"{kind:32} {number:6} {planned.get(kind, ''):>8}")
     lines.append("")
-    for name in WRONG + ("wrong_score", "wrong_chains", "aborted"):
+    for name in WRONG + ("wrong_score", "wrong_chains", "aborted", "dead", "aborted_dead"):
         lines.append(f"{name:32} {result[name] if result[name] >= 0 else 'not known':>6}")
     lines.append(f"{'slowest recovery':32} {result.get('slowest_recovery_s', 0):6} s")
     lines += [f"    {stood}" for stood in result.get("standstills", [])]

@@ -16,12 +16,14 @@ OTHERS = (1, 2, 3, 9, 10, 11, 12, 14, 22, ADD_OFFSETS)
 
 BROKER_ROLES = ("leader", "group_coordinator", "transaction_coordinator")
 # What must have hit in 30 minutes, as often again in every 30 more; a shorter run holds one of each.
-FLOORS, OTHER_FLOOR, FLOOR_MINUTES = {"broker_kill": 40, "zombie": 60}, 200, 30
+FLOORS, OTHER_FLOOR, FLOOR_MINUTES = {"broker_kill": 40, "zombie": 60, "zombie_past_transaction": 6}, 200, 30
 # How often in a minute: more than that, for some that are planned hit nothing (a worker had just ended,
 # no request of that kind came by any more).
-BROKER_RATE, ZOMBIE_RATE, OTHER_RATE, NETWORK_RATE = 1.5, 2.3, 7.4, 7.8
+BROKER_RATE, ZOMBIE_RATE, OTHER_RATE, NETWORK_RATE = 1.5, 2.4, 7.4, 7.8
 # A worker's session lasts 6 s: one that is frozen for longer wakes up as a zombie.
 ZOMBIE_S = (7.0, 10.0)
+# And its transactions 15 s: every tenth finds that the broker has ended the one that it was in.
+TRANSACTION_S, LONG_ZOMBIE_S = 15.0, (18.0, 20.0)
 
 
 class Fault:
@@ -58,10 +60,11 @@ def worker_faults(random_, seconds):
 
 
 def zombie_faults(random_, seconds):
-    for at in times(random_, seconds, ZOMBIE_RATE):
+    first = random_.randrange(10)
+    for i, at in enumerate(times(random_, seconds, ZOMBIE_RATE)):
+        asleep = random_.uniform(*(LONG_ZOMBIE_S if i % 10 == first else ZOMBIE_S))
         # Every third finds somebody who lives under its own name when it wakes up.
-        yield Fault(at, "zombie", worker=random_.randrange(64), asleep=random_.uniform(*ZOMBIE_S),
-                    heir=random_.random() < 1 / 3)
+        yield Fault(at, "zombie", worker=random_.randrange(64), asleep=asleep, heir=random_.random() < 1 / 3)
 
 
 def guest_faults(random_, seconds):

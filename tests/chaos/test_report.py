@@ -17,13 +17,14 @@ import schedule  # noqa: E402
 import world  # noqa: E402
 
 CLEAN = {"lost": 0, "duplicated": 0, "reordered": 0, "wrong_score": 0, "wrong_chains": 0, "keys": 500, "aborted": 7,
-         "wrongly_dead": 0, "examples": [], "clean": True}
+         "wrongly_dead": 0, "dead": 9, "aborted_dead": 2, "examples": [], "clean": True}
 
 
 def result_of(minutes, verdict=None, failures=(), **counts):
     """The report of a run in which every kind of fault hit as often as it must, but for `counts`."""
     planned = schedule.count_by_kind(schedule.schedule(1, minutes * 60))
     hit = {kind: schedule.floor_of(kind, minutes) for kind in schedule.kinds_to_judge(planned)}
+    hit["zombie_past_transaction"] = schedule.floor_of("zombie_past_transaction", minutes)
     hit.update(counts)
     stage = types.SimpleNamespace(counts=hit, proxy=types.SimpleNamespace(obeyed={}), gave_up=[])
     result = {"seed": 1, "minutes": minutes, "state": "auto", "planned": planned, "seconds": 1.0,
@@ -45,7 +46,8 @@ class Report(unittest.TestCase):
         self.assertEqual(promises(result), [])
 
     def test_a_fault_that_hit_too_rarely_fails_half_an_hour(self):
-        for kind, floor in (("answer_lost_produce", 200), ("zombie", 60), ("broker_kill", 40), ("worker_leave", 200)):
+        for kind, floor in (("answer_lost_produce", 200), ("zombie", 60), ("broker_kill", 40),
+                            ("zombie_past_transaction", 6), ("worker_leave", 200)):
             result = result_of(30, **{kind: floor - 1})
             self.assertFalse(result["clean"])
             self.assertIn(f"{kind} {floor - 1} of {floor}", result["failure"])
@@ -65,6 +67,11 @@ class Report(unittest.TestCase):
             result = result_of(30, {name: 3, "clean": name == "wrong_chains"})
             self.assertFalse(result["clean"])
             self.assertEqual(promises(result), [f"BROKEN PROMISE: the checker found faults: {name} 3"])
+
+    def test_dead_letters_must_have_been_hit(self):
+        self.assertFalse(result_of(0.5, {"dead": 0})["clean"])
+        self.assertTrue(result_of(0.5, {"aborted_dead": 0})["clean"])
+        self.assertFalse(result_of(30, {"aborted_dead": 0})["clean"])
 
     def test_what_a_worker_did_is_a_broken_promise_and_a_timeout_is_not(self):
         result = result_of(30, failures=(world.Broken("a worker ended by itself with -11"), world.Failure("no end")))

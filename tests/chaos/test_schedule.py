@@ -31,6 +31,14 @@ class Schedule(unittest.TestCase):
         self.assertEqual([schedule.floor_of(kind, 240) for kind in ("broker_kill", "zombie", "reset")], [320, 480, 1600])
         self.assertEqual(schedule.floor_of("reset", 29.9), 1)
 
+    def test_every_tenth_zombie_outlives_its_transaction(self):
+        for seed in range(20):
+            asleep = [fault.how["asleep"] for fault in schedule.schedule(seed, 1800)["zombies"]]
+            past = [seconds for seconds in asleep if seconds > schedule.TRANSACTION_S]
+            self.assertGreaterEqual(len(past), 1.08 * schedule.floor_of("zombie_past_transaction", 30))
+            self.assertLessEqual(len(past), len(asleep) / 9)
+            self.assertTrue(all(18 <= seconds <= 20 for seconds in past))
+
     def test_the_shortest_run_holds_one_of_each(self):
         for seed in range(20):
             counts = schedule.count_by_kind(schedule.schedule(seed, 20))

@@ -8,7 +8,9 @@ import time
 
 NODES, PARTITIONS, SERIES, WORKERS = 3, 8, 500, 4
 SPAN, WARMUP, THRESHOLD = 288, 30, 6  # of detector ewma: the checker is told the same
-PIPELINE, SOURCE, OUTPUT = "chaos", "chaos.in", "chaos.out"
+PIPELINE, SOURCE, OUTPUT, DEAD = "chaos", "chaos.in", "chaos.out", "chaos.dead"
+BAD = "some-bad"  # one record in a hundred must end in the dead letters, of the code that this header names
+BAD_HEADER = "x-expect"
 HEAP = "-Xms256m -Xmx300m"
 PATIENCE_S = 120  # in peace, a partition that stands still for longer is stuck
 CHAOS_PATIENCE_S = 300  # while faults come faster than they are got over
@@ -20,13 +22,14 @@ source:
     topics: [{SOURCE}]
     properties: {{session.timeout.ms: 6000, heartbeat.interval.ms: 1000}}
 decode:
-  json: {{fields: {{host: {{type: string, required: true}}, cpu: float}}}}
+  json: {{fields: {{host: {{type: string, required: true}}, cpu: float, n: int, ok: bool, ts: timestamp, dc: string}}}}
   series: host
 stages:
   - hash: {{algorithm: sha256, of: value}}
   - detect: {{field: cpu, detectors: [ewma], threshold: {THRESHOLD}}}
 sink:
   kafka: {{topic: {OUTPUT}, commit_interval: 100ms}}
+dead_letter: {{topic: {DEAD}}}
 runtime: {{lanes: 1, memory_max: 256MiB, state: STATE}}
 """
 

@@ -133,9 +133,16 @@ static void take(arguments *a, int option) {
     }
 }
 
+/* A record that must die is in nobody's chain. */
+static bool must_die(const arguments *a, const record *r) {
+    for (uint32_t i = 0; a->config.expect && i < r->header_count; i++)
+        if (strcmp(r->headers[i].name, a->config.expect) == 0) return true;
+    return false;
+}
+
 static void on_source(void *context, const record *r) {
     arguments *a = context;
-    if (a->before) chains_add(a->before, r);
+    if (a->before && !must_die(a, r)) chains_add(a->before, r);
     ledger_source(a->ledger, r);
 }
 static void on_output(void *context, const record *r) {
@@ -184,11 +191,14 @@ int main(int argc, char **argv) {
     const uint64_t outputs = a.config.packed
                                  ? client_read(a.brokers, a.output, true, on_pack, &a.packs)
                                  : client_read(a.brokers, a.output, true, on_output, &a);
-    if (a.dead) (void)client_read(a.brokers, a.dead, true, on_dead, &a);
+    const uint64_t letters = a.dead ? client_read(a.brokers, a.dead, true, on_dead, &a) : 0;
     ledger_finish(l);
     int64_t aborted = -1;
     if (a.uncommitted)
         aborted = (int64_t)(client_read(a.brokers, a.output, false, on_any, NULL) - outputs);
+    if (a.uncommitted && a.dead)
+        (void)printf("{\"aborted_dead\":%" PRIu64 "}\n",
+                     client_read(a.brokers, a.dead, false, on_any, NULL) - letters);
     const uint64_t broken = report_chains(&a);
     const bool clean = ledger_report(l, aborted, stdout) && a.packs.faults == 0 && broken == 0;
     ledger_close(l);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What detector ewma must say, recomputed one record after another from its documentation
- * (kernels/ewma.c): one mean, variance and count per partition and series.
+ * (kernels/ewma.c): one mean, variance and count per partition and series. The score of a deviation
+ * alone is the worker's own function, kernels/score.h.
  */
 #ifndef PS_TESTS_INTEGRATION_MODEL_H
 #define PS_TESTS_INTEGRATION_MODEL_H

@@ -224,10 +224,9 @@ static const bad_case bad_cases[] = {
     {"empty", ""},
 };
 
-void payload_bad(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
-    payload_telemetry(c, number, buffer, out);
-    if (number % 2 == 0) return;
-    const bad_case *bad = &bad_cases[number / 2 % (sizeof bad_cases / sizeof *bad_cases)];
+/* Telemetry becomes bad. */
+static void spoil(uint64_t which, uint8_t *buffer, record *out) {
+    const bad_case *bad = &bad_cases[which % (sizeof bad_cases / sizeof *bad_cases)];
     header(out, EXPECT_HEADER, bad->code, strlen(bad->code));
     if (bad->value) {
         out->value = words(bad->value);
@@ -240,4 +239,14 @@ void payload_bad(const payload_config *c, uint64_t number, uint8_t *buffer, reco
     memset(to + sizeof head - 1 + 100, ']', 100);
     to[sizeof head - 1 + 200] = '}';
     out->value = (text){(const uint8_t *)to, sizeof head + 200};
+}
+
+void payload_bad(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
+    payload_telemetry(c, number, buffer, out);
+    if (number % 2 == 1) spoil(number / 2, buffer, out);
+}
+
+void payload_some_bad(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
+    payload_telemetry(c, number, buffer, out);
+    if (number % 100 == 57) spoil(number / 100, buffer, out);
 }

@@ -33,5 +33,6 @@ payload_make payload_odd_json;  /* JSON objects of every odd shape, and tombston
 payload_make payload_tiny;      /* one byte, no key: what costs a client most per byte */
 payload_make payload_headers;   /* a few bytes and 40 headers */
 payload_make payload_bad;       /* one good record, then one bad one, of every code in turn */
+payload_make payload_some_bad;  /* telemetry, and one in a hundred is bad */
 
 #endif

@@ -36,7 +36,7 @@ static const struct option options[] = {{"brokers", required_argument, NULL, 'b'
 
 static const char usage[] =
     "producer --brokers B --topic TOPIC [--mode "
-    "telemetry|each|even|large|odd|odd-json|tiny|headers|bad]\n"
+    "telemetry|each|even|large|odd|odd-json|tiny|headers|bad|some-bad]\n"
     "         [--rows N] [--first N] [--rate R] [--series K] [--bytes B] [--big-bytes B] [--seed "
     "S]\n"
     "         [--codec zstd|lz4] [--transaction-rows N [--abort-every K]]";
@@ -51,6 +51,7 @@ static payload_make *make_of(const char *mode) {
     if (strcmp(mode, "tiny") == 0) return payload_tiny;
     if (strcmp(mode, "headers") == 0) return payload_headers;
     if (strcmp(mode, "bad") == 0) return payload_bad;
+    if (strcmp(mode, "some-bad") == 0) return payload_some_bad;
     client_die("%s", usage);
 }
 

@@ -253,6 +253,7 @@ static void right_worker_passes(void **state) {
     trial((fake){.make = payload_telemetry, .keep_above = 1.5}, RIGHT, -1);
     trial((fake){.make = payload_telemetry, .keep_above = -1, .json = true}, RIGHT, -1);
     trial((fake){.make = payload_bad, .keep_above = -1, .bad = true}, RIGHT, -1);
+    trial((fake){.make = payload_some_bad, .keep_above = -1, .bad = true}, RIGHT, -1);
 }
 
 static void mutants_are_caught(void **state) {
@@ -292,6 +293,7 @@ static void odd_mutants_are_caught(void **state) {
     (void)state;
     const fake bad = {.make = payload_bad, .keep_above = -1, .bad = true};
     trial(bad, LOSES, FAULT_lost);
+    trial(bad, REPEATS, FAULT_duplicated);
     trial(bad, KEEPS_BAD, FAULT_wrongly_alive);
     trial(bad, WRONG_CODE, FAULT_wrong_error);
     trial(bad, DROPS_HEADER, FAULT_wrong_headers);
