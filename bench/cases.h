@@ -17,6 +17,7 @@ typedef struct ps_result {
     bool own;
     double ratio_to_bare;  /* of CPU, to a bare loop or the processor; 0: neither is beside it */
     double ratio_to_least; /* of throughput, to at least once; 0: not beside it */
+    double ratio_spread;   /* of that ratio over the rounds, (largest - smallest) / median */
     uint64_t rows;
     ps_samples cpu_ns, wall_ns, rss_mib, fixed_cpu_ms;
     double p50_ms, p99_ms, p999_ms, max_ms; /* latency cases */
@@ -63,7 +64,7 @@ ps_status ps_bench_run_yaml(const ps_bench *bench, ps_measure *measure,
 /* On Kafka: what comes before the first round, one round of every case, what comes after the last.
  */
 ps_status ps_bench_kafka_begin(ps_bench *bench, ps_error *error) PS_MUST_USE;
-ps_status ps_bench_kafka_round(ps_bench *bench, ps_error *error) PS_MUST_USE;
+ps_status ps_bench_kafka_round(ps_bench *bench, uint32_t round, ps_error *error) PS_MUST_USE;
 ps_status ps_bench_kafka_end(ps_bench *bench, ps_error *error) PS_MUST_USE;
 
 #endif

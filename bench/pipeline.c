@@ -103,7 +103,7 @@ static ps_status run_rounds(ps_bench *b, ps_error *error) {
         if (ps_bench_wants(b, "synthetic")) PS_TRY(synthetic_round(b, error));
         if (ps_bench_wants(b, "auto")) PS_TRY(auto_round(b, error));
 #ifdef PS_HAVE_KAFKA
-        if (kafka) PS_TRY(ps_bench_kafka_round(b, error));
+        if (kafka) PS_TRY(ps_bench_kafka_round(b, round, error));
 #endif
         /* A slow machine gets fewer rounds, and the results say how many. */
         if (elapsed(b) * (round + 2) / (round + 1) > TIME_MAX_S) break;

@@ -31,10 +31,11 @@ void ps_result_add(ps_result *r, const ps_measure *m, double fixed_cpu_s, uint64
 
 /* Each round's ratio by itself, then their median: the two ran within seconds of each other, and
  * what the machine did in other rounds is not theirs. */
-static double paired_ratio(const ps_samples *own, const ps_samples *bare) {
+static double paired_ratio(const ps_samples *own, const ps_samples *bare, double *spread) {
     ps_samples ratios = {0};
     for (uint32_t i = 0; i < own->count && i < bare->count; i++)
         if (bare->at[i] > 0) ps_samples_add(&ratios, own->at[i] / bare->at[i]);
+    if (spread) *spread = ps_samples_spread(&ratios);
     return ps_samples_median(&ratios);
 }
 
@@ -45,8 +46,8 @@ static void find_ratios(ps_bench *b) {
         const ps_result *bare = find_result(b, r->kernel, "bare loop");
         if (!bare) bare = find_result(b, r->kernel, PS_IMPL_PROCESSOR);
         const ps_result *least = find_result(b, r->kernel, PS_IMPL_LEAST);
-        if (bare && bare != r) r->ratio_to_bare = paired_ratio(&r->cpu_ns, &bare->cpu_ns);
-        if (least) r->ratio_to_least = paired_ratio(&least->wall_ns, &r->wall_ns);
+        if (bare && bare != r) r->ratio_to_bare = paired_ratio(&r->cpu_ns, &bare->cpu_ns, NULL);
+        if (least) r->ratio_to_least = paired_ratio(&least->wall_ns, &r->wall_ns, &r->ratio_spread);
     }
 }
 
@@ -63,7 +64,9 @@ static void print_row(const ps_result *r) {
                      100 * ps_samples_spread(&r->cpu_ns), 1e3 / ps_samples_median(&r->wall_ns),
                      ps_samples_median(&r->rss_mib));
         if (r->ratio_to_bare > 0) (void)printf("  %.2fx", r->ratio_to_bare);
-        if (r->ratio_to_least > 0) (void)printf("  %.2fx at least once", r->ratio_to_least);
+        if (r->ratio_to_least > 0)
+            (void)printf("  %.2fx at least once (spread %.0f %%)", r->ratio_to_least,
+                         100 * r->ratio_spread);
         (void)printf("\n");
     }
 }
@@ -93,9 +96,10 @@ static void write_row(FILE *out, const ps_result *r) {
             out,
             ",\"runs\":%u,\"records\":%" PRIu64
             ",\"events_per_s\":%.0f,\"cpu_ns\":%.1f,\"fixed_cpu_ms\":%.1f,\"rss_mib\":%.1f,"
-            "\"ratio_to_bare\":%.3f,\"ratio_to_least\":%.3f",
+            "\"ratio_to_bare\":%.3f,\"ratio_to_least\":%.3f,"
+            "\"ratio_spread\":%.3f",
             r->cpu_ns.count, r->rows, 1e9 / wall_ns, ns, ps_samples_median(&r->fixed_cpu_ms),
-            ps_samples_median(&r->rss_mib), r->ratio_to_bare, r->ratio_to_least);
+            ps_samples_median(&r->rss_mib), r->ratio_to_bare, r->ratio_to_least, r->ratio_spread);
     (void)fprintf(out, "}");
 }
 
