@@ -89,6 +89,7 @@ def complete(result, run):
     result["faults"] = dict(sorted(faults.items()))
     result.update(seconds=round(result["seconds"], 1), cpu=processor(), cores=os.cpu_count())
     judge_verdict(result, verdict)
+    result["floors"] = "not judged"
     if "failure" not in result and verdict:
         judge_faults(result, verdict)
     result["clean"] = "failure" not in result and "broken" not in result and bool(verdict)

@@ -77,7 +77,7 @@ class Report(unittest.TestCase):
         result = result_of(30, failures=(world.Broken("a worker ended by itself with -11"), world.Failure("no end")))
         self.assertEqual(promises(result), ["BROKEN PROMISE: a worker ended by itself with -11"])
         result = result_of(30, failures=(world.Failure("no end"),))
-        self.assertEqual((result["clean"], promises(result)), (False, []))
+        self.assertEqual((result["clean"], promises(result), result["floors"]), (False, [], "not judged"))
 
 
 class Actors(unittest.TestCase):
