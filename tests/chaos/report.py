@@ -8,6 +8,7 @@ from schedule import FLOOR_MINUTES, floor_of, kinds_to_judge
 from world import Broken, Failure
 
 WRONG = ("lost", "duplicated", "reordered")
+COUNTED = WRONG + ("wrong_score", "wrong_chains", "aborted", "dead", "aborted_dead")
 # In this order in the file: what is read most comes first, and what happened before what was planned.
 ORDER = ("seed", "commit", "state", "minutes", "rate", "seconds", "clean", "broken", "failure", "floors", "events", *WRONG, "wrong_score", "wrong_chains",
          "keys", "aborted", "dead", "aborted_dead", "slowest_recovery_s", "standstills", "gave_up", "gave_up_words", "wrong", "examples", "cpu",
@@ -47,7 +48,7 @@ def note(result, failure):
 
 def judge_verdict(result, verdict):
     """The checker's own word, in numbers."""
-    for name in WRONG + ("aborted", "dead", "aborted_dead", "keys", "wrong_chains", "wrong_score"):
+    for name in COUNTED + ("keys",):
         result[name] = verdict.get(name, -1)
     result["wrong"] = {name: number for name, number in verdict.items()
                        if number and name.startswith((*WRONG, "wrong", "unknown", "long"))}
@@ -104,7 +105,7 @@ def text(result):
     for kind, number in result["faults"].items():
         lines.append(f"{kind:32} {number:6} {planned.get(kind, ''):>8}")
     lines.append("")
-    for name in WRONG + ("wrong_score", "wrong_chains", "aborted", "dead", "aborted_dead"):
+    for name in COUNTED:
         lines.append(f"{name:32} {result[name] if result[name] >= 0 else 'not known':>6}")
     lines.append(f"{'slowest recovery':32} {result.get('slowest_recovery_s', 0):6} s")
     lines += [f"    {stood}" for stood in result.get("standstills", [])]
