@@ -30,6 +30,11 @@ broken_promises() { # broken_promises LOG
     grep -hE 'BROKEN PROMISE: ' "$1" | sort -u
 }
 
+# Tests whose own program a signal ended, as ctest says it. Status 1 where the log has none.
+crashed_tests() { # crashed_tests LOG
+    grep -hE 'Test +#[0-9]+: .*\*\*\*Exception: ' "$1" | sort -u
+}
+
 seconds_since() { printf '%d s' $((SECONDS - $1)); }
 
 # Package clients print where they download from; the reader needs what failed, not which mirror.

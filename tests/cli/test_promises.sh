@@ -90,7 +90,18 @@ found chaos Broken
 forgiven chaos Failure
 grep -q 'a sentence' log || echo "FAIL: the report is not shown: $(cat log)" >>verdicts
 
+# As ctest tells of a program of tests that crashed, and of one that failed or took too long.
+ctest_says() { printf ' 1/2 Test  #78: checker ..........................***%s   0.01 sec\n' "$1" >log; }
+crashed() { bash -o pipefail -c '. "$1/scripts/lib.sh"; crashed_tests "$2"' x "$root" "$work/log" >found; }
+ctest_says 'Exception: SegFault'
+crashed || echo "FAIL: a test that crashed would be forgiven" >>verdicts
+for word in Failed Timeout; do
+    ctest_says $word
+    ! crashed || echo "FAIL: a test is taken for one that crashed: $(cat found)" >>verdicts
+done
+
 # The rule is asked, and a second try meets the same world.
+grep -q 'crashed_tests "\$log"' "$root/scripts/test" || echo "FAIL: scripts/test does not ask who crashed" >>verdicts
 grep -q 'broken_promises "\$log"' "$root/scripts/test" || echo "FAIL: scripts/test does not ask" >>verdicts
 grep -q '^export PS_SEED=' "$root/scripts/test" || echo "FAIL: scripts/test repeats with another seed" >>verdicts
 failures=$(wc -l <verdicts)
