@@ -83,6 +83,12 @@ static target find(const ps_command *command, void *out, common *shared, const c
     return (target){ps_option_find(common_options, name), shared};
 }
 
+/* How much of a word may be shown: perhaps an assignment that lacks its --set, and then what
+ * follows is a value that may be secret. */
+static int shown(const char *word) {
+    return (int)strcspn(word, "=");
+}
+
 static int unknown_option(const ps_command *command, const char *name, const char *written) {
     ps_nearest nearest = ps_nearest_to(name);
     for (const ps_option *option = command->options; option != NULL && option->name != NULL;
@@ -92,11 +98,11 @@ static int unknown_option(const ps_command *command, const char *name, const cha
         ps_nearest_offer(&nearest, option->name);
     const char *meant = ps_nearest_take(&nearest);
     if (meant != NULL)
-        ps_log(PS_LOG_ERROR, command->name, "unknown option '%s'; did you mean '--%s'?", written,
-               meant);
+        ps_log(PS_LOG_ERROR, command->name, "unknown option '%.*s'; did you mean '--%s'?",
+               shown(written), written, meant);
     else
-        ps_log(PS_LOG_ERROR, command->name, "unknown option '%s'; see penstock %s --help", written,
-               command->name);
+        ps_log(PS_LOG_ERROR, command->name, "unknown option '%.*s'; see penstock %s --help",
+               shown(written), written, command->name);
     return PS_EXIT_USAGE;
 }
 
@@ -150,8 +156,10 @@ static int check_count(const ps_args *args, const ps_command *command) {
         return PS_EXIT_USAGE;
     }
     if (args->count > command->operands_max) {
-        ps_log(PS_LOG_ERROR, command->name, "'%s' is one argument too many; see penstock %s --help",
-               args->operand[command->operands_max], command->name);
+        const char *extra = args->operand[command->operands_max];
+        ps_log(PS_LOG_ERROR, command->name,
+               "'%.*s' is one argument too many%s; see penstock %s --help", shown(extra), extra,
+               strchr(extra, '=') != NULL ? ", unless --set stands before it" : "", command->name);
         return PS_EXIT_USAGE;
     }
     return PS_EXIT_GO_ON;

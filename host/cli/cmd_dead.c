@@ -153,6 +153,13 @@ static void tell(const job *j) {
                ps_text_from_count(j->strangers, count), j->strangers == 1 ? "" : "s");
 }
 
+/* Who names letters wants these. */
+static int found(const job *j) {
+    if (j->chosen->wish.sources.count == 0 || j->tally.total + j->known > 0) return PS_EXIT_OK;
+    ps_log(PS_LOG_ERROR, "dead", "no such letter: `penstock dead ls` prints what there is");
+    return PS_EXIT_FAILED;
+}
+
 static int run(job *j) {
     const ps_config *config = j->config;
     ps_error error = {{0}};
@@ -168,10 +175,12 @@ static int run(job *j) {
         j->table = ps_letter_table_open();
     const ps_status status = j->verb == REPLAY ? replay(j, &error) : read_all(j, &error);
     int code = PS_EXIT_OK;
-    if (status == PS_OK)
+    if (status == PS_OK) {
         tell(j);
-    else
+        code = found(j);
+    } else {
         code = ps_launch_failed("dead", status, &error);
+    }
     ps_replay_close(j->replay);
     ps_letter_table_close(j->table);
     return code;

@@ -61,7 +61,8 @@ static ps_status read_source(const char *word, ps_pool *pool, ps_letter_place *p
     ps_letter letter;
     if (!ps_letter_locate(&letter, (ps_bytes){(const uint8_t *)word, (uint32_t)strlen(word)}))
         return ps_fail(error, PS_BAD_CONFIG,
-                       "'%s' is not TOPIC/PARTITION/OFFSET as `penstock dead ls` prints it", word);
+                       "'%.*s' is not TOPIC/PARTITION/OFFSET as `penstock dead ls` prints it",
+                       (int)strcspn(word, "="), word); /* a value may be a secret */
     *place = (ps_letter_place){ps_pool_text(pool, letter.topic, strlen(letter.topic)),
                                letter.partition, letter.offset};
     return PS_OK;

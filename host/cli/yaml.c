@@ -193,6 +193,13 @@ static ps_node *read_stream(reader *in) {
     return root;
 }
 
+/* A value of --set is YAML too, where [ and { begin lists and maps. */
+static const char *syntax_hint(const reader *in) {
+    return in->origin == NULL
+               ? ""
+               : "; a text with signs of YAML wants quotes: --set 'PATH=\"[::1]:9464\"'";
+}
+
 static void report_syntax(reader *in, struct fy_diag *diag) {
     void *iterator = NULL;
     const struct fy_diag_error *error = NULL;
@@ -200,7 +207,8 @@ static void report_syntax(reader *in, struct fy_diag *diag) {
         const ps_spot place = {(uint32_t)(error->line < 1 ? 1 : error->line),
                                (uint32_t)(error->column < 1 ? 1 : error->column), in->origin};
         fail_at(in, place,
-                ps_pool_format(in->faults->pool, "not well-formed YAML: %s", error->msg));
+                ps_pool_format(in->faults->pool, "not well-formed YAML: %s%s", error->msg,
+                               syntax_hint(in)));
     }
     if (!in->failed && fy_diag_got_error(diag))
         fail_at(in, (ps_spot){1, 1, in->origin}, "not well-formed YAML");

@@ -169,6 +169,9 @@ runs() {
     out_has '"memory_fits":false'
     PS_ISA=scalar run 0 run job.yaml --summary json
     out_has '"isa":"scalar"'
+    run 2 check job.yaml --set 'metrics.listen=[::1]:9464'
+    err_has "wants quotes"
+    run 0 check job.yaml --set 'metrics.listen="[::1]:9464"'
     run 1 run job.yaml --set metrics.listen=203.0.113.1:9
     err_has "metrics.listen: cannot listen on 203.0.113.1:9"
 }
@@ -254,6 +257,9 @@ YAML
     run 0 dead show dead.yaml files/0/2
     out_has 'value    bad \x1b[2J\xff '
     grep -q $'\033' out && fail "a letter moved the cursor"
+    run 1 dead show dead.yaml files/0/9
+    err_has "no such letter"
+    run 0 dead ls dead.yaml --code too_deep
     run 0 dead ls dead.yaml --code syntax,empty --json
     [ "$(wc -l <out)" -eq 2 ] || fail "dead ls --code: $(cat out)"
     python3 -c 'import json; [json.loads(line) for line in open("out")]' || fail "dead ls --json: $(cat out)"

@@ -35,6 +35,11 @@ told 2 check job.yaml --set "$key={a: $secret}"
 told 2 check job.yaml --set "$key=\"$secret"
 told 2 check job.yaml --set "source.kafka={properties: {sasl.password: $secret}, topics: 5, group: [x]}"
 told 2 check job.yaml --set "source.kafka.no.such.sasl.password=$secret"
+# A forgotten --set.
+told 2 check job.yaml "$key=$secret"
+told 2 run job.yaml "$key=$secret"
+told 2 dead ls job.yaml "$key=$secret"
+told 2 check job.yaml "--$key=$secret"
 # What the library is asked to take and refuses.
 sed "s/sasl.mechanism: PLAIN/ssl.key.pem: \"${secret}\"/" job.yaml >key.yaml
 told 2 run key.yaml --until-end --summary json
