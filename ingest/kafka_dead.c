@@ -52,10 +52,14 @@ ps_status ps_dead_partitions(rd_kafka_t *client, const ps_kafka_place *place, co
                              uint32_t *count, ps_error *error) {
     const int64_t until_ns = ps_clock_ns() + WAIT_NS;
     ps_status status;
+    bool told = false;
     do {
         *count = 0;
         status = ps_kafka_topic_partitions(client, topic, ASK_MS, count, error);
         (void)rd_kafka_poll(client, 0);
+        if (status == PS_AGAIN && !told)
+            ps_log(PS_LOG_WARNING, "dead", "no broker answers at %s, still trying", place->brokers);
+        told = told || status == PS_AGAIN;
     } while (status == PS_AGAIN && ps_clock_ns() < until_ns);
     if (status == PS_AGAIN)
         return ps_fail(error, PS_IO, "no broker of %.200s answers", place->brokers);

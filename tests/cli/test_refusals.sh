@@ -15,6 +15,22 @@ run() {
     [ $code -eq "$wanted" ] || fail "penstock $*: exit code $code, wanted $wanted; $(head -n 2 err)"
 }
 
+# Who waits for a broker says so long before it gives up.
+dead_waits_aloud() {
+    cat >dead.yaml <<'YAML'
+pipeline: dead
+source: {kafka: {brokers: "127.0.0.1:1", topics: [in]}}
+sink: {kafka: {topic: out}}
+dead_letter: {topic: dead}
+YAML
+    for words in "ls dead.yaml" "replay dead.yaml --dry-run"; do
+        # shellcheck disable=SC2086
+        timeout 3 "$penstock" dead $words >/dev/null 2>err </dev/null
+        [ $? -eq 124 ] || fail "dead $words does not wait for the broker: $(head -n 2 err)"
+        err_has "no broker answers at 127.0.0.1:1, still trying"
+    done
+}
+
 # Heavy state stands at rows before the committed offset: moved without them it would be rebuilt from others.
 moves_with_its_state() {
     cat >heavy.yaml <<'YAML'
@@ -187,6 +203,7 @@ feeds_secured_clusters() {
 }
 
 "$penstock" help kafka >/dev/null 2>&1 && moves_with_its_state
+"$penstock" help kafka >/dev/null 2>&1 && dead_waits_aloud
 "$penstock" help kafka >/dev/null 2>&1 && misses_certificates && feeds_secured_clusters
 keeps_its_policy
 is_checked
