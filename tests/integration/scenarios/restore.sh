@@ -3,6 +3,7 @@ breaks="a worker that was killed takes minutes to come back, reads more state th
 # A broker of its own: the figures that docs/benchmarks has are taken here, by `scripts/bench --restore`.
 own_broker=yes
 partitions=8 ewma_warmup=2
+most_ms=10000 # with 5 million series, from kill -9 to the first new commit
 [ "$full" = 0 ] || broker_options=--speed
 
 # A broker that has just started does not know its groups at once.
@@ -136,4 +137,7 @@ figures() {
         "$series" "$partitions" "$(sort -n took | sed -n 1p)" "$(sort -n took | sed -n 2p)" "$(sort -n took | sed -n 3p)" \
         "$(sort -n bytes | sed -n 3p)" "$bound" >figures.json
     [ -z "${PS_FIGURES-}" ] || cp figures.json "$PS_FIGURES"
+    local slowest
+    slowest=$(number_of figures.json ms_max)
+    [ "$slowest" -le $most_ms ] || fail "kill -9 to new output took $slowest ms, more than the $most_ms that a release has"
 }
