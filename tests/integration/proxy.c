@@ -15,8 +15,8 @@
  *   API late MS      the answer, and what follows it on the connection, waits
  *   API twice MS     the request arrives once more, so much later, on a connection of its own
  *   node N reset     all connections to the N-th broker end with a RST
- *   node N hole MS   nothing passes any more on four of them, nobody is told, and for so long
- *                    nobody new gets through
+ *   node N hole MS   four of them pass nothing on any more, and neither side is told; for so long
+ *                    new connections to that broker are taken, and nobody answers them
  *   peace            what was not obeyed yet is forgotten
  *
  * A node that nobody is connected to passes its order on to the next one; where nobody is connected
