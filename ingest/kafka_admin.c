@@ -2,6 +2,8 @@
 #include "ingest/kafka_admin.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Sends one admin request on a queue of its own and waits: the answer, or NULL. */
 typedef struct request {
@@ -299,6 +301,42 @@ ps_status ps_kafka_true_end(rd_kafka_t *client, const char *topic, int32_t parti
                    rd_kafka_err2str(err));
 }
 #endif
+
+static void take_limit(const rd_kafka_ConfigResource_t *answer, ps_kafka_limit *limit) {
+    size_t entries = 0;
+    const rd_kafka_ConfigEntry_t **entry = rd_kafka_ConfigResource_configs(answer, &entries);
+    limit->refused = rd_kafka_ConfigResource_error(answer);
+    for (size_t e = 0; e < entries; e++) {
+        if (strcmp(rd_kafka_ConfigEntry_name(entry[e]), "max.message.bytes") != 0) continue;
+        const char *value = rd_kafka_ConfigEntry_value(entry[e]);
+        if (value != NULL) limit->bytes_max = (uint32_t)strtoul(value, NULL, 10);
+    }
+}
+
+void ps_kafka_limits(rd_kafka_t *client, ps_kafka_limit *limits, uint32_t count, int timeout_ms) {
+    rd_kafka_ConfigResource_t *wanted[PS_TOPICS_MAX];
+    size_t answers = 0;
+    PS_CHECK_OP(count, <=, (uint32_t)PS_TOPICS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        limits[i].bytes_max = 0;
+        limits[i].refused = RD_KAFKA_RESP_ERR_NO_ERROR;
+        wanted[i] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, limits[i].topic);
+    }
+    request r = request_within(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms);
+    rd_kafka_DescribeConfigs(client, wanted, count, r.options, r.queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(r.queue, timeout_ms);
+    const rd_kafka_ConfigResource_t **answer =
+        event == NULL || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR
+            ? NULL
+            : rd_kafka_DescribeConfigs_result_resources(
+                  rd_kafka_event_DescribeConfigs_result(event), &answers);
+    for (size_t a = 0; answer != NULL && a < answers; a++)
+        for (uint32_t i = 0; i < count; i++)
+            if (strcmp(limits[i].topic, rd_kafka_ConfigResource_name(answer[a])) == 0)
+                take_limit(answer[a], &limits[i]);
+    request_end(&r, event);
+    rd_kafka_ConfigResource_destroy_array(wanted, count);
+}
 
 static ps_status deleted(rd_kafka_event_t *event, ps_error *error) {
     const ps_status status = answered(event, "cannot delete records", error);

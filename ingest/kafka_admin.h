@@ -46,6 +46,16 @@ ps_status ps_kafka_watermarks(rd_kafka_t *client, const char *topic, int32_t par
 ps_status ps_kafka_true_end(rd_kafka_t *client, const char *topic, int32_t partition,
                             int timeout_ms, int64_t *end, ps_error *error) PS_MUST_USE;
 
+/* A topic's largest record batch (max.message.bytes). */
+typedef struct ps_kafka_limit {
+    const char *topic;
+    uint32_t bytes_max;          /* 0: unknown */
+    rd_kafka_resp_err_t refused; /* why, where a broker would not tell */
+} ps_kafka_limit;
+
+/* Sets `bytes_max` as far as this user may ask and a broker answers within `timeout_ms`. */
+void ps_kafka_limits(rd_kafka_t *client, ps_kafka_limit *limits, uint32_t count, int timeout_ms);
+
 /* Deletes all records of each partition below its offset. AGAIN: no answer within `timeout_ms`, or
  * one that asking later may mend. */
 ps_status ps_kafka_delete_records(rd_kafka_t *client, const ps_kafka_offset *before, uint32_t count,

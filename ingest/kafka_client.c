@@ -13,15 +13,7 @@
 #include "host/base/log.h"
 #include "host/base/secret.h"
 
-/* librdkafka's own cost of a record that it read: operation and message; of each header above six
- * that it writes. The smallest record on the wire: one byte of value, no key. */
-enum {
-    CONSUMED_RECORD_BYTES = 448,
-    HEADER_BYTES = 96,
-    WIRE_RECORD_BYTES = 9,
-    PRODUCED_RECORDS_MIN = 10000,
-    FETCH_BYTES_MIN = 1024 /* a larger batch comes through alone */
-};
+enum { RECEIVE_BYTES = 100000000 }; /* librdkafka's default of receive.message.max.bytes */
 
 /* A lane's linger, its default: who takes a shorter one asks for latency. */
 #define PATIENT_NS (5 * PS_NS_PER_MS)
@@ -87,6 +79,8 @@ static void set_common(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
     rd_kafka_conf_set_opaque(conf, recipe->opaque);
     if (recipe->failed != NULL) rd_kafka_conf_set_error_cb(conf, recipe->failed);
     if (recipe->closed != NULL) rd_kafka_conf_set_closesocket_cb(conf, recipe->closed);
+    if (recipe->born != NULL)
+        (void)rd_kafka_conf_interceptor_add_on_new(conf, "penstock", recipe->born, recipe->opaque);
     set(conf, "bootstrap.servers", recipe->brokers);
     set(conf, "client.id", "penstock");
     /* The default's 10 s: a few lost answers would outlast the transaction. */
@@ -120,53 +114,20 @@ static void set_reading(rd_kafka_conf_t *conf) {
     set(conf, "fetch.error.backoff.ms", "50");
 }
 
-/* How large a consumer's queues are. An answer is unpacked whole: of the smallest records that is
- * fifty times its size, so answers are short, and that is what keeps the ceiling true. Where
- * compressed records become more than that, they are shorter still; and where several brokers may
- * answer at the same moment, they share what one would send. */
-typedef struct queues {
-    int64_t payload_bytes, records, fetch_bytes;
-} queues;
-
-static queues queues_of(int64_t bytes, int64_t expansion, int64_t servers) {
-    int64_t fetch = clamp(bytes / 32, 1 << 18, 1 << 20);
-    if (expansion > PS_KAFKA_EXPANSION)
-        fetch = clamp(fetch * PS_KAFKA_EXPANSION / expansion, FETCH_BYTES_MIN, fetch);
-    if (servers > 1) fetch = clamp(fetch / servers, FETCH_BYTES_MIN, fetch);
-    return (queues){.payload_bytes = clamp(bytes * 3 / 8, 1 << 20, INT64_C(1) << 30),
-                    .records = clamp(bytes * 3 / 8 / CONSUMED_RECORD_BYTES, 1000, 10000000),
-                    .fetch_bytes = fetch};
-}
-
-static int64_t number_of(const ps_string_map *properties, const char *name, int64_t otherwise) {
-    const char *text = ps_kafka_property(properties, name);
-    return text == NULL ? otherwise : strtoll(text, NULL, 10);
-}
-
-size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_bytes,
-                               int64_t expansion) {
-    const queues own = queues_of(memory_bytes, expansion, 1);
-    const int64_t payload =
-        number_of(properties, "queued.max.messages.kbytes", own.payload_bytes >> 10) << 10;
-    const int64_t records = number_of(properties, "queued.min.messages", own.records);
-    const int64_t fetch = number_of(properties, "fetch.max.bytes", own.fetch_bytes);
-    /* The queue as it is when the next answer may be asked for, then that answer, unpacked. Its
-     * payload lies in the answer itself. */
-    const int64_t queued = payload + records * CONSUMED_RECORD_BYTES;
-    const int64_t smallest = fetch / WIRE_RECORD_BYTES * CONSUMED_RECORD_BYTES;
-    const int64_t packed = fetch * expansion;
-    return (size_t)(queued + fetch + (packed > smallest ? packed : smallest));
-}
-
 static void set_queues(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe) {
-    const queues own = queues_of(recipe->memory_bytes, recipe->expansion, recipe->servers);
+    const ps_kafka_queues own =
+        ps_kafka_queues_of(recipe->memory_bytes, recipe->expansion, recipe->servers);
     const int64_t queue = own.payload_bytes, fetch = own.fetch_bytes;
     set_number(conf, "queued.max.messages.kbytes", queue >> 10);
     set_number(conf, "queued.min.messages", own.records);
-    /* Per partition; a larger record still comes through. */
+    /* Per partition; a larger batch still comes through. */
     set_number(conf, "fetch.message.max.bytes", fetch);
     set_number(conf, "message.max.bytes", clamp(fetch, 1, 1000000)); /* at most fetch.max.bytes */
     set_number(conf, "fetch.max.bytes", fetch);
+    /* Also the most that zstd may unpack a batch to, and it tries three times as much as before
+     * until that is enough; with the default a batch of 0.9 MB that becomes 70 is "invalid". */
+    set_number(conf, "receive.message.max.bytes",
+               clamp(3 * recipe->batch_max * recipe->expansion, RECEIVE_BYTES, INT32_MAX));
     /* A record arrives when it is there; batching is the lane's business. */
     set(conf, "fetch.wait.max.ms", recipe->role == PS_KAFKA_READER ? "10" : "100");
     if (rd_kafka_version() < 0x02020000) {
@@ -382,22 +343,6 @@ const char *ps_kafka_property(const ps_string_map *properties, const char *name)
     for (uint32_t i = 0; properties != NULL && i < properties->count; i++)
         if (strcmp(properties->at[i].name, name) == 0) value = properties->at[i].value;
     return value;
-}
-
-uint32_t ps_kafka_producer_records(int64_t memory_bytes, uint32_t headers, size_t header_bytes) {
-    const int64_t budget = clamp(memory_bytes, PRODUCED_RECORDS_MIN * PS_KAFKA_RECORD_BYTES,
-                                 INT64_C(10000000) * PS_KAFKA_RECORD_BYTES);
-    int64_t record = PS_KAFKA_RECORD_BYTES;
-    if (headers > PS_KAFKA_RECORD_HEADERS)
-        record +=
-            (int64_t)(headers - PS_KAFKA_RECORD_HEADERS) * HEADER_BYTES + (int64_t)header_bytes;
-    return (uint32_t)clamp(budget / record, 1, 10000000);
-}
-
-size_t ps_kafka_producer_bytes(const ps_string_map *properties, int64_t memory_bytes) {
-    const int64_t records = number_of(properties, "queue.buffering.max.messages",
-                                      ps_kafka_producer_records(memory_bytes, 0, 0));
-    return (size_t)(records * PS_KAFKA_RECORD_BYTES);
 }
 
 int64_t ps_kafka_transaction_ms_min(const ps_kafka_sink_config *config) {

@@ -10,6 +10,7 @@
 
 #include "host/base/clock.h"
 #include "host/flow/parts.h"
+#include "ingest/kafka_queues.h"
 
 typedef enum ps_kafka_start { PS_KAFKA_EARLIEST, PS_KAFKA_LATEST } ps_kafka_start;
 typedef enum ps_kafka_delivery { PS_KAFKA_EXACTLY_ONCE, PS_KAFKA_AT_LEAST_ONCE } ps_kafka_delivery;
@@ -21,6 +22,7 @@ typedef struct ps_kafka_source_config {
     const char *group; /* NULL: the pipeline's name */
     uint32_t start;    /* ps_kafka_start */
     int64_t expansion; /* times its size: the most that an answer becomes when it is unpacked */
+    int64_t batch_max; /* bytes on the wire of the largest batch */
     ps_string_map properties;
 } ps_kafka_source_config;
 
@@ -57,7 +59,7 @@ typedef struct ps_kafka_recipe {
     const char *member;              /* CONSUMER: group.instance.id; NULL: a passing member */
     const char *transactional;       /* TRANSACTIONAL: transactional.id */
     int64_t memory_bytes;            /* CONSUMER and producers: what its queues may hold */
-    int64_t expansion;               /* CONSUMER: as configured; 0: as always */
+    int64_t expansion, batch_max;    /* CONSUMER: as configured; 0: as always */
     uint32_t servers;                /* CONSUMER: that may answer at the same moment; 0: one */
     int64_t linger_ns;               /* producers */
     int64_t transaction_ms_min;      /* transactional: what transaction.timeout.ms must reach */
@@ -66,7 +68,8 @@ typedef struct ps_kafka_recipe {
     void *opaque;
     void (*delivered)(rd_kafka_t *, const rd_kafka_message_t *, void *opaque);
     void (*failed)(rd_kafka_t *, int err, const char *reason, void *opaque);
-    int (*closed)(int fd, void *opaque); /* closes a connection; called on any thread */
+    int (*closed)(int fd, void *opaque);   /* closes a connection; called on any thread */
+    rd_kafka_interceptor_f_on_new_t *born; /* CONSUMER: adds interceptors; gets `opaque` */
     void (*committed)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
                       void *opaque);
     void (*rebalanced)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *,
@@ -92,22 +95,6 @@ void ps_kafka_client_close(rd_kafka_t *client);
 
 /* The value a client would get for `name`: the last of the user's, or NULL. */
 const char *ps_kafka_property(const ps_string_map *properties, const char *name);
-
-/* What an answer becomes in any case, in times of its size: of records of nine bytes. */
-enum { PS_KAFKA_EXPANSION = 50 };
-/* Worst-case bytes of a consumer, or of a producer's queue, that was given `memory_bytes`; what the
- * user's properties say of its queues counts. */
-size_t ps_kafka_consumer_bytes(const ps_string_map *properties, int64_t memory_bytes,
-                               int64_t expansion);
-enum {
-    PS_KAFKA_RECORD_HEADERS = 6, /* up to so many headers, ... */
-    PS_KAFKA_RECORD_BYTES = 512  /* ... a record that waits in a producer takes so much */
-};
-size_t ps_kafka_producer_bytes(const ps_string_map *properties, int64_t memory_bytes);
-
-/* Records with large headers that may wait in a producer of that size: librdkafka counts records
- * alone, and allocates each header by itself. `headers` and `header_bytes`: of one record. */
-uint32_t ps_kafka_producer_records(int64_t memory_bytes, uint32_t headers, size_t header_bytes);
 
 /* What transaction.timeout.ms must reach. */
 int64_t ps_kafka_transaction_ms_min(const ps_kafka_sink_config *config);

@@ -120,6 +120,7 @@ ps_status ps_kafka_discover(const void *configuration, ps_partitions *out, ps_er
     PS_TRY(ps_kafka_client_open(&recipe, &client, error));
     ps_status status = discover_all(client, config, out, error);
     if (status == PS_OK) status = count_servers(client, out, error);
+    if (status == PS_OK) ps_kafka_batches_check(client, config, out);
     ps_kafka_client_close(client);
     return status;
 }
@@ -140,6 +141,8 @@ const char *ps_kafka_advice(rd_kafka_resp_err_t err) {
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
         return ": give this user's principal the right to it (docs/security.md lists the rights)";
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION: /* also said of what becomes too large */
+        return "; is it unpacked larger than the source's batch_max and expansion say?";
     default:
         return "";
     }

@@ -10,6 +10,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
+#include "ingest/kafka_admin.h"
 #include "ingest/kafka_sink_calls.h"
 #include "ingest/kafka_source_parts.h"
 
@@ -21,36 +22,15 @@ enum { ASK_MS = 1000, LIMITS_MS = 500, BATCH_BYTES = 1000000 };
  * is too large by itself, by record, where a broker would refuse a whole batch. */
 static void ask_limits(ps_kafka_sink *sink) {
     ps_kafka_topic *topics[] = {&sink->out, &sink->dead, &sink->state_topic};
-    rd_kafka_ConfigResource_t *resources[3];
-    size_t count = 0;
+    ps_kafka_limit limits[3];
+    uint32_t count = 0;
     for (size_t i = 0; i < 3; i++)
-        if (topics[i]->name != NULL)
-            resources[count++] =
-                rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topics[i]->name);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(sink->helper);
-    rd_kafka_DescribeConfigs(sink->helper, resources, count, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, LIMITS_MS);
-    size_t answers = 0;
-    const rd_kafka_ConfigResource_t **answer =
-        event == NULL || rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR
-            ? NULL
-            : rd_kafka_DescribeConfigs_result_resources(
-                  rd_kafka_event_DescribeConfigs_result(event), &answers);
-    for (size_t a = 0; answer != NULL && a < answers; a++) {
-        size_t entries = 0;
-        const rd_kafka_ConfigEntry_t **entry = rd_kafka_ConfigResource_configs(answer[a], &entries);
-        for (size_t e = 0; e < entries; e++) {
-            if (strcmp(rd_kafka_ConfigEntry_name(entry[e]), "max.message.bytes") != 0) continue;
-            const char *value = rd_kafka_ConfigEntry_value(entry[e]);
-            for (size_t i = 0; value != NULL && i < 3; i++)
-                if (topics[i]->name != NULL &&
-                    strcmp(topics[i]->name, rd_kafka_ConfigResource_name(answer[a])) == 0)
-                    topics[i]->bytes_max = (uint32_t)strtoul(value, NULL, 10);
-        }
-    }
-    if (event != NULL) rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_ConfigResource_destroy_array(resources, count);
+        if (topics[i]->name != NULL) limits[count++].topic = topics[i]->name;
+    ps_kafka_limits(sink->helper, limits, count, LIMITS_MS);
+    for (uint32_t l = 0; l < count; l++)
+        for (size_t i = 0; i < 3; i++)
+            if (topics[i]->name != NULL && strcmp(topics[i]->name, limits[l].topic) == 0)
+                topics[i]->bytes_max = limits[l].bytes_max;
 }
 
 static uint32_t state_partitions(const ps_kafka_sink *sink) {

@@ -14,8 +14,6 @@
 #include "host/batch/headers.h"
 #include "ingest/kafka_source_parts.h"
 
-enum { SCRATCH_BYTES = 64 << 10 };
-
 #define FATAL_AGAIN_NS (60 * PS_NS_PER_S)
 
 void ps_kafka_source_fail(ps_kafka_source *source, ps_status status, const char *format, ...) {
@@ -138,9 +136,9 @@ static void take_failure(ps_kafka_source *source, const rd_kafka_message_t *mess
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
     case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
         /* Going on would lose the whole batch of records without a trace. */
-        ps_kafka_source_fail(source, PS_IO,
-                             "%s/%d: cannot read the batch at offset %" PRId64 ": %s", topic,
-                             message->partition, message->offset, reason);
+        ps_kafka_source_fail(
+            source, PS_IO, "%s/%d: cannot read the batch at offset %" PRId64 ": %s%s", topic,
+            message->partition, message->offset, reason, ps_kafka_advice(message->err));
         return;
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
         if (ps_kafka_patience_tell(&source->patience))
@@ -361,8 +359,10 @@ ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) {
                                     .member = member,
                                     .memory_bytes = env->memory_bytes,
                                     .expansion = source->config->expansion,
+                                    .batch_max = source->config->batch_max,
                                     .servers = env->partitions->servers,
                                     .opaque = source,
+                                    .born = ps_kafka_batches_born,
                                     .committed = ps_kafka_source_on_commit,
                                     .rebalanced = ps_kafka_rebalanced};
     source->fatal = false;
@@ -379,8 +379,8 @@ static ps_status open_source(const void *config, const ps_lane_env *env, void **
     source->group = source->config->group != NULL ? source->config->group : env->pipeline;
     source->place = calloc(env->partitions->count + 1, sizeof *source->place);
     source->safe = malloc((env->partitions->count + 1) * sizeof *source->safe);
-    source->scratch = malloc(SCRATCH_BYTES);
-    source->scratch_bytes = SCRATCH_BYTES;
+    source->scratch = malloc(PS_KAFKA_SCRATCH_BYTES);
+    source->scratch_bytes = PS_KAFKA_SCRATCH_BYTES;
     ps_status status = PS_OK;
     if (source->place == NULL || source->safe == NULL || source->scratch == NULL)
         status = ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
@@ -394,12 +394,6 @@ static ps_status open_source(const void *config, const ps_lane_env *env, void **
     }
     *self = source;
     return PS_OK;
-}
-
-static size_t memory(const void *config, const ps_lane_env *env) {
-    const ps_kafka_source_config *own = config;
-    return ps_kafka_consumer_bytes(&own->properties, env->memory_bytes, own->expansion) +
-           sizeof(ps_kafka_source) + SCRATCH_BYTES;
 }
 
 ps_kafka_link ps_kafka_link_of(const ps_lane_env *env) {
@@ -428,8 +422,12 @@ static const ps_option options[] = {
      offsetof(ps_kafka_source_config, group), 0, 0, NULL},
     {"start", "earliest", "Where to begin in a partition of which the group has committed nothing.",
      PS_OPTION_CHOICE, 0, offsetof(ps_kafka_source_config, start), 0, 0, "earliest|latest"},
-    {"expansion", "50",
-     "How many times its size an unpacked answer takes, 450 bytes a record included; counted.",
+    {"batch_max", "1MiB",
+     "The largest record batch, as it is sent; a broker sends one whole. Counted, unpacked.",
+     PS_OPTION_SIZE, 0, offsetof(ps_kafka_source_config, batch_max), 1024, 1 << 30, NULL},
+    {"expansion", "25",
+     "How many times its size a compressed batch becomes, 450 bytes a record included, lz4 half as "
+     "much again; counted twice, which is enough for the smallest records too.",
      PS_OPTION_INTEGER, 0, offsetof(ps_kafka_source_config, expansion), 1, 30000, NULL},
     {"properties", NULL,
      "Any librdkafka property, e.g. security.protocol; secrets may be `file:/path`.", PS_OPTION_MAP,
@@ -454,5 +452,6 @@ const ps_source ps_source_kafka = {
     .drain = drain,
     .remaining = ps_kafka_watch_remaining,
     .close = close_source,
-    .memory = memory,
+    .memory = ps_kafka_source_memory,
+    .memory_options = "source.kafka.batch_max and expansion",
 };

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The inside of a Kafka source, shared by kafka_source.c (records), kafka_group.c (membership),
- * kafka_watch.c and kafka_orphans.c (the helper thread that asks what would block). Nobody else
- * includes this.
- * Threads: everything is the lane's but `watch`, whose members say who may touch them.
+ * kafka_batches.c (their size), kafka_watch.c and kafka_orphans.c (the helper thread that asks what
+ * would block). Nobody else includes this. Threads: everything is the lane's but `watch`, whose
+ * members say who may touch them.
  */
 #ifndef PS_INGEST_KAFKA_SOURCE_PARTS_H
 #define PS_INGEST_KAFKA_SOURCE_PARTS_H
 
+#include <stdatomic.h>
+
 #include "ingest/kafka_link.h"
 #include "ingest/kafka_watch.h"
 
-enum { PS_KAFKA_TAKE_MAX = 2048, PS_KAFKA_EVENTS_MAX = 16 };
+enum { PS_KAFKA_TAKE_MAX = 2048, PS_KAFKA_EVENTS_MAX = 16, PS_KAFKA_SCRATCH_BYTES = 64 << 10 };
 
 typedef enum ps_kafka_holding {
     PS_KAFKA_NOT_OURS,
@@ -65,6 +67,8 @@ typedef struct ps_kafka_source {
     size_t scratch_bytes;
     ps_status status; /* a failure that ends the lane */
     ps_error error;
+    int64_t answer_bytes;          /* the longest answer that the ceiling counts */
+    _Atomic int64_t answer_untold; /* from which on one is worth a line; any thread */
     ps_kafka_watch watch;
 } ps_kafka_source;
 
@@ -112,6 +116,15 @@ void ps_kafka_source_on_commit(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic
                                void *source);
 /* The partition is not ours any more: committed later, its position would move another's back. */
 void ps_kafka_source_commit_forget(ps_kafka_source *source, uint32_t partition);
+
+/* kafka_batches.c */
+size_t ps_kafka_source_memory(const void *config, const ps_lane_env *env);
+/* Says which topics take larger batches than the ceiling counts. */
+void ps_kafka_batches_check(rd_kafka_t *client, const ps_kafka_source_config *config,
+                            const ps_partitions *all);
+/* For a consumer's recipe: says when a larger one has come. */
+rd_kafka_resp_err_t ps_kafka_batches_born(rd_kafka_t *client, const rd_kafka_conf_t *conf,
+                                          void *source, char *reason, size_t bytes);
 
 /* kafka_discover.c */
 ps_status ps_kafka_discover(const void *config, ps_partitions *out, ps_error *error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a client is made of. If this fails, brokers that answer at the same moment make a lane take
- * more memory than `explain` prints.
+ * What a client is made of. If this fails, brokers that answer at the same moment, or a batch that
+ * one sends whole, make a lane take more memory than `explain` prints.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,7 +47,37 @@ static void brokers_share_what_one_would_send(void **state) {
     assert_true(answer_bytes(3, PS_KAFKA_EXPANSION) > alone / 4);
 }
 
+static void a_batch_counts_whole_and_twice_unpacked(void **state) {
+    (void)state;
+    const int64_t memory = 8 << 20, batch = 1 << 20, fetch = 1 << 18;
+    const size_t asked = ps_kafka_consumer_bytes(NULL, memory, 25, 1024);
+    assert_int_equal(ps_kafka_answer_bytes(NULL, memory, 25, 1024), fetch);
+    assert_int_equal(ps_kafka_answer_bytes(NULL, memory, 25, batch), batch);
+    assert_int_equal((int64_t)(ps_kafka_consumer_bytes(NULL, memory, 25, batch) - asked),
+                     (batch - fetch) * (1 + 2 * 25));
+    assert_int_equal(ps_kafka_consumer_bytes(NULL, memory, 10, batch),
+                     ps_kafka_consumer_bytes(NULL, memory, 25, batch) - (size_t)batch * 2 * 15);
+}
+
+/* librdkafka would call a batch invalid that becomes as large as it was said to. */
+static void what_was_said_can_be_unpacked(void **state) {
+    (void)state;
+    const ps_kafka_recipe recipe = {.role = PS_KAFKA_CONSUMER,
+                                    .brokers = "127.0.0.1:1",
+                                    .group = "group",
+                                    .memory_bytes = 8 << 20,
+                                    .expansion = 80,
+                                    .batch_max = 1 << 20};
+    rd_kafka_t *client = NULL;
+    ps_error error;
+    assert_int_equal(ps_kafka_client_open(&recipe, &client, &error), PS_OK);
+    assert_true(number_of(rd_kafka_conf(client), "receive.message.max.bytes") >= 3 * 80 << 20);
+    ps_kafka_client_close(client);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(brokers_share_what_one_would_send)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(brokers_share_what_one_would_send),
+                                       cmocka_unit_test(a_batch_counts_whole_and_twice_unpacked),
+                                       cmocka_unit_test(what_was_said_can_be_unpacked)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

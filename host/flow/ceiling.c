@@ -13,8 +13,9 @@
 #define PROCESS_BYTES ((size_t)24 << 20)
 
 /* Queues shorter than this starve a fast lane, longer ones only hide a slow broker. */
-#define PART_BYTES_MIN ((int64_t)8 << 20)
-#define PART_BYTES_MAX ((int64_t)16 << 20)
+#define PART_BYTES_MIN  ((int64_t)8 << 20)
+#define PART_BYTES_MAX  ((int64_t)16 << 20)
+#define PART_BYTES_STEP ((int64_t)1 << 20)
 
 static void term(ps_ceiling *ceiling, const char *what, uint32_t times, size_t bytes) {
     if (bytes == 0) return;
@@ -26,16 +27,13 @@ static void term(ps_ceiling *ceiling, const char *what, uint32_t times, size_t b
     ceiling->total += times * bytes;
 }
 
-static void add_up(const ps_pipeline_config *config, uint32_t lanes, ps_ceiling *ceiling) {
+/* With so much for each part's queues: a part may need several times that, and says its own sum. */
+static void add_up(const ps_pipeline_config *config, uint32_t lanes, int64_t part,
+                   ps_ceiling *ceiling) {
     memset(ceiling, 0, sizeof *ceiling);
     ceiling->lanes = lanes;
-    const size_t lane_bytes = ps_lane_bytes(config->plan, config->depth);
-    const int64_t left =
-        config->memory_max - (int64_t)PROCESS_BYTES - (int64_t)(lane_bytes * lanes);
-    int64_t part =
-        left / lanes / 4; /* a part may need several times what it queues: each says its own sum */
-    part = part < PART_BYTES_MIN ? PART_BYTES_MIN : part > PART_BYTES_MAX ? PART_BYTES_MAX : part;
     ceiling->part_bytes = part;
+    const size_t lane_bytes = ps_lane_bytes(config->plan, config->depth);
     const ps_lane_env env = {.pipeline = config->name,
                              .instance = config->instance,
                              .lanes = lanes,
@@ -63,6 +61,16 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, ps_ceiling 
     ceiling->restore_bytes = config->sink->restores == NULL ? 0 : config->sink->restores(&env);
 }
 
+/* The longest queues that fit under memory_max, or the shortest that there are. */
+static bool fit(const ps_pipeline_config *config, uint32_t lanes, ps_ceiling *ceiling) {
+    int64_t part = PART_BYTES_MAX;
+    for (;; part -= PART_BYTES_STEP) {
+        add_up(config, lanes, part, ceiling);
+        if (ceiling->total <= (size_t)config->memory_max) return true;
+        if (part <= PART_BYTES_MIN) return false;
+    }
+}
+
 static uint32_t lanes_wanted(const ps_pipeline_config *config) {
     if (config->lanes > 0) return config->lanes;
     ps_topology *topology;
@@ -74,19 +82,21 @@ static uint32_t lanes_wanted(const ps_pipeline_config *config) {
 
 ps_status ps_pipeline_ceiling(const ps_pipeline_config *config, ps_ceiling *out, ps_error *error) {
     uint32_t lanes = lanes_wanted(config);
-    add_up(config, lanes, out);
-    while (config->lanes == 0 && lanes > 1 && out->total > (size_t)config->memory_max)
-        add_up(config, --lanes, out);
-    if (out->total <= (size_t)config->memory_max) return PS_OK;
+    bool fits = fit(config, lanes, out);
+    while (config->lanes == 0 && lanes > 1 && !fits) fits = fit(config, --lanes, out);
+    if (fits) return PS_OK;
     const ps_memory_term *largest = &out->term[0];
     for (uint32_t i = 1; i < out->count; i++)
         if (out->term[i].times * out->term[i].bytes > largest->times * largest->bytes)
             largest = &out->term[i];
+    const char *options = config->source->memory_options;
     return ps_fail(
         error, PS_BAD_CONFIG,
         "the memory ceiling is %zu MiB with %u lane%s, above runtime.memory_max of %zu MiB; the "
         "largest term is "
-        "%s with %zu MiB: raise memory_max, or lower series_max, batch_rows, batch_bytes or depth",
+        "%s with %zu MiB: raise memory_max, or lower series_max, batch_rows, batch_bytes, "
+        "depth%s%s",
         out->total >> 20, lanes, lanes == 1 ? "" : "s", (size_t)config->memory_max >> 20,
-        largest->what, (largest->times * largest->bytes) >> 20);
+        largest->what, (largest->times * largest->bytes) >> 20, options == NULL ? "" : " or ",
+        options == NULL ? "" : options);
 }

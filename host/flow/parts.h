@@ -91,6 +91,7 @@ struct ps_source {
     void (*close)(void *self);
     /* Worst-case bytes this part takes per lane beyond its slots, one term a line in `explain`. */
     size_t (*memory)(const void *config, const ps_lane_env *env);
+    const char *memory_options; /* which options make it less, for a message; NULL: none */
 };
 
 /* `config` is the struct that `about.options` fills. */

@@ -73,6 +73,14 @@ void payload_even(const payload_config *c, uint64_t number, uint8_t *buffer, rec
     out->value = (text){buffer + 64, 8192};
 }
 
+void payload_sparse(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
+    payload_even(c, number, buffer, out);
+    for (uint64_t i = 0; i < 12; i++) {
+        const uint64_t noise = mix(c->seed + number * 12 + i);
+        memcpy(buffer + 64 + i * 8, &noise, 8);
+    }
+}
+
 void payload_large(const payload_config *c, uint64_t number, uint8_t *buffer, record *out) {
     payload_telemetry(c, number, buffer, out);
     uint8_t *end = buffer + 64 + out->value.size - 2;

@@ -27,6 +27,7 @@ typedef void payload_make(const payload_config *config, uint64_t number, uint8_t
 payload_make payload_telemetry; /* 256-byte JSON objects, one anomaly in a thousand */
 payload_make payload_each;      /* the same, every series in turn */
 payload_make payload_even;      /* 8 KB of the same byte, which zstd makes 900 times smaller */
+payload_make payload_sparse;    /* the same after 96 bytes of noise: some 75 times */
 payload_make payload_large;     /* telemetry of `big_bytes` */
 payload_make payload_odd;       /* NULs, tombstones, empty and null keys, odd headers, big values */
 payload_make payload_odd_json;  /* JSON objects of every odd shape, and tombstones */

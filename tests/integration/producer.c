@@ -12,7 +12,7 @@
 #include "tests/integration/payloads.h"
 
 typedef struct arguments {
-    const char *brokers, *topic, *codec;
+    const char *brokers, *topic, *codec, *batch_bytes;
     payload_make *make;
     uint64_t first, rows, rate;
     uint64_t transaction_rows, abort_every;
@@ -31,20 +31,22 @@ static const struct option options[] = {{"brokers", required_argument, NULL, 'b'
                                         {"seed", required_argument, NULL, 'S'},
                                         {"transaction-rows", required_argument, NULL, 'T'},
                                         {"codec", required_argument, NULL, 'c'},
+                                        {"batch-bytes", required_argument, NULL, 'W'},
                                         {"abort-every", required_argument, NULL, 'A'},
                                         {NULL, 0, NULL, 0}};
 
 static const char usage[] =
     "producer --brokers B --topic TOPIC [--mode "
-    "telemetry|each|even|large|odd|odd-json|tiny|headers|bad|some-bad]\n"
+    "telemetry|each|even|sparse|large|odd|odd-json|tiny|headers|bad|some-bad]\n"
     "         [--rows N] [--first N] [--rate R] [--series K] [--bytes B] [--big-bytes B] [--seed "
     "S]\n"
-    "         [--codec zstd|lz4] [--transaction-rows N [--abort-every K]]";
+    "         [--codec zstd|lz4] [--batch-bytes B] [--transaction-rows N [--abort-every K]]";
 
 static payload_make *make_of(const char *mode) {
     if (strcmp(mode, "telemetry") == 0) return payload_telemetry;
     if (strcmp(mode, "each") == 0) return payload_each;
     if (strcmp(mode, "even") == 0) return payload_even;
+    if (strcmp(mode, "sparse") == 0) return payload_sparse;
     if (strcmp(mode, "large") == 0) return payload_large;
     if (strcmp(mode, "odd") == 0) return payload_odd;
     if (strcmp(mode, "odd-json") == 0) return payload_odd_json;
@@ -99,6 +101,9 @@ static void take(arguments *a, int option) {
         break;
     case 'c':
         a->codec = optarg;
+        break;
+    case 'W':
+        a->batch_bytes = optarg;
         break;
     case 'A':
         a->abort_every = number(optarg);
@@ -209,15 +214,21 @@ int main(int argc, char **argv) {
     char id[128];
     (void)snprintf(id, sizeof id, "producer-%s", a.topic);
     const char *const properties[] = {"linger.ms",
-                                      a.rate ? "5" : "20",
+                                      a.batch_bytes ? "2000"
+                                      : a.rate      ? "5"
+                                                    : "20",
                                       "enable.idempotence",
                                       "true",
                                       "message.max.bytes",
-                                      "4000000",
+                                      a.batch_bytes ? "1000000000" : "4000000",
                                       "batch.size",
-                                      "1000000",
+                                      a.batch_bytes ? a.batch_bytes : "1000000",
+                                      "batch.num.messages",
+                                      a.batch_bytes ? "1000000" : "10000",
+                                      "queue.buffering.max.kbytes",
+                                      "2097151",
                                       "queue.buffering.max.messages",
-                                      "200000",
+                                      a.batch_bytes ? "2000000" : "200000",
                                       "delivery.report.only.error",
                                       "true",
                                       "compression.type",

@@ -85,7 +85,42 @@ stalled() {
     end_within stalled 200
 }
 
+# Batches that a broker sends whole, however little it is asked for.
+whole() {
+    admin create "$prefix.whole" 1 max.message.bytes=1048588
+    produce --topic "$prefix.whole" --mode tiny --batch-bytes 1048000 --rows "$(rows 1500000 5000000)"
+    write_small whole
+    within_ceiling whole whole.yaml
+    ! grep -q batch_max whole.err || fail "a topic of the brokers' own limit is complained of"
+    # Ten times that, which the file says, and of which a small ceiling has no room.
+    produce --topic "$prefix.wide" --mode tiny --batch-bytes 10000000 --rows "$(rows 2500000 5000000)"
+    write_small wide "batch_max: 10MiB"
+    within_ceiling wide wide.yaml --set runtime.memory_max=1GiB
+    ! "$build/penstock" run wide.yaml --set runtime.memory_max=128MiB --until-end >narrow.out 2>narrow.err ||
+        fail "batches of 10 MiB were accepted within 128 MiB"
+    says narrow 'source.kafka.batch_max'
+    # The file does not say it: then the log does, before and when they come.
+    sed "s/, batch_max: 10MiB//; s/^pipeline: .*/&-untold/" wide.yaml >untold.yaml
+    run_to_end untold 60 untold.yaml
+    says untold "topic $prefix.wide takes batches of up to 10485760 bytes"
+    says untold 'sent a batch of [0-9]+ bytes'
+    # A megabyte that becomes seventy, and one of lz4 (58 times), which is copied while it grows.
+    packed zstd 70000000 80
+    packed lz4 56000000 84
+}
+
+# packed CODEC BYTES TIMES: records of 8 KB in batches of so many bytes before they are compressed.
+packed() {
+    topics "$1-out"
+    admin create "$prefix.$1" 1 max.message.bytes=1048588
+    produce --topic "$prefix.$1" --mode sparse --codec "$1" --batch-bytes "$2" --rows "$(rows 25000 100000)"
+    write_small "$1" "expansion: $3"
+    within_ceiling "$1" "$1.yaml"
+}
+
 scenario() {
+    topics wide wide-out whole-out
+    whole
     topics in out stalled-out tiny tiny-out headers headers-out even even-out large large-out keys keys-out many-out
     produce --topic "$prefix.in" --rows "$(rows 200000 2000000)"
     write_main main.yaml
@@ -99,7 +134,7 @@ scenario() {
     done
     # Records of 8 KB that become 900 times smaller: said in the file, it is counted.
     produce --topic "$prefix.even" --mode even --codec zstd --rows "$(rows 60000 400000)"
-    write_small even "expansion: 1000"
+    write_small even "expansion: 1000, batch_max: 16KiB"
     within_ceiling even even.yaml
     produce --topic "$prefix.large" --mode large --rows "$(rows 200 1000)"
     write_small large
