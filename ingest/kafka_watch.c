@@ -201,6 +201,7 @@ ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) {
     (void)pthread_mutex_init(&watch->mutex, NULL);
     (void)pthread_cond_init(&watch->changed, NULL);
     (void)pthread_mutex_init(&watch->client, NULL);
+    watch->opened = true;
     if (watch->asked == NULL || watch->committed == NULL || watch->end == NULL ||
         watch->reached == NULL || watch->high == NULL)
         return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
@@ -222,7 +223,7 @@ void ps_kafka_watch_joined(ps_kafka_source *source) {
 
 void ps_kafka_watch_close(ps_kafka_source *source) {
     ps_kafka_watch *watch = &source->watch;
-    if (watch->asked == NULL) return;
+    if (!watch->opened) return;
     if (watch->started) {
         pthread_mutex_lock(&watch->mutex);
         watch->stop = true;

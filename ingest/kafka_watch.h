@@ -25,7 +25,7 @@ typedef enum ps_kafka_asked {
 /* Questions to the brokers, asked by a thread of their own. All but `thread` under `mutex`. */
 typedef struct ps_kafka_watch {
     pthread_t thread;
-    bool started, stop, wanted;
+    bool opened, started, stop, wanted;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     pthread_mutex_t client; /* held while the thread uses the client, and while it is replaced */
