@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/cli/launch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "host/base/log.h"
@@ -30,6 +31,35 @@ static ps_status named(const ps_runtime *runtime, const ps_backend **out, ps_err
         name, why);
 }
 
+/* Whether drivers may be loaded just to look: they cost no lane and stay under memory_max. */
+static bool has_room(ps_pipeline_config *pipeline) {
+    ps_ceiling without, with;
+    const size_t bytes = ps_backend_driver_bytes(NULL);
+    const bool fits = ps_pipeline_ceiling(pipeline, &without, NULL) == PS_OK;
+    pipeline->driver_bytes = bytes;
+    if (bytes == 0 || !fits ||
+        (ps_pipeline_ceiling(pipeline, &with, NULL) == PS_OK && with.lanes == without.lanes))
+        return true;
+    pipeline->driver_bytes = 0;
+    return false;
+}
+
+static void choose(ps_launch *launch) {
+    ps_placement *placement = &launch->placement;
+    launch->pipeline.backend_auto = true;
+    launch->pipeline.placement = placement;
+    if (has_room(&launch->pipeline)) {
+        ps_placement_choose(&launch->plan, (uint32_t)launch->config.runtime.lanes, placement);
+        return;
+    }
+    *placement = (ps_placement){.backend = &ps_backend_cpu};
+    (void)snprintf(placement->why, sizeof placement->why,
+                   "under runtime.memory_max there is no room for a device's driver, %zu MiB "
+                   "of the host's memory; raise it, or set PS_GPU=ignore",
+                   ps_backend_driver_bytes(NULL) >> 20);
+    ps_log(PS_LOG_INFO, "run", "on cpu: %s", placement->why);
+}
+
 int ps_launch_init(ps_launch *launch, const char *command, const char *file, const char *text,
                    const ps_string_list *sets) {
     ps_error error;
@@ -42,18 +72,16 @@ int ps_launch_init(ps_launch *launch, const char *command, const char *file, con
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
     status = ps_config_plan(&launch->config, &launch->plan, &error);
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
-    const bool automatic = launch->config.runtime.backend == 0;
-    launch->placement = (ps_placement){.why = "runtime.backend asks for it"};
-    if (automatic)
-        ps_placement_choose(&launch->plan, (uint32_t)launch->config.runtime.lanes,
-                            &launch->placement);
-    else
-        status = named(&launch->config.runtime, &launch->placement.backend, &error);
-    if (status != PS_OK) return ps_launch_failed(command, status, &error);
     ps_config_pipeline(&launch->config, &launch->plan, &launch->pipeline);
+    launch->placement = (ps_placement){.why = "runtime.backend asks for it"};
+    if (launch->config.runtime.backend == 0) {
+        choose(launch);
+    } else {
+        status = named(&launch->config.runtime, &launch->placement.backend, &error);
+        if (status != PS_OK) return ps_launch_failed(command, status, &error);
+        launch->pipeline.driver_bytes = ps_backend_driver_bytes(launch->placement.backend);
+    }
     launch->pipeline.backend = launch->placement.backend;
-    launch->pipeline.backend_auto = automatic;
-    if (automatic) launch->pipeline.placement = &launch->placement;
     if (launch->pipeline.codec != NULL) launch->plan.schema.escape = launch->pipeline.codec->escape;
     return PS_EXIT_GO_ON;
 }

@@ -29,6 +29,18 @@ bool ps_backend_likely(const ps_backend *backend) {
     return !ps_backend_ignored(backend) && backend->likely();
 }
 
+size_t ps_backend_driver_bytes(const ps_backend *named) {
+    size_t bytes = 0;
+    bool follows = named == NULL;
+    if (named != NULL && named->shares_memory) return 0;
+    for (uint32_t i = 0; i < BACKENDS; i++) {
+        const bool may = backends[i] == named || (follows && ps_backend_likely(backends[i]));
+        if (may && backends[i]->driver_bytes > bytes) bytes = backends[i]->driver_bytes;
+        follows = follows || backends[i] == named;
+    }
+    return bytes;
+}
+
 static bool has_accelerator(const ps_backend *backend) {
     ps_device *device = NULL;
     if (!ps_backend_likely(backend) || backend->devices(NULL) == 0) return false;

@@ -36,6 +36,10 @@ typedef struct ps_device_about {
 typedef struct ps_backend {
     const char *name;
     bool shares_memory; /* a block is its own mirror: nothing needs to be copied */
+    bool host_mirrors;  /* its device may be a processor, whose mirrors are host memory */
+    /* Of the host's memory, that its driver takes with one context and compiling kernels: measured
+     * or estimated, because no driver says. */
+    size_t driver_bytes;
     /* Whether a look at the driver is worth it, without loading anything: how a machine without a
      * GPU pays nothing for it. */
     bool (*likely)(void);
@@ -78,6 +82,11 @@ const ps_backend *ps_backend_at(uint32_t index);
 /* `likely` of a back-end, or what PS_GPU says of all of them: `look` (load drivers even where no
  * device node is seen) or `ignore`. */
 bool ps_backend_likely(const ps_backend *backend);
+/* What the largest driver takes that a job may load: `named` or what follows it when it is lost,
+ * NULL: any that is likely. They are asked one after the other, to the first that has a device.
+ * Loads nothing. */
+size_t ps_backend_driver_bytes(const ps_backend *named);
+
 /* PS_GPU=ignore: who lists all back-ends leaves this one's driver alone too. */
 bool ps_backend_ignored(const ps_backend *backend);
 

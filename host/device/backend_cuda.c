@@ -348,6 +348,7 @@ static const char *fault(const ps_queue *queue) {
 
 const ps_backend ps_backend_cuda = {
     .name = "cuda",
+    .driver_bytes = (size_t)256 << 20, /* an estimate: not measured on a GPU yet */
     .likely = likely,
     .devices = devices,
     .open = open_device,

@@ -396,6 +396,8 @@ static const char *fault(const ps_queue *queue) {
 
 const ps_backend ps_backend_opencl = {
     .name = "opencl",
+    .host_mirrors = true,
+    .driver_bytes = (size_t)240 << 20, /* PoCL 3.1, compiling; 75 MiB once its cache is warm */
     .likely = likely,
     .devices = devices,
     .open = open_device,

@@ -49,6 +49,10 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, int64_t par
     term(ceiling, "batches in flight (depth x slot)", lanes, lane_bytes - fixed_bytes);
     term(ceiling, "detector state (series_max)", lanes, state_bytes);
     term(ceiling, "series table and lane tables", lanes, fixed_bytes - state_bytes);
+    term(ceiling, "driver of a device, in the host's memory", 1, config->driver_bytes);
+    if (config->backend != NULL && config->backend->host_mirrors)
+        term(ceiling, "mirrors, where the device is a processor", lanes,
+             lane_bytes - fixed_bytes + state_bytes);
     if (config->codec != NULL && config->codec->memory != NULL)
         term(ceiling, "decoder", lanes,
              config->codec->memory(config->codec_config, &config->plan->schema));

@@ -14,7 +14,8 @@ typedef struct ps_pipeline_config {
     const ps_plan *plan; /* closed */
     const ps_backend *backend;
     const ps_placement *placement; /* of `auto`, for lanes that move; NULL: they stay */
-    bool backend_auto; /* chosen, not asked for: one that does not open is passed over */
+    bool backend_auto;   /* chosen, not asked for: one that does not open is passed over */
+    size_t driver_bytes; /* of the ceiling, for drivers that may be loaded */
     const ps_source *source;
     const void *source_config;
     const ps_codec *codec; /* NULL: raw bytes */

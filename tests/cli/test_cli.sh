@@ -312,11 +312,44 @@ PY
         XDG_CACHE_HOME=$work/cold POCL_CACHE_DIR=$work/cold timeout $((4 * ${PS_SCALE:-1})) "$penstock" devices >out 2>err
         [ $? -ne 124 ] || err_has "builds its kernels, once"
         out_has "back-end opencl:"
+        drivers_are_counted
         PS_GPU=ignore run 0 devices
         out_has "back-end opencl: 0 devices, PS_GPU=ignore"
         PS_GPU=ignore run 0 devices --json
         out_has '"name":"opencl","devices":0'
     fi
+}
+
+# What a driver takes of the host's memory is in the ceiling, or the driver is left alone.
+drivers_are_counted() {
+    local backend
+    cat >driver.yaml <<END
+pipeline: driver
+source: {synthetic: {rows: 100000}}
+stages:
+  - hash: {algorithm: sha256, of: value}
+sink: {discard: {}}
+runtime: {lanes: 1, batch_rows: 4096, series_max: 1000}
+END
+    export PS_GPU=look
+    run 0 explain driver.yaml --set runtime.memory_max=64MiB
+    out_has "back-end cpu: under runtime.memory_max there is no room for a device's driver"
+    for backend in auto opencl; do
+        run 0 explain driver.yaml --set "runtime.backend=$backend"
+        out_has "driver of a device, in the host's memory"
+        run 0 explain driver.yaml --set "runtime.backend=$backend" --json
+        [ "${PS_SCALE:-1}" -eq 1 ] || continue # a sanitizer's shadow is not the worker's memory
+        XDG_CACHE_HOME=$work/cold2 POCL_CACHE_DIR=$work/cold2 python3 - "$backend" "$penstock" <<'PY' || fail "more memory than the ceiling on $backend"
+import json, os, subprocess, sys
+backend, penstock = sys.argv[1:]
+for memory_max, ceiling in (("512MiB", json.load(open("out"))["memory_ceiling_bytes"]),) + ((("64MiB", 64 << 20),) if backend == "auto" else ()):
+    job = subprocess.Popen([penstock, "run", "driver.yaml", "--set", f"runtime.backend={backend}", "--set", f"runtime.memory_max={memory_max}"],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(job.pid, 0)
+    assert status == 0 and usage.ru_maxrss * 1024 <= ceiling, (memory_max, status, usage.ru_maxrss, ceiling)
+PY
+    done
+    unset PS_GPU
 }
 
 generates() {
