@@ -107,9 +107,13 @@ static void print_memory(const ps_launch *launch, const ps_ceiling *ceiling) {
         (void)printf("\n");
     }
     (void)printf("  %12s  in all", ps_text_about_size((double)ceiling->total, size));
-    const size_t max = (size_t)launch->pipeline.memory_max;
-    (void)printf(", of runtime.memory_max %s: %s\n", ps_text_about_size((double)max, size),
-                 ceiling->total <= max ? "fits" : "does not fit, `run` refuses to start");
+    if (ceiling->beside > 0)
+        (void)printf("; without the device, %s",
+                     ps_text_about_size((double)(ceiling->total - ceiling->beside), size));
+    const int64_t max = launch->pipeline.memory_max;
+    (void)printf("%s of runtime.memory_max %s: %s\n", ceiling->beside > 0 ? "" : ",",
+                 ps_text_about_size((double)max, size),
+                 ps_ceiling_fits(ceiling, max) ? "fits" : "does not fit, `run` refuses to start");
 }
 
 static void print_text(const ps_launch *launch, const ps_ceiling *ceiling) {

@@ -60,7 +60,7 @@ static void json_memory(const ps_launch *launch, const ps_ceiling *ceiling) {
     (void)printf(",\"lanes\":%u,\"memory_ceiling_bytes\":%zu,\"memory_max_bytes\":%" PRId64
                  ",\"memory_fits\":%s,\"memory\":[",
                  ceiling->lanes, ceiling->total, launch->pipeline.memory_max,
-                 ceiling->total <= (size_t)launch->pipeline.memory_max ? "true" : "false");
+                 ps_ceiling_fits(ceiling, launch->pipeline.memory_max) ? "true" : "false");
     for (uint32_t i = 0; i < ceiling->count; i++) {
         (void)printf("%s{\"what\":", i == 0 ? "" : ",");
         ps_json_print(ceiling->term[i].what);

@@ -31,14 +31,14 @@ static ps_status named(const ps_runtime *runtime, const ps_backend **out, ps_err
         name, why);
 }
 
-/* Whether drivers may be loaded just to look: they cost no lane and stay under memory_max. */
+/* Whether drivers may be loaded just to look. Who gives the worker little memory wants a small one:
+ * there a driver must fit in as well. */
 static bool has_room(ps_pipeline_config *pipeline) {
-    ps_ceiling without, with;
-    const size_t bytes = ps_backend_driver_bytes(NULL);
-    const bool fits = ps_pipeline_ceiling(pipeline, &without, NULL) == PS_OK;
-    pipeline->driver_bytes = bytes;
-    if (bytes == 0 || !fits ||
-        (ps_pipeline_ceiling(pipeline, &with, NULL) == PS_OK && with.lanes == without.lanes))
+    ps_ceiling with;
+    pipeline->driver_bytes = ps_backend_driver_bytes(NULL);
+    if (pipeline->driver_bytes <= (size_t)pipeline->memory_max / 2 ||
+        (ps_pipeline_ceiling(pipeline, &with, NULL) == PS_OK &&
+         with.total <= (size_t)pipeline->memory_max))
         return true;
     pipeline->driver_bytes = 0;
     return false;
@@ -53,10 +53,11 @@ static void choose(ps_launch *launch) {
         return;
     }
     *placement = (ps_placement){.backend = &ps_backend_cpu};
-    (void)snprintf(placement->why, sizeof placement->why,
-                   "under runtime.memory_max there is no room for a device's driver, %zu MiB "
-                   "of the host's memory; raise it, or set PS_GPU=ignore",
-                   ps_backend_driver_bytes(NULL) >> 20);
+    (void)snprintf(
+        placement->why, sizeof placement->why,
+        "runtime.memory_max asks for a small worker, and a device's driver takes %zu MiB "
+        "of the host's memory; raise it to twice that, or set PS_GPU=ignore",
+        ps_backend_driver_bytes(NULL) >> 20);
     ps_log(PS_LOG_INFO, "run", "on cpu: %s", placement->why);
 }
 

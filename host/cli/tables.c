@@ -95,7 +95,7 @@ const ps_option ps_runtime_options[] = {
     {.name = "memory_max",
      .preset = "512MiB",
      .help = "Ceiling of the worker's memory; a configuration whose worst case is above it does "
-             "not start.",
+             "not start. A device's driver comes on top: `explain` prints the sum.",
      .type = PS_OPTION_SIZE,
      .at = offsetof(ps_runtime, memory_max),
      .min = 32 * MIB,

@@ -27,6 +27,25 @@ static void term(ps_ceiling *ceiling, const char *what, uint32_t times, size_t b
     ceiling->total += times * bytes;
 }
 
+/* A driver's memory is neither asked for nor shrunk here: whoever wants a device takes it as it is.
+ */
+static void device(ps_ceiling *ceiling, const char *what, uint32_t times, size_t bytes) {
+    term(ceiling, what, times, bytes);
+    if (bytes == 0) return;
+    ceiling->term[ceiling->count - 1].beside = true;
+    ceiling->beside += times * bytes;
+}
+
+static const ps_memory_term *largest_of(const ps_ceiling *ceiling) {
+    const ps_memory_term *largest = &ceiling->term[0];
+    for (uint32_t i = 1; i < ceiling->count; i++) {
+        const ps_memory_term *term = &ceiling->term[i];
+        if (!term->beside && term->times * term->bytes > largest->times * largest->bytes)
+            largest = term;
+    }
+    return largest;
+}
+
 /* With so much for each part's queues: a part may need several times that, and says its own sum. */
 static void add_up(const ps_pipeline_config *config, uint32_t lanes, int64_t part,
                    ps_ceiling *ceiling) {
@@ -49,10 +68,10 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, int64_t par
     term(ceiling, "batches in flight (depth x slot)", lanes, lane_bytes - fixed_bytes);
     term(ceiling, "detector state (series_max)", lanes, state_bytes);
     term(ceiling, "series table and lane tables", lanes, fixed_bytes - state_bytes);
-    term(ceiling, "driver of a device, in the host's memory", 1, config->driver_bytes);
+    device(ceiling, "driver of a device, in the host's memory", 1, config->driver_bytes);
     if (config->backend != NULL && config->backend->host_mirrors)
-        term(ceiling, "mirrors, where the device is a processor", lanes,
-             lane_bytes - fixed_bytes + state_bytes);
+        device(ceiling, "mirrors, where the device is a processor", lanes,
+               lane_bytes - fixed_bytes + state_bytes);
     if (config->codec != NULL && config->codec->memory != NULL)
         term(ceiling, "decoder", lanes,
              config->codec->memory(config->codec_config, &config->plan->schema));
@@ -65,12 +84,16 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, int64_t par
     ceiling->restore_bytes = config->sink->restores == NULL ? 0 : config->sink->restores(&env);
 }
 
+bool ps_ceiling_fits(const ps_ceiling *ceiling, int64_t memory_max) {
+    return ceiling->total - ceiling->beside <= (size_t)memory_max;
+}
+
 /* The longest queues that fit under memory_max, or the shortest that there are. */
 static bool fit(const ps_pipeline_config *config, uint32_t lanes, ps_ceiling *ceiling) {
     int64_t part = PART_BYTES_MAX;
     for (;; part -= PART_BYTES_STEP) {
         add_up(config, lanes, part, ceiling);
-        if (ceiling->total <= (size_t)config->memory_max) return true;
+        if (ps_ceiling_fits(ceiling, config->memory_max)) return true;
         if (part <= PART_BYTES_MIN) return false;
     }
 }
@@ -89,10 +112,7 @@ ps_status ps_pipeline_ceiling(const ps_pipeline_config *config, ps_ceiling *out,
     bool fits = fit(config, lanes, out);
     while (config->lanes == 0 && lanes > 1 && !fits) fits = fit(config, --lanes, out);
     if (fits) return PS_OK;
-    const ps_memory_term *largest = &out->term[0];
-    for (uint32_t i = 1; i < out->count; i++)
-        if (out->term[i].times * out->term[i].bytes > largest->times * largest->bytes)
-            largest = &out->term[i];
+    const ps_memory_term *largest = largest_of(out);
     const char *options = config->source->memory_options;
     return ps_fail(
         error, PS_BAD_CONFIG,
@@ -100,7 +120,7 @@ ps_status ps_pipeline_ceiling(const ps_pipeline_config *config, ps_ceiling *out,
         "largest term is "
         "%s with %zu MiB: raise memory_max, or lower series_max, batch_rows, batch_bytes, "
         "depth%s%s",
-        out->total >> 20, lanes, lanes == 1 ? "" : "s", (size_t)config->memory_max >> 20,
-        largest->what, (largest->times * largest->bytes) >> 20, options == NULL ? "" : " or ",
-        options == NULL ? "" : options);
+        (out->total - out->beside) >> 20, lanes, lanes == 1 ? "" : "s",
+        (size_t)config->memory_max >> 20, largest->what, (largest->times * largest->bytes) >> 20,
+        options == NULL ? "" : " or ", options == NULL ? "" : options);
 }

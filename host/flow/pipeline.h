@@ -35,6 +35,7 @@ typedef struct ps_memory_term {
     char what[PS_NAME_MAX];
     uint32_t times; /* lanes, or 1 */
     size_t bytes;   /* each */
+    bool beside;    /* runtime.memory_max: a device's */
 } ps_memory_term;
 
 enum { PS_MEMORY_TERMS_MAX = 12 };
@@ -44,6 +45,7 @@ typedef struct ps_ceiling {
     uint32_t count;
     ps_memory_term term[PS_MEMORY_TERMS_MAX];
     size_t total;
+    size_t beside;        /* of the total: what a device takes beside runtime.memory_max */
     int64_t part_bytes;   /* what source and sink may queue, each, per lane */
     uint64_t replay_rows; /* read again at most when all lanes restore heavy state */
     size_t restore_bytes; /* read at most when all lanes restore their state, 0: unknown */
@@ -54,6 +56,7 @@ typedef struct ps_ceiling {
  * all the same. */
 ps_status ps_pipeline_ceiling(const ps_pipeline_config *config, ps_ceiling *out,
                               ps_error *error) PS_MUST_USE;
+bool ps_ceiling_fits(const ps_ceiling *ceiling, int64_t memory_max);
 
 /* Whether every partition has a share of the series. */
 ps_status ps_pipeline_shares(const ps_plan *plan, const ps_partitions *partitions,

@@ -333,7 +333,11 @@ runtime: {lanes: 1, batch_rows: 4096, series_max: 1000}
 END
     export PS_GPU=look
     run 0 explain driver.yaml --set runtime.memory_max=64MiB
-    out_has "back-end cpu: under runtime.memory_max there is no room for a device's driver"
+    out_has "back-end cpu: runtime.memory_max asks for a small worker"
+    # It is not the worker's to plan: with the defaults of everything, a device is there for the asking.
+    run 0 explain driver.yaml --set runtime.backend=opencl --set runtime.lanes=2 --set runtime.batch_rows=32768 \
+        --set runtime.series_max=1000000
+    out_has "of runtime.memory_max 512.0 MiB: fits"
     for backend in auto opencl; do
         run 0 explain driver.yaml --set "runtime.backend=$backend"
         out_has "driver of a device, in the host's memory"
