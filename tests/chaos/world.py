@@ -118,8 +118,9 @@ class Cluster:
             topic, partition = "__transaction_state", (java_hash(name) & 0x7FFFFFFF) % 8
         return int(self.admin("leader", topic, str(partition)))
 
-    def stop(self):
-        self.call("stop", "--remove")
+    def stop(self, keep):
+        """`keep`: what the brokers wrote stays, for whoever wants to know which transaction it was."""
+        self.call("stop", *([] if keep else ["--remove"]))
 
 
 class Proxy:
