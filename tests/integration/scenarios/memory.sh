@@ -115,7 +115,7 @@ whole() {
 packed() {
     topics "$1-out"
     admin create "$prefix.$1" 1 max.message.bytes=1048588
-    produce --topic "$prefix.$1" --mode sparse --codec "$1" --batch-bytes "$2" --rows "$(rows 25000 100000)"
+    produce --topic "$prefix.$1" --mode sparse --codec "$1" --batch-bytes "$2" --rows "$(rows 18000 100000)"
     write_small "$1" "expansion: $3"
     within_ceiling "$1" "$1.yaml"
 }
