@@ -170,12 +170,16 @@ static outcome send_offsets(ps_kafka_sink *sink) {
     rd_kafka_consumer_group_metadata_t *group =
         rd_kafka_consumer_group_metadata(ps_kafka_link_consumer(sink->env));
     outcome result = GIVE_UP;
-    if (group != NULL) {
+    const bool ours = ps_kafka_link_unbroken(sink->env, sink->moved, sink->moved_count);
+    if (!ours)
+        ps_log(PS_LOG_INFO, "sink kafka",
+               "the group had given this worker up meanwhile; going back to what is committed");
+    if (group != NULL && ours) {
         atomic_store(&sink->calling, "send_offsets_to_transaction");
         result = judge(sink, "offsets",
                        rd_kafka_send_offsets_to_transaction(sink->producer, list, group, CALL_MS));
-        rd_kafka_consumer_group_metadata_destroy(group);
     }
+    if (group != NULL) rd_kafka_consumer_group_metadata_destroy(group);
     rd_kafka_topic_partition_list_destroy(list);
     return result;
 }

@@ -64,6 +64,7 @@ static void answer_lane(ps_kafka_source *source) {
     watch->wanted = false;
     pthread_mutex_unlock(&watch->mutex);
     pthread_mutex_lock(&watch->client);
+    const uint64_t membership = list->cnt == 0 ? 0 : ps_kafka_member_now(source);
     const bool answered = list->cnt == 0 || ask_committed(source, source->client, list);
     pthread_mutex_unlock(&watch->client);
     pthread_mutex_lock(&watch->mutex);
@@ -75,6 +76,7 @@ static void answer_lane(ps_kafka_source *source) {
             continue;
         }
         watch->committed[p] = offset_or_none(of);
+        watch->since[p] = membership;
         if (watch->asked[p] == PS_KAFKA_ASKED_NOW) watch->asked[p] = PS_KAFKA_ANSWERED;
     }
     rd_kafka_topic_partition_list_destroy(list);
@@ -195,6 +197,7 @@ ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) {
     const size_t count = source->env->partitions->count + 1;
     watch->asked = calloc(count, sizeof *watch->asked);
     watch->committed = calloc(count, sizeof *watch->committed);
+    watch->since = calloc(count, sizeof *watch->since);
     watch->end = calloc(count, sizeof *watch->end);
     watch->reached = calloc(count, sizeof *watch->reached);
     watch->high = calloc(count, sizeof *watch->high);
@@ -202,8 +205,8 @@ ps_status ps_kafka_watch_open(ps_kafka_source *source, ps_error *error) {
     (void)pthread_cond_init(&watch->changed, NULL);
     (void)pthread_mutex_init(&watch->client, NULL);
     watch->opened = true;
-    if (watch->asked == NULL || watch->committed == NULL || watch->end == NULL ||
-        watch->reached == NULL || watch->high == NULL)
+    if (watch->asked == NULL || watch->committed == NULL || watch->since == NULL ||
+        watch->end == NULL || watch->reached == NULL || watch->high == NULL)
         return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
     for (size_t i = 0; i < count; i++) watch->end[i] = watch->reached[i] = watch->high[i] = -1;
     /* One lane of a worker is enough. */
@@ -237,6 +240,7 @@ void ps_kafka_watch_close(ps_kafka_source *source) {
     (void)pthread_mutex_destroy(&watch->client);
     free(watch->asked);
     free(watch->committed);
+    free(watch->since);
     free(watch->end);
     free(watch->reached);
     free(watch->high);

@@ -31,6 +31,9 @@ typedef struct ps_kafka_watch {
     pthread_mutex_t client; /* held while the thread uses the client, and while it is replaced */
     uint8_t *asked;         /* ps_kafka_asked of the committed offset, per partition */
     int64_t *committed;     /* its answer */
+    uint64_t *since;        /* the membership in which it was asked */
+    char member[256];       /* our id in the group, as last seen */
+    uint64_t membership;    /* how many ids were seen */
     int64_t *end;           /* per partition as seen at start, -1: unknown yet */
     rd_kafka_t *onlooker;   /* the thread's own, for --until-end; no member of the group */
     int64_t *reached;       /* what the whole group has committed, for --until-end */
@@ -55,6 +58,9 @@ ps_status ps_kafka_watch_committed(void *self, uint32_t partition, int64_t *next
 /* What was asked about a partition that is given back is void: somebody else moves it on. */
 void ps_kafka_watch_forget(struct ps_kafka_source *source, uint32_t partition);
 int64_t ps_kafka_watch_remaining(void *self);
+
+/* kafka_member.c: a number that changes with our id in the group. */
+uint64_t ps_kafka_member_now(struct ps_kafka_source *source);
 void ps_kafka_watch_lag(struct ps_kafka_source *source, int64_t now_ns);
 
 #endif

@@ -135,10 +135,44 @@ static void test_fenced_before_the_answer(void **state) {
     close_world(w);
 }
 
+static void await_committed(world *w) {
+    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
+    ps_status status = PS_AGAIN;
+    ps_error error = {""};
+    int64_t next;
+    while (status == PS_AGAIN && ps_clock_ns() < deadline_ns) {
+        status = ps_source_kafka.committed(w->source, 0, &next, &error);
+        (void)usleep(1000);
+    }
+    assert_int_equal(status, PS_OK);
+}
+
+/* Without it a worker that the group had given up unheard commits what others have done since. */
+static void test_another_member_begins_anew(void **state) {
+    (void)state;
+    const uint32_t partition = 0;
+    world *w = open_world();
+    w->env.source_self = w->source;
+    await_event(w, PS_EVENT_ASSIGNED);
+    await_committed(w);
+    assert_true(ps_kafka_link_unbroken(&w->env, &partition, 1));
+    /* As if this one had asked under another id. */
+    ps_kafka_watch *watch = &((ps_kafka_source *)w->source)->watch;
+    pthread_mutex_lock(&watch->mutex);
+    (void)snprintf(watch->member, sizeof watch->member, "another");
+    pthread_mutex_unlock(&watch->mutex);
+    assert_false(ps_kafka_link_unbroken(&w->env, &partition, 1));
+    assert_false(ps_kafka_link_unbroken(&w->env, &partition, 1)); /* and not only once */
+    await_committed(w);
+    assert_true(ps_kafka_link_unbroken(&w->env, &partition, 1));
+    close_world(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_told_again_after_going_back),
         cmocka_unit_test(test_fenced_before_the_answer),
+        cmocka_unit_test(test_another_member_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
