@@ -338,6 +338,11 @@ void ps_kafka_client_close(rd_kafka_t *client) {
     rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
+bool ps_kafka_client_eager(rd_kafka_t *client, bool closing, bool said_last) {
+    const char *protocol = closing ? NULL : rd_kafka_rebalance_protocol(client);
+    return protocol == NULL ? said_last : strcmp(protocol, "EAGER") == 0;
+}
+
 const char *ps_kafka_property(const ps_string_map *properties, const char *name) {
     const char *value = NULL;
     for (uint32_t i = 0; properties != NULL && i < properties->count; i++)

@@ -93,6 +93,11 @@ void ps_kafka_brokers_check(const char *brokers, ps_complaints *out);
 /* Does not wait for a group or for unsent records. */
 void ps_kafka_client_close(rd_kafka_t *client);
 
+/* Whether a member of a group gives all back whenever the group changes ("eager"). One that is
+ * being closed no longer answers that, and whoever asks waits for ever: what it said last still
+ * holds. */
+bool ps_kafka_client_eager(rd_kafka_t *client, bool closing, bool said_last);
+
 /* The value a client would get for `name`: the last of the user's, or NULL. */
 const char *ps_kafka_property(const ps_string_map *properties, const char *name);
 

@@ -7,7 +7,6 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
@@ -22,12 +21,8 @@ enum { LEAVE_S = 3 };
 /* What is fetched while all goes back is thrown away: not more often than this. */
 #define STOPPED_POLL_NS (50 * PS_NS_PER_MS)
 
-/* A consumer that is being closed no longer answers this question, and whoever asks waits for ever:
- * what it said last still holds. */
 static bool is_eager(ps_kafka_source *source) {
-    if (source->closing) return source->eager;
-    const char *protocol = rd_kafka_rebalance_protocol(source->client);
-    source->eager = protocol != NULL && strcmp(protocol, "EAGER") == 0;
+    source->eager = ps_kafka_client_eager(source->client, source->closing, source->eager);
     return source->eager;
 }
 

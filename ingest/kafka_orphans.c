@@ -11,7 +11,6 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
@@ -62,11 +61,8 @@ typedef struct passing {
     bool closing, eager;
 } passing;
 
-/* A group that is being closed no longer answers what its protocol is, and whoever asks waits for
- * ever: what it said last still holds. */
 static void ask_protocol(passing *self) {
-    const char *protocol = self->closing ? NULL : rd_kafka_rebalance_protocol(self->client);
-    if (protocol != NULL) self->eager = strcmp(protocol, "EAGER") == 0;
+    self->eager = ps_kafka_client_eager(self->client, self->closing, self->eager);
 }
 
 static void decline(rd_kafka_t *client, rd_kafka_resp_err_t err,

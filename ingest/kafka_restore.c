@@ -13,7 +13,7 @@
 #include "ingest/kafka_admin.h"
 #include "ingest/kafka_state_parts.h"
 
-enum { ASK_MS = 1000, TAKE_MAX = 32, TRIM_SHARE = 50 };
+enum { ASK_MS = 1000, TAKE_MS = 100, TAKE_MAX = 32, TRIM_SHARE = 50 };
 
 /* How long old state may lie without PS_KAFKA_TRIM_BYTES beside it, and when a broker that did not
  * answer is asked again. Deleting makes a broker write files that its clients wait for: every few
@@ -100,6 +100,14 @@ static bool is_missing(ps_kafka_state *state, rd_kafka_resp_err_t err) {
     return ps_kafka_may_come(&state->missing_ns, PS_KAFKA_MISSING_NS_MAX);
 }
 
+/* The question where a partition truly ends goes to the leader that the client remembers, and a
+ * refusal does not make it ask anew who leads: it would be refused for up to a minute. */
+static void learn_leader(ps_kafka_state *state) {
+    const rd_kafka_metadata_t *known;
+    if (rd_kafka_metadata(state->sink->helper, 0, state->topic, &known, ASK_MS) == 0)
+        rd_kafka_metadata_destroy(known);
+}
+
 /* False: no answer now, or we are closing. `*left`: 1 when there is something to read. */
 static bool begin(ps_kafka_state *state, uint32_t partition, uint32_t *left) {
     ps_kafka_stand *stand = &state->stand[partition];
@@ -116,9 +124,12 @@ static bool begin(ps_kafka_state *state, uint32_t partition, uint32_t *left) {
     state->missing_ns = 0;
     const ps_status status = ps_kafka_true_end(state->sink->helper, state->sink->state_topic.name,
                                                within, ASK_MS, &end, &error);
-    if (status == PS_AGAIN) return false;
-    /* A client whose leader epoch is from before a broker's restart is refused: then the last
-     * stable offset must do, which a second reading by the lane makes up for. */
+    if (status == PS_AGAIN) {
+        learn_leader(state);
+        return false;
+    }
+    /* Where it may not be asked, the last stable offset must do, which a second reading by the lane
+     * makes up for. */
     if (status != PS_OK) {
         ps_log(PS_LOG_DEBUG, "sink kafka", "%s", error.message);
         end = high;
@@ -184,11 +195,20 @@ bool ps_kafka_state_stopping(ps_kafka_state *state) {
     return stop;
 }
 
+/* A batch is waited for until it is full or the time is over: the first message is waited for by
+ * itself, so that the end of a partition is heard at once. */
+static ssize_t gather(const ps_kafka_state *state, rd_kafka_message_t **messages) {
+    messages[0] = rd_kafka_consume_queue(state->queue, TAKE_MS);
+    if (messages[0] == NULL) return 0;
+    const ssize_t more = rd_kafka_consume_batch_queue(state->queue, 0, messages + 1, TAKE_MAX - 1);
+    return more > 0 ? more + 1 : 1;
+}
+
 static void read_chosen(ps_kafka_state *state, uint32_t left) {
     rd_kafka_message_t *messages[TAKE_MAX];
     ps_kafka_patience patience = {0, 0};
     while (left > 0 && !ps_kafka_state_stopping(state)) {
-        const ssize_t count = rd_kafka_consume_batch_queue(state->queue, 100, messages, TAKE_MAX);
+        const ssize_t count = gather(state, messages);
         bool goes = true;
         for (ssize_t i = 0; i < count; i++) {
             if (goes)

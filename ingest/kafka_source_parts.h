@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The inside of a Kafka source, shared by kafka_source.c (records), kafka_group.c (membership),
- * kafka_batches.c (their size), kafka_watch.c and kafka_orphans.c (the helper thread that asks what
- * would block). Nobody else includes this. Threads: everything is the lane's but `watch`, whose
- * members say who may touch them.
+ * The inside of a Kafka source, shared by kafka_source.c (records), kafka_group.c and
+ * kafka_member.c (membership), kafka_batches.c (their size), kafka_watch.c and kafka_orphans.c (the
+ * helper thread that asks what would block). Nobody else includes this. Threads: everything is the
+ * lane's but `watch`, whose members say who may touch them.
  */
 #ifndef PS_INGEST_KAFKA_SOURCE_PARTS_H
 #define PS_INGEST_KAFKA_SOURCE_PARTS_H

@@ -58,9 +58,9 @@ ps_status ps_kafka_watch_committed(void *self, uint32_t partition, int64_t *next
 /* What was asked about a partition that is given back is void: somebody else moves it on. */
 void ps_kafka_watch_forget(struct ps_kafka_source *source, uint32_t partition);
 int64_t ps_kafka_watch_remaining(void *self);
+void ps_kafka_watch_lag(struct ps_kafka_source *source, int64_t now_ns);
 
 /* kafka_member.c: a number that changes with our id in the group. */
 uint64_t ps_kafka_member_now(struct ps_kafka_source *source);
-void ps_kafka_watch_lag(struct ps_kafka_source *source, int64_t now_ns);
 
 #endif

@@ -75,8 +75,35 @@ static void what_was_said_can_be_unpacked(void **state) {
     ps_kafka_client_close(client);
 }
 
+/* If this fails, a worker gives up at an error that passes by itself while a broker comes back. */
+static void what_passes_is_waited_for(void **state) {
+    (void)state;
+    static const int passes[] = {
+        -137 /* librdkafka closed its broker while the question waited */,
+        RD_KAFKA_RESP_ERR__TRANSPORT,
+        RD_KAFKA_RESP_ERR__TIMED_OUT,
+        RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
+        RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
+        RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
+        RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+    };
+    static const int stays[] = {
+        RD_KAFKA_RESP_ERR_NO_ERROR,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+        RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
+    };
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
+        assert_true(ps_kafka_is_away((rd_kafka_resp_err_t)passes[i]));
+    for (size_t i = 0; i < sizeof stays / sizeof *stays; i++)
+        assert_false(ps_kafka_is_away((rd_kafka_resp_err_t)stays[i]));
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(brokers_share_what_one_would_send),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_passes_is_waited_for),
+                                       cmocka_unit_test(brokers_share_what_one_would_send),
                                        cmocka_unit_test(a_batch_counts_whole_and_twice_unpacked),
                                        cmocka_unit_test(what_was_said_can_be_unpacked)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,53 +15,36 @@
 #include "host/base/clock.h"
 #include "ingest/kafka_source_parts.h"
 #include "tests/batches.h"
-#include "tests/kafka_mock.h"
+#include "tests/kafka_alone.h"
 
 enum { SECONDS_MAX = 30, LATER_MS = 1500 };
 
 typedef struct world {
-    kafka_mock mock;
-    ps_partitions partitions;
-    ps_lane_metrics metrics;
+    kafka_alone at;
     test_batch *batch;
-    ps_wake wake;
-    ps_lane_env env;
     ps_string_pair session;
     ps_kafka_source_config config;
     void *source;
 } world;
 
 static world *open_world(void) {
-    static const char *const topics[] = {"in", "out", "p.state"};
     world *w = calloc(1, sizeof *w);
     ps_error error = {""};
     assert_non_null(w);
-    w->mock = kafka_mock_open(topics, 1);
+    kafka_alone_open(&w->at);
     w->batch = test_batch_open(64, 1 << 16);
-    w->partitions.topic_count = w->partitions.count = w->partitions.topic[0].count = 1;
-    (void)snprintf(w->partitions.topic[0].name, sizeof w->partitions.topic[0].name, "in");
-    assert_int_equal(ps_wake_init(&w->wake, &error), PS_OK);
-    w->env = (ps_lane_env){.pipeline = "p",
-                           .instance = "i",
-                           .lanes = 1,
-                           .linger_ns = PS_NS_PER_MS,
-                           .memory_bytes = 8 << 20,
-                           .partitions = &w->partitions,
-                           .wake = &w->wake,
-                           .metrics = &w->metrics};
     w->session =
         (ps_string_pair){"session.timeout.ms", "3000"}; /* so long the group waits for one */
     w->config =
-        (ps_kafka_source_config){.brokers = w->mock.brokers, .properties = {&w->session, 1}};
-    assert_int_equal(ps_source_kafka.open(&w->config, &w->env, &w->source, &error), PS_OK);
+        (ps_kafka_source_config){.brokers = w->at.mock.brokers, .properties = {&w->session, 1}};
+    assert_int_equal(ps_source_kafka.open(&w->config, &w->at.env, &w->source, &error), PS_OK);
     return w;
 }
 
 static void close_world(world *w) {
     ps_source_kafka.close(w->source);
     test_batch_close(w->batch);
-    ps_wake_deinit(&w->wake);
-    kafka_mock_close(&w->mock);
+    kafka_alone_close(&w->at);
     free(w);
 }
 
@@ -152,19 +135,19 @@ static void test_another_member_begins_anew(void **state) {
     (void)state;
     const uint32_t partition = 0;
     world *w = open_world();
-    w->env.source_self = w->source;
+    w->at.env.source_self = w->source;
     await_event(w, PS_EVENT_ASSIGNED);
     await_committed(w);
-    assert_true(ps_kafka_link_unbroken(&w->env, &partition, 1));
+    assert_true(ps_kafka_link_unbroken(&w->at.env, &partition, 1));
     /* As if this one had asked under another id. */
     ps_kafka_watch *watch = &((ps_kafka_source *)w->source)->watch;
     pthread_mutex_lock(&watch->mutex);
     (void)snprintf(watch->member, sizeof watch->member, "another");
     pthread_mutex_unlock(&watch->mutex);
-    assert_false(ps_kafka_link_unbroken(&w->env, &partition, 1));
-    assert_false(ps_kafka_link_unbroken(&w->env, &partition, 1)); /* and not only once */
+    assert_false(ps_kafka_link_unbroken(&w->at.env, &partition, 1));
+    assert_false(ps_kafka_link_unbroken(&w->at.env, &partition, 1)); /* and not only once */
     await_committed(w);
-    assert_true(ps_kafka_link_unbroken(&w->env, &partition, 1));
+    assert_true(ps_kafka_link_unbroken(&w->at.env, &partition, 1));
     close_world(w);
 }
 
