@@ -307,10 +307,13 @@ PY
         fail "devices --json: $(head -c 300 out)"
     run 0 devices
     out_has "self-test ok"
-    # A driver that builds its kernels for the first time keeps nobody waiting without a word.
     if grep -qE '^back-end opencl: [1-9]' out; then
-        XDG_CACHE_HOME=$work/cold POCL_CACHE_DIR=$work/cold timeout $((4 * ${PS_SCALE:-1})) "$penstock" devices >out 2>err
-        [ $? -ne 124 ] || err_has "builds its kernels, once"
+        # A driver that builds its kernels for the first time keeps nobody waiting without a word. Under a
+        # sanitizer that takes a minute, and says no more.
+        if [ "${PS_SCALE:-1}" -eq 1 ]; then
+            XDG_CACHE_HOME=$work/cold POCL_CACHE_DIR=$work/cold timeout 4 "$penstock" devices >out 2>err
+            [ $? -ne 124 ] || err_has "builds its kernels, once"
+        fi
         out_has "back-end opencl:"
         drivers_are_counted
         PS_GPU=ignore run 0 devices
@@ -497,7 +500,7 @@ terminal() {
     script -qec "stty cols 120; '$penstock' run paced.yaml" /dev/null </dev/null >screen 2>&1
     grep -q 'rows/s' screen || fail "no live line on a terminal"
     grep -q '%' screen || fail "no progress where the end is known"
-    "$penstock" gen --rows $((3000000 / ${PS_SCALE:-1})) >long.ndjson
+    "$penstock" gen --rows $((2000000 / ${PS_SCALE:-1})) >long.ndjson
     sed 's/synthetic: .*}/file: {paths: [long.ndjson]}}/' job.yaml >long.yaml
     script -qec "stty cols 120; '$penstock' run long.yaml --set runtime.lanes=1" /dev/null </dev/null >screen 2>&1
     grep -qE '[1-9][0-9]? %.* lag [1-9]' screen || fail "no progress or lag of a file: $(tr '\r' '\n' <screen | tail -n 3)"

@@ -202,6 +202,15 @@ says() {
     grep -qiE -- "$2" "$work/$1.err" || fail "no message of worker $1 matches '$2': $(last_words "$1")"
 }
 
+# await_words NAME SECONDS REGEX: until the worker says it.
+await_words() {
+    local deadline=$((SECONDS + $2))
+    until grep -qiEs -- "$3" "$work/$1.err"; do
+        [ $SECONDS -lt "$deadline" ] || fail "worker $1 does not say '$3' within $2 s: $(last_words "$1")"
+        sleep 0.1
+    done
+}
+
 summary() { tail -n 1 "$work/$1.out" >"$work/$1.summary" && number_of "$work/$1.summary" "$2"; }
 
 # accounts NAME: in = out + filtered + rejected, as the worker itself counts.
@@ -223,10 +232,10 @@ wait_committed() {
     done
 }
 
-# wait_moving SECONDS: until the group has committed something.
+# wait_moving SECONDS: until the group has committed something of its topic.
 wait_moving() {
     local deadline=$((SECONDS + $1))
-    until [ "$(admin committed "${group:-$prefix}" "$prefix.in")" -gt 0 ]; do
+    until [ "$(admin committed "${group:-$prefix}" "$prefix.${moving:-in}")" -gt 0 ]; do
         [ $SECONDS -lt "$deadline" ] || fail "the group committed nothing within $1 s"
         sleep 0.2
     done

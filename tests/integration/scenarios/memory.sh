@@ -88,24 +88,26 @@ stalled() {
 # Batches that a broker sends whole, however little it is asked for.
 whole() {
     admin create "$prefix.whole" 1 max.message.bytes=1048588
-    produce --topic "$prefix.whole" --mode tiny --batch-bytes 1048000 --rows "$(rows 1500000 5000000)"
+    produce --topic "$prefix.whole" --mode tiny --batch-bytes 1048000 --rows "$(rows 1000000 5000000)"
     write_small whole
     within_ceiling whole whole.yaml
     ! grep -q batch_max whole.err || fail "a topic of the brokers' own limit is complained of"
     # Ten times that, which the file says, and of which a small ceiling has no room. All in one partition:
     # also the few rows of a sanitizer's run are more than a megabyte.
     admin create "$prefix.wide" 1 max.message.bytes=10485760
-    produce --topic "$prefix.wide" --mode tiny --batch-bytes 10000000 --rows "$(rows 2500000 5000000)"
+    produce --topic "$prefix.wide" --mode tiny --batch-bytes 10000000 --rows "$(rows 1500000 5000000)"
     write_small wide "batch_max: 10MiB"
     within_ceiling wide wide.yaml --set runtime.memory_max=1GiB
     ! "$build/penstock" run wide.yaml --set runtime.memory_max=128MiB --until-end >narrow.out 2>narrow.err ||
         fail "batches of 10 MiB were accepted within 128 MiB"
     says narrow 'source.kafka.batch_max'
-    # The file does not say it: then the log does, before and when they come.
+    # The file does not say it: then the log does, before and when they come, and the worker goes on.
     sed "s/, batch_max: 10MiB//; s/^pipeline: .*/&-untold/" wide.yaml >untold.yaml
-    run_to_end untold 60 untold.yaml
+    worker untold untold.yaml
+    await_words untold 60 'sent a batch of [0-9]+ bytes'
+    moving=wide group=$prefix-wide-untold wait_moving 60
+    kill_hard "$worker_pid"
     says untold "topic $prefix.wide takes batches of up to 10485760 bytes"
-    says untold 'sent a batch of [0-9]+ bytes'
     # A megabyte that becomes seventy, and one of lz4 (58 times), which is copied while it grows.
     packed zstd 70000000 80
     packed lz4 56000000 84
@@ -128,14 +130,14 @@ scenario() {
     write_main main.yaml
     within_ceiling main main.yaml
     stalled
-    produce --topic "$prefix.tiny" --mode tiny --rows "$(rows 1000000 5000000)"
-    produce --topic "$prefix.headers" --mode headers --rows "$(rows 100000 500000)"
+    produce --topic "$prefix.tiny" --mode tiny --rows "$(rows 600000 5000000)"
+    produce --topic "$prefix.headers" --mode headers --rows "$(rows 60000 500000)"
     for each in tiny headers; do
         write_small $each
         within_ceiling "$each" "$each.yaml"
     done
     # Records of 8 KB that become 900 times smaller: said in the file, it is counted.
-    produce --topic "$prefix.even" --mode even --codec zstd --rows "$(rows 60000 400000)"
+    produce --topic "$prefix.even" --mode even --codec zstd --rows "$(rows 40000 400000)"
     write_small even "expansion: 1000, batch_max: 16KiB"
     within_ceiling even even.yaml
     produce --topic "$prefix.large" --mode large --rows "$(rows 200 1000)"

@@ -24,7 +24,7 @@ decompressed() { # decompressed TOPIC COMMAND…
 
 scenario() {
     local n codec rows i lines
-    n=$(rows 60000 1000000)
+    n=$(rows 40000 1000000)
     topics in zstd lz4 snappy none dead-zstd dead-lz4 dead-snappy dead-none
     # Tombstones in the middle, which go out between packs.
     produce --topic "$prefix.in" --mode bad --rows $((n / 2))

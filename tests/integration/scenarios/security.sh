@@ -50,11 +50,7 @@ scenario() {
     # Who does not speak what the port does is told where to look, not that a broker is down.
     sed "s#security.protocol: SASL_SSL, ##g" main.yaml >plain.yaml
     worker plain plain.yaml --until-end
-    local deadline=$((SECONDS + 15))
-    until grep -q 'still trying' plain.err; do
-        [ $SECONDS -lt $deadline ] || fail "no word of a port that speaks TLS: $(last_words plain)"
-        sleep 0.1
-    done
+    await_words plain 15 'still trying'
     says plain 'security.protocol \(here plaintext\)'
     ! grep -q 'brokers are down' plain.err || fail "contradicts itself: $(last_words plain)"
     kill_hard "$worker_pid"
