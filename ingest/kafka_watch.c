@@ -51,6 +51,19 @@ static int64_t offset_or_none(const rd_kafka_topic_partition_t *of) {
     return of->offset >= 0 ? of->offset : PS_OFFSET_NONE;
 }
 
+/* A lane that goes back while the brokers are away waits here, and for nothing that says so itself.
+ */
+static void tell_waiting(ps_kafka_source *source, bool answered) {
+    ps_kafka_patience *patience = &source->watch.patience;
+    if (answered)
+        *patience = (ps_kafka_patience){0, 0};
+    else if (ps_kafka_patience_tell(patience))
+        ps_log(PS_LOG_WARNING, "source kafka",
+               "for %lld s no coordinator of group '%s' has said at %s what is committed, still "
+               "trying: is every broker of the cluster up?",
+               ps_kafka_patience_s(patience), source->group, source->config->brokers);
+}
+
 /* Answers the lane's questions; called and left with the mutex held. */
 static void answer_lane(ps_kafka_source *source) {
     ps_kafka_watch *watch = &source->watch;
@@ -81,6 +94,7 @@ static void answer_lane(ps_kafka_source *source) {
     }
     rd_kafka_topic_partition_list_destroy(list);
     if (!answered) watch->wanted = true;
+    tell_waiting(source, answered);
     if (watch->wanted && !watch->stop) pause_ms(watch, RETRY_MS);
     ps_wake_signal(source->env->wake);
 }

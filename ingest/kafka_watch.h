@@ -35,9 +35,10 @@ typedef struct ps_kafka_watch {
     char member[256];       /* our id in the group, as last seen */
     uint64_t membership;    /* how many ids were seen */
     int64_t *end;           /* per partition as seen at start, -1: unknown yet */
-    rd_kafka_t *onlooker;   /* the thread's own, for --until-end; no member of the group */
-    int64_t *reached;       /* what the whole group has committed, for --until-end */
-    int64_t *high;          /* the lane's: ends as last heard of, -1: unknown */
+    ps_kafka_patience patience; /* of the thread, while nobody answers */
+    rd_kafka_t *onlooker;       /* the thread's own, for --until-end; no member of the group */
+    int64_t *reached;           /* what the whole group has committed, for --until-end */
+    int64_t *high;              /* the lane's: ends as last heard of, -1: unknown */
     _Atomic bool ends_known, all_reached;
     int64_t look_ns;         /* when the group is looked at next, INT64_MAX: it is whole */
     uint32_t lacking, calls; /* the thread's: looks that found it lacking, calls since */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The source by itself, on librdkafka's mock cluster. If this fails, --until-end waits for ever
  * where a worker had to go back before it had committed anything, or a worker stands still for ever
- * once its member is fenced.
+ * once its member is fenced, or without a word while its brokers are away.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -151,11 +152,48 @@ static void test_another_member_begins_anew(void **state) {
     close_world(w);
 }
 
+/* Whether what goes to `log` instead of stderr says it in time, while the lane asks on. */
+static bool is_said(world *w, int log, const char *words) {
+    const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
+    char text[8192] = "";
+    ps_error error = {""};
+    int64_t next;
+    while (strstr(text, words) == NULL && ps_clock_ns() < deadline_ns) {
+        assert_int_equal(ps_source_kafka.committed(w->source, 0, &next, &error), PS_AGAIN);
+        (void)usleep(10000);
+        const ssize_t length = pread(log, text, sizeof text - 1, 0);
+        text[length < 0 ? 0 : length] = '\0';
+    }
+    return strstr(text, words) != NULL;
+}
+
+/* Without it a worker whose brokers go away in the midst of a rebalance stands still without a
+ * word. */
+static void test_who_waits_says_so(void **state) {
+    (void)state;
+    world *w = open_world();
+    await_event(w, PS_EVENT_ASSIGNED);
+    assert_int_equal(rd_kafka_mock_broker_set_down(w->at.mock.cluster, 1), 0);
+    FILE *log = tmpfile();
+    assert_non_null(log);
+    const int before = dup(STDERR_FILENO);
+    (void)dup2(fileno(log), STDERR_FILENO);
+    const bool said = is_said(w, fileno(log), "has said at");
+    (void)dup2(before, STDERR_FILENO);
+    (void)close(before);
+    (void)fclose(log);
+    assert_true(said);
+    assert_int_equal(rd_kafka_mock_broker_set_up(w->at.mock.cluster, 1), 0);
+    await_committed(w);
+    close_world(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_told_again_after_going_back),
         cmocka_unit_test(test_fenced_before_the_answer),
         cmocka_unit_test(test_another_member_begins_anew),
+        cmocka_unit_test(test_who_waits_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
