@@ -7,7 +7,7 @@
 
 #include "host/base/clock.h"
 
-enum { WORLDS = 3000 };
+enum { WORLDS = FEWER_UNDER_SANITIZERS(3000) };
 
 static void test_worlds(void **state) {
     (void)state;

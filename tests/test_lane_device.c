@@ -9,7 +9,7 @@
 #include "ml/stage_detect.h"
 #include "tests/far_device.h"
 
-enum { FAR_WORLDS = 600 };
+enum { FAR_WORLDS = FEWER_UNDER_SANITIZERS(600) };
 
 static void far_worlds(uint32_t usual, uint32_t series_max) {
     static const char *const names[] = {"ewma"};

@@ -12,7 +12,7 @@
 #include "ml/stage_statistics.h"
 #include "tests/plans.h"
 
-enum { WORLDS_USUAL = 300, WORLDS_SHORT = 40, STATISTICS = 21 };
+enum { USUAL = 300, SHORT = 40, STATISTICS = 21 };
 enum { LOG_MAX = 4 * TOTAL, CHUNK_BYTES = 4096 };
 
 /* A partition's state records: the committed ones, then those of the open transaction. */
@@ -395,7 +395,7 @@ static void worlds_of(uint32_t series_max) {
     uint64_t first, last, lanes = 0, aborts = 0;
     compute_reference(plan);
     full_entries = light_entries = read_again = 0;
-    seeds(WORLDS_USUAL, &first, &last);
+    seeds(FEWER_UNDER_SANITIZERS(USUAL), &first, &last);
     for (uint64_t seed = first; seed <= last; seed++) {
         new_world(seed);
         world.abort_permille /= 4; /* time enough to read again */
@@ -438,7 +438,7 @@ static void test_short_lives(void **state) {
     compute_reference(plan);
     of_life_max = ps_policy_replay_rows(plan, 1);
     assert_true(2 * of_life_max < PARTITIONS * TOTAL); /* or the worlds end before it shows */
-    seeds(WORLDS_SHORT, &first, &last);
+    seeds(FEWER_UNDER_SANITIZERS(SHORT), &first, &last);
     for (uint64_t seed = first; seed <= last; seed++)
         for (calm_world(seed); !all_out(); (void)one_incarnation(plan, partitions, &late, false))
             rows_of_life = 1 + below(1 + (uint32_t)(seed % 16));
@@ -453,7 +453,7 @@ static void test_less_room(void **state) {
     ps_partitions *partitions = one_topic();
     uint64_t first, last, refused = 0, gone_on = 0;
     compute_reference(plan);
-    seeds(WORLDS_USUAL, &first, &last);
+    seeds(FEWER_UNDER_SANITIZERS(USUAL), &first, &last);
     for (uint64_t seed = first; seed <= last; seed++) {
         calm_world(seed);
         lowered = begun_count = 0;
