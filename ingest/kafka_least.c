@@ -244,7 +244,7 @@ static void settle_state(ps_kafka_sink *sink) {
             return;
         }
         status = PS_OK;
-        (void)rd_kafka_poll(sink->producer, POLL_MS);
+        sink->way->serve(sink, POLL_MS);
     }
 }
 

@@ -101,39 +101,40 @@ static size_t lines_limit(const ps_kafka_sink *sink) {
     return lines < LINES_BYTES ? lines : LINES_BYTES;
 }
 
-static void add_number(rd_kafka_headers_t *headers, const char *name, int64_t number) {
-    char text[NUMBER_BYTES];
-    const int length = snprintf(text, sizeof text, "%" PRId64, number);
-    (void)rd_kafka_header_add(headers, name, -1, text, length);
+static ps_header header_of(const char *name, const char *text) {
+    return (ps_header){{(const uint8_t *)name, (uint32_t)strlen(name)},
+                       {(const uint8_t *)text, (uint32_t)strlen(text)}};
 }
 
 static ps_status send_pack(ps_kafka_sink *sink, const ps_batch *batch, ps_error *error) {
     const ps_kafka_pack *pack = sink->pack;
+    const uint64_t ticket = sink->cursor.ticket;
     const int64_t *offset = ps_batch_system(batch, PS_COLUMN_OFFSET);
     const int64_t *timestamp = ps_batch_system(batch, PS_COLUMN_TIMESTAMP);
+    char rows[NUMBER_BYTES], first[NUMBER_BYTES], last[NUMBER_BYTES];
     uint32_t within;
     (void)ps_partitions_topic(sink->env->partitions, pack->partition, &within);
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(5);
-    (void)rd_kafka_header_add(headers, "content-type", -1, "application/x-ndjson", -1);
-    (void)rd_kafka_header_add(headers, "content-encoding", -1, ps_frame_encoding(pack->codec), -1);
-    add_number(headers, "ps-rows", pack->rows);
-    add_number(headers, "ps-first", offset[pack->first_row]);
-    add_number(headers, "ps-last", offset[pack->last_row]);
-    const uint32_t tag = pack->first_row | (pack->rows > 1 ? PS_KAFKA_ROW_PACK : 0);
-    const rd_kafka_vu_t parts[] = {
-        {RD_KAFKA_VTYPE_RKT, {.rkt = sink->out.handle}},
-        {RD_KAFKA_VTYPE_PARTITION, {.i32 = (int32_t)(within % sink->out.partitions)}},
-        {RD_KAFKA_VTYPE_MSGFLAGS, {.i = RD_KAFKA_MSG_F_COPY}},
-        {RD_KAFKA_VTYPE_VALUE, {.mem = {pack->frame, pack->frame_bytes}}},
-        {RD_KAFKA_VTYPE_OPAQUE, {.ptr = ps_kafka_tag(sink->cursor.ticket, tag)}},
-        {RD_KAFKA_VTYPE_HEADERS, {.headers = headers}},
-        {RD_KAFKA_VTYPE_TIMESTAMP, {.i64 = timestamp[pack->last_row]}},
+    (void)snprintf(rows, sizeof rows, "%" PRIu32, pack->rows);
+    (void)snprintf(first, sizeof first, "%" PRId64, offset[pack->first_row]);
+    (void)snprintf(last, sizeof last, "%" PRId64, offset[pack->last_row]);
+    const ps_header added[] = {header_of("content-type", "application/x-ndjson"),
+                               header_of("content-encoding", ps_frame_encoding(pack->codec)),
+                               header_of("ps-rows", rows), header_of("ps-first", first),
+                               header_of("ps-last", last)};
+    const ps_kafka_output output = {
+        .topic = &sink->out,
+        .partition = (int32_t)(within % sink->out.partitions),
+        .copied = true,
+        .key = {NULL, PS_NULL_LENGTH},
+        .value = {pack->frame, (uint32_t)pack->frame_bytes},
+        .added = added,
+        .added_count = sizeof added / sizeof added[0],
+        .timestamp_ms = timestamp[pack->last_row],
+        .ticket = ticket,
+        .tag = pack->first_row | (pack->rows > 1 ? PS_KAFKA_ROW_PACK : 0),
+        .unacknowledged = &ps_kafka_slot_of(sink, ticket)->unacknowledged,
     };
-    const size_t count = sizeof parts / sizeof parts[0];
-    /* Without a time of its own a record gets the one at which it was written. */
-    return ps_kafka_send(sink, parts, timestamp[pack->last_row] > 0 ? count : count - 1,
-                         &ps_kafka_slot_of(sink, sink->cursor.ticket)->unacknowledged, headers,
-                         error);
+    return sink->way->send(sink, &output, error);
 }
 
 /* Sends what is collected. May set the cursor back to its first row: it is made again, smaller. */

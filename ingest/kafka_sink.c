@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Enriched records into a Kafka topic. Exactly once: rows, dead letters, state and the source's
- * offsets in one transaction, whose blocking calls are made by the committer (kafka_txn.c), while
- * `emit` answers AGAIN and the lane's ring absorbs the time that takes.
+ * offsets in one transaction, whose blocking calls are made by the committer (kafka_committer.c),
+ * while `emit` answers AGAIN and the lane's ring absorbs the time that takes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +70,7 @@ static void end_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticke
     sink->cursor.begun = false;
     sink->last_ticket = ticket;
     if (sink->exactly_once) ps_kafka_positions_add(sink, batch->positions, batch->position_count);
-    (void)rd_kafka_poll(sink->producer, 0);
+    sink->way->serve(sink, 0);
 }
 
 static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_error *error) {
@@ -107,7 +107,7 @@ static void commit_when_due(ps_kafka_sink *sink, int64_t *ask_again_ns) {
 
 static ps_status ready(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
                        ps_error *error) {
-    (void)rd_kafka_poll(sink->producer, 0);
+    sink->way->serve(sink, 0);
     if (sink->full) sooner(ask_again_ns, ps_clock_ns() + PS_NS_PER_MS);
     sink->full = false;
     if (sink->broken) {
@@ -192,7 +192,7 @@ static void close_sink(void *self) {
     if (!sink->exactly_once && sink->next != NULL) ps_kafka_least_settle(sink);
     if (sink->link.config != NULL) ps_kafka_link_answers(sink->env, NULL, NULL);
     ps_kafka_committer_close(sink);
-    ps_kafka_drop_producer(sink);
+    sink->way->drop(sink);
     ps_kafka_state_close(sink);
     ps_kafka_pack_close(sink->pack);
     ps_kafka_client_close(sink->helper);
@@ -296,6 +296,7 @@ static ps_status open_sink(const void *config, const ps_lane_env *env, void **se
     sink->config = config;
     sink->env = env;
     sink->link = ps_kafka_link_of(env);
+    sink->way = &ps_kafka_way_librdkafka;
     sink->fresh = true;
     sink->exactly_once = sink->config->delivery == PS_KAFKA_EXACTLY_ONCE;
     sink->keeps_state = keeps_state(env);

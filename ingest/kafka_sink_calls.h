@@ -6,7 +6,7 @@
 
 #include "ingest/kafka_sink_parts.h"
 
-/* kafka_txn.c. Committer: opens producers, commits, gives up. */
+/* kafka_committer.c. Committer: opens producers, commits, gives up. */
 ps_status ps_kafka_committer_open(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 void ps_kafka_committer_close(ps_kafka_sink *sink);
 /* Hands the producer to the committer. */
@@ -14,9 +14,15 @@ void ps_kafka_committer_ask(ps_kafka_sink *sink, ps_kafka_phase phase);
 /* Final, told to the lane by whatever it calls next. Threads: any. */
 void ps_kafka_sink_fail(ps_kafka_sink *sink, ps_status status, const char *format, ...)
     PS_PRINTF(3, 4);
-/* Callbacks of the producer. */
+
+/* kafka_transaction.c: librdkafka's part of it. */
 void ps_kafka_trouble(rd_kafka_t *client, int err, const char *reason, void *opaque);
 int ps_kafka_closed(int fd, void *opaque);
+/* What moved, for the group; NULL: nothing. */
+rd_kafka_topic_partition_list_t *ps_kafka_positions_list(const ps_kafka_sink *sink);
+ps_kafka_outcome ps_kafka_offsets(ps_kafka_sink *sink);
+ps_kafka_outcome ps_kafka_commit(ps_kafka_sink *sink);
+bool ps_kafka_begin(ps_kafka_sink *sink);
 
 /* kafka_setup.c. Makes a producer with its topics; AGAIN: no broker now. */
 ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
@@ -29,11 +35,6 @@ ps_status ps_kafka_rows(ps_kafka_sink *sink, const ps_batch *batch, ps_error *er
 /* One row of it: its record, or its dead letter. */
 ps_status ps_kafka_row(ps_kafka_sink *sink, const ps_batch *batch, uint32_t row, uint32_t partition,
                        ps_error *error) PS_MUST_USE;
-/* One record, counted in `*unacknowledged`; AGAIN: the queue is full. UNSUPPORTED: larger than the
- * topic takes. */
-ps_status ps_kafka_send(ps_kafka_sink *sink, const rd_kafka_vu_t *parts, size_t count,
-                        uint32_t *unacknowledged, rd_kafka_headers_t *headers,
-                        ps_error *error) PS_MUST_USE;
 
 /* kafka_packed.c, for form packed: what ps_kafka_rows is for the others. */
 ps_status ps_kafka_pack_open(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
@@ -89,10 +90,8 @@ static inline const char *ps_kafka_sink_brokers(const ps_kafka_sink *sink) {
     return sink->config->brokers != NULL ? sink->config->brokers : sink->link.config->brokers;
 }
 
-/* kafka_txn.c. Adds positions to those of the transaction, or of the next commit. */
+/* kafka_committer.c. Adds positions to those of the transaction, or of the next commit. */
 void ps_kafka_positions_add(ps_kafka_sink *sink, const ps_position *positions, uint32_t count);
-/* What moved, for the group; NULL: nothing. */
-rd_kafka_topic_partition_list_t *ps_kafka_positions_list(const ps_kafka_sink *sink);
 void ps_kafka_positions_clear(ps_kafka_sink *sink);
 
 /* Nothing of what was emitted counts any more. */

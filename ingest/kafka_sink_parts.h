@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The inside of a Kafka sink, shared by kafka_sink.c (what the lane calls), kafka_rows.c (a batch
- * becomes records), kafka_txn.c (the committer thread), kafka_least.c (at least once),
+ * becomes records), kafka_committer.c (the committer thread), kafka_least.c (at least once),
  * kafka_packed.c (many rows a record), kafka_refused.c (records that the broker will not take) and
  * kafka_state.c, kafka_restore.c, kafka_trim.c (the state topic). Nobody else includes this.
+ *
+ * Which client carries the records is behind `ps_kafka_way` alone: kafka_produce.c and
+ * kafka_transaction.c are librdkafka's.
  *
  * Threads: the producer and everything that is not marked belong to the lane while `phase` is
  * READY, and to the committer otherwise; the mutex hands them over.
@@ -17,6 +20,7 @@
 #include "host/state/merge.h"
 #include "ingest/dead_file.h"
 #include "ingest/kafka_link.h"
+#include "ingest/kafka_way.h"
 
 typedef enum ps_kafka_phase {
     PS_KAFKA_OPENING,    /* the committer makes a producer */
@@ -27,14 +31,6 @@ typedef enum ps_kafka_phase {
 } ps_kafka_phase;
 
 enum { PS_KAFKA_REFUSED_MAX = 1024, PS_KAFKA_SLOTS = PS_DEPTH_MAX };
-
-/* A topic that is written to. */
-typedef struct ps_kafka_topic {
-    const char *name; /* NULL: not used */
-    rd_kafka_topic_t *handle;
-    uint32_t partitions;
-    uint32_t bytes_max; /* its largest record batch, 0: unknown */
-} ps_kafka_topic;
 
 /* A batch between its first produced record and its release. */
 typedef struct ps_kafka_slot {
@@ -62,10 +58,11 @@ typedef struct ps_kafka_cursor {
 typedef struct ps_kafka_state ps_kafka_state;
 typedef struct ps_kafka_pack ps_kafka_pack;
 
-typedef struct ps_kafka_sink {
+struct ps_kafka_sink {
     const ps_kafka_sink_config *config;
     const ps_lane_env *env;
     ps_kafka_link link;
+    const ps_kafka_way *way;
     bool exactly_once, keeps_state;
     char *transactional; /* id */
     char *state_name;
@@ -129,9 +126,9 @@ typedef struct ps_kafka_sink {
 
     ps_kafka_state *state; /* NULL: none is kept */
     ps_kafka_pack *pack;   /* NULL: another form */
-} ps_kafka_sink;
+};
 
-/* Opaque of a produced record: whose it is. */
+/* Tag of a produced record: whose it is. */
 #define PS_KAFKA_ROW_STATE UINT32_C(0xffffffff)
 #define PS_KAFKA_ROW_DEAD  UINT32_C(0x80000000)
 #define PS_KAFKA_ROW_PACK  UINT32_C(0x40000000) /* the first of several rows */

@@ -128,20 +128,16 @@ static ps_status send_chunk(ps_kafka_state *state, ps_error *error) {
     ps_kafka_sink *sink = state->sink;
     uint32_t within;
     (void)ps_partitions_topic(sink->env->partitions, state->held_partition, &within);
-    rd_kafka_vu_t parts[5];
-    parts[0].vtype = RD_KAFKA_VTYPE_RKT;
-    parts[0].u.rkt = sink->state_topic.handle;
-    parts[1].vtype = RD_KAFKA_VTYPE_PARTITION;
-    parts[1].u.i32 = (int32_t)within;
-    parts[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
-    parts[2].u.i = RD_KAFKA_MSG_F_COPY;
-    parts[3].vtype = RD_KAFKA_VTYPE_VALUE;
-    parts[3].u.mem.ptr = state->chunk;
-    parts[3].u.mem.size = state->held_bytes;
-    parts[4].vtype = RD_KAFKA_VTYPE_OPAQUE;
-    parts[4].u.ptr = ps_kafka_tag(0, PS_KAFKA_ROW_STATE);
-    const ps_status status =
-        ps_kafka_send(sink, parts, 5, &sink->states_unacknowledged, NULL, error);
+    const ps_kafka_output output = {
+        .topic = &sink->state_topic,
+        .partition = (int32_t)within,
+        .copied = true,
+        .key = {NULL, PS_NULL_LENGTH},
+        .value = {state->chunk, (uint32_t)state->held_bytes},
+        .tag = PS_KAFKA_ROW_STATE,
+        .unacknowledged = &sink->states_unacknowledged,
+    };
+    const ps_status status = sink->way->send(sink, &output, error);
     if (status != PS_UNSUPPORTED) return status;
     return ps_fail(error, PS_IO,
                    "state topic %s does not take a record of %zu bytes: raise its "

@@ -108,13 +108,14 @@ static void append(world *w, const char *key, const char *value, float score, ui
 /* name=text;name=text; of one row. */
 static const char *headers(world *w, uint32_t row, char *to) {
     char *text = malloc(ps_enricher_text_max(w->enricher));
-    ps_enriched out[PS_OUTPUTS_MAX + 1];
+    ps_header out[PS_OUTPUTS_MAX + 1];
     const uint32_t count = ps_enrich_headers(w->enricher, &w->batch, row, 4, text, out);
     char *at = to;
     for (uint32_t i = 0; i < count; i++) {
-        assert_int_equal(out[i].name_length, strlen(out[i].name));
         const size_t room = TEXT_MAX - (size_t)(at - to);
-        at += snprintf(at, room, "%s=%.*s;", out[i].name, (int)out[i].length, out[i].text);
+        at += snprintf(at, room, "%.*s=%.*s;", (int)out[i].name.length,
+                       (const char *)out[i].name.data, (int)out[i].value.length,
+                       (const char *)out[i].value.data);
     }
     free(text);
     return to;
@@ -257,7 +258,7 @@ static void line_has_no_break(void **state) {
 }
 
 static uint64_t spend_headers(world *w, uint32_t row, char *text) {
-    ps_enriched out[PS_OUTPUTS_MAX + 1];
+    ps_header out[PS_OUTPUTS_MAX + 1];
     return ps_enrich_headers(w->enricher, &w->batch, row, 4, text, out);
 }
 

@@ -156,20 +156,25 @@ static char *put_member(const member *m, const uint8_t *block, uint32_t row, cha
     return stpcpy(to, m->quoted[*at]);
 }
 
+static ps_header header_of(const char *name, uint32_t length, const char *from, const char *to) {
+    return (ps_header){{(const uint8_t *)name, length},
+                       {(const uint8_t *)from, (uint32_t)(to - from)}};
+}
+
 uint32_t ps_enrich_headers(const ps_enricher *enricher, const ps_batch *batch, uint32_t row,
-                           uint32_t partition, char *text, ps_enriched *out) {
+                           uint32_t partition, char *text, ps_header *out) {
     const uint8_t *block = batch->block.host;
     const prefix *source = &enricher->prefix[partition];
     const int64_t *offsets = ps_batch_system(batch, PS_COLUMN_OFFSET);
     char *at = put(text, enricher->bytes + source->plain, source->plain_length);
     at += ps_decimal_i64(offsets[row], at);
-    out[0] = (ps_enriched){"ps-source", 9, text, (uint32_t)(at - text)};
+    out[0] = header_of("ps-source", 9, text, at);
     uint32_t count = 1;
     for (uint32_t i = 0; i < enricher->member_count; i++) {
         const member *m = &enricher->member[i];
         if (is_left_out(m, block, row)) continue;
         char *end = put_header(m, block, row, at);
-        out[count++] = (ps_enriched){m->name, m->name_length, at, (uint32_t)(end - at)};
+        out[count++] = header_of(m->name, m->name_length, at, end);
         at = end;
     }
     return count;

@@ -7,18 +7,11 @@
 
 #include <stddef.h>
 
+#include "host/batch/headers.h"
 #include "host/batch/partitions.h"
 #include "host/flow/plan.h"
 
 enum { PS_OUTPUT_TEXT_MAX = 320 }; /* the longest text of one output: topic/partition/offset */
-
-/* One header: the name is static, the text borrowed from the caller's buffer. */
-typedef struct ps_enriched {
-    const char *name; /* "ps-sha256" */
-    uint32_t name_length;
-    const char *text;
-    uint32_t length;
-} ps_enriched;
 
 typedef struct ps_enricher ps_enricher;
 
@@ -28,10 +21,10 @@ ps_status ps_enricher_open(const ps_plan *plan, const ps_partitions *partitions,
 void ps_enricher_close(ps_enricher *enricher);
 
 /* All headers of a row: `ps-source` first, then the plan's outputs in plan order, those left out
- * omitted. `text` must have ps_enricher_text_max() bytes; `out` PS_OUTPUTS_MAX + 1 places. Returns
- * how many. */
+ * omitted. Names are static, values lie in `text`, which must have ps_enricher_text_max() bytes;
+ * `out` PS_OUTPUTS_MAX + 1 places. Returns how many. */
 uint32_t ps_enrich_headers(const ps_enricher *enricher, const ps_batch *batch, uint32_t row,
-                           uint32_t partition, char *text, ps_enriched *out);
+                           uint32_t partition, char *text, ps_header *out);
 size_t ps_enricher_text_max(const ps_enricher *enricher);
 
 /* The row's value, a JSON object, with `"penstock":{…}` appended as its last member; the rest of
