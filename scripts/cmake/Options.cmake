@@ -105,6 +105,7 @@ if(PKG_CONFIG_FOUND)
   pkg_check_modules(ZSTD QUIET IMPORTED_TARGET libzstd)
   pkg_check_modules(LZ4 QUIET IMPORTED_TARGET liblz4)
   pkg_check_modules(SNAPPY QUIET IMPORTED_TARGET snappy)
+  pkg_check_modules(ZLIB QUIET IMPORTED_TARGET zlib) # of compressed record batches
 endif()
 if(ZSTD_FOUND AND LZ4_FOUND AND SNAPPY_FOUND)
   set(PS_FRAMES ON)

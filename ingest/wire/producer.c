@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingest/wire/producer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "host/base/check.h"
+#include "host/base/clock.h"
+#include "ingest/wire/producer_parts.h"
+
+/* A batch keeps a tag for each record: so small are the records of a batch at least, else it ends
+ * before it is full. */
+enum { RECORD_BYTES_MIN = 64 };
+
+static uint32_t tags_of(size_t bytes) {
+    return (uint32_t)(bytes / RECORD_BYTES_MIN) + 1;
+}
+
+static size_t outlets_of(const ps_wire_producer_recipe *recipe) {
+    return (size_t)recipe->topic_count * recipe->partitions_max;
+}
+
+static uint32_t produces_of(const ps_wire_producer_recipe *recipe) {
+    /* No more than there are batches, and enough for some brokers at a time. */
+    return recipe->batches_max < 64 ? recipe->batches_max : 64;
+}
+
+size_t ps_wire_producer_bytes(const ps_wire_producer_recipe *recipe) {
+    /* Batches, what their rows' tags take, what is known of them, partitions, requests. */
+    return recipe->batches_max * recipe->batch_bytes + PS_WIRE_LARGE_LOADS * recipe->record_bytes +
+           (recipe->batches_max * (size_t)tags_of(recipe->batch_bytes) + PS_WIRE_LARGE_LOADS) *
+               sizeof(uint64_t) +
+           (recipe->batches_max + PS_WIRE_LARGE_LOADS) * sizeof(ps_wire_load) +
+           outlets_of(recipe) * (sizeof(ps_wire_outlet) + sizeof(uint32_t)) +
+           produces_of(recipe) * sizeof(ps_wire_produce) + sizeof(ps_wire_producer);
+}
+
+static void share_out(ps_wire_producer *producer) {
+    const ps_wire_producer_recipe *recipe = &producer->recipe;
+    const uint32_t tags = tags_of(recipe->batch_bytes);
+    uint8_t *memory = producer->memory, *large = producer->large_memory;
+    for (uint32_t i = 0; i < recipe->batches_max + PS_WIRE_LARGE_LOADS; i++) {
+        ps_wire_load *load = &producer->loads[i];
+        load->large = i >= recipe->batches_max;
+        load->room = load->large ? recipe->record_bytes : recipe->batch_bytes;
+        load->memory = load->large ? large : memory;
+        load->tags_max = load->large ? 1 : tags;
+        load->tags = producer->tags +
+                     (load->large ? (size_t)recipe->batches_max * tags + i - recipe->batches_max
+                                  : (size_t)i * tags);
+        *(load->large ? &large : &memory) += load->room;
+        ps_wire_load_free(producer, load);
+    }
+}
+
+ps_status ps_wire_producer_open(const ps_wire_producer_recipe *recipe, ps_wire_producer **out,
+                                ps_error *error) {
+    PS_CHECK_OP(recipe->topic_count, <=, (uint32_t)PS_WIRE_TOPICS_MAX);
+    ps_wire_producer *producer = calloc(1, sizeof *producer);
+    if (producer == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a producer");
+    producer->recipe = *recipe;
+    producer->client = recipe->client;
+    producer->id = -1;
+    producer->epoch = -1;
+    producer->due_ns = INT64_MAX;
+    producer->produces_max = produces_of(recipe);
+    const size_t loads = recipe->batches_max + PS_WIRE_LARGE_LOADS;
+    const size_t tags =
+        recipe->batches_max * (size_t)tags_of(recipe->batch_bytes) + PS_WIRE_LARGE_LOADS;
+    producer->outlet = calloc(outlets_of(recipe), sizeof *producer->outlet);
+    producer->active = calloc(outlets_of(recipe), sizeof *producer->active);
+    producer->loads = calloc(loads, sizeof *producer->loads);
+    producer->tags = malloc(tags * sizeof *producer->tags);
+    producer->memory = malloc(recipe->batches_max * recipe->batch_bytes);
+    producer->large_memory = malloc(PS_WIRE_LARGE_LOADS * recipe->record_bytes);
+    producer->produces = calloc(producer->produces_max, sizeof *producer->produces);
+    if (producer->outlet == NULL || producer->active == NULL || producer->loads == NULL ||
+        producer->tags == NULL || producer->memory == NULL || producer->large_memory == NULL ||
+        producer->produces == NULL) {
+        ps_wire_producer_close(producer);
+        return ps_fail(error, PS_NO_MEMORY, "no memory for a producer's batches");
+    }
+    for (uint32_t t = 0; t < recipe->topic_count; t++) producer->limit[t] = recipe->record_bytes;
+    for (uint32_t i = 0; i < producer->produces_max; i++) producer->produces[i].producer = producer;
+    share_out(producer);
+    *out = producer;
+    return PS_OK;
+}
+
+void ps_wire_producer_close(ps_wire_producer *producer) {
+    if (producer == NULL) return;
+    bool asks = producer->adding;
+    for (uint32_t i = 0; producer->produces != NULL && i < producer->produces_max; i++)
+        asks |= producer->produces[i].busy;
+    producer->dropping = true;
+    if (asks) ps_wire_client_cut_all(producer->client); /* it would answer to us later */
+    free(producer->outlet);
+    free(producer->active);
+    free(producer->loads);
+    free(producer->tags);
+    free(producer->memory);
+    free(producer->large_memory);
+    free(producer->produces);
+    free(producer);
+}
+
+void ps_wire_producer_void(ps_wire_producer *producer, ps_status status, const char *format, ...) {
+    if (producer->status != PS_OK) return;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(producer->error.message, sizeof producer->error.message, format, arguments);
+    va_end(arguments);
+    producer->status = status;
+}
+
+void ps_wire_load_free(ps_wire_producer *producer, ps_wire_load *load) {
+    ps_wire_load **list = load->large ? &producer->free_large : &producer->free;
+    load->next = *list;
+    *list = load;
+}
+
+void ps_wire_load_close(ps_wire_outlet *outlet) {
+    ps_wire_load *load = outlet->open;
+    if (load == NULL) return;
+    outlet->open = NULL;
+    load->next = NULL;
+    if (outlet->first == NULL)
+        outlet->first = load;
+    else
+        outlet->last->next = load;
+    outlet->last = load;
+}
+
+void ps_wire_producer_limit(ps_wire_producer *producer, uint32_t topic, size_t bytes) {
+    PS_CHECK_OP(topic, <, producer->recipe.topic_count);
+    producer->limit[topic] =
+        bytes < producer->recipe.record_bytes ? bytes : producer->recipe.record_bytes;
+}
+
+static bool open_load(ps_wire_producer *producer, uint32_t topic, uint32_t partition, bool large) {
+    ps_wire_load **list = large ? &producer->free_large : &producer->free;
+    ps_wire_load *load = *list;
+    if (load == NULL) return false;
+    *list = load->next;
+    load->topic = topic;
+    load->partition = partition;
+    load->sequence = -1;
+    load->sent = load->done = false;
+    load->opened_ns = ps_clock_ns();
+    if (load->opened_ns + producer->recipe.linger_ns < producer->due_ns)
+        producer->due_ns = load->opened_ns + producer->recipe.linger_ns;
+    const size_t limit = producer->limit[topic];
+    ps_wire_writer_begin(&load->writer, load->memory, load->room < limit ? load->room : limit);
+    ps_wire_outlet *outlet = ps_wire_outlet_of(producer, topic, partition);
+    outlet->open = load;
+    if (!outlet->active)
+        producer->active[producer->active_count++] = (uint32_t)(outlet - producer->outlet);
+    outlet->active = true;
+    return true;
+}
+
+static bool append(ps_wire_producer *producer, ps_wire_outlet *outlet, const ps_wire_row *row,
+                   uint64_t tag) {
+    ps_wire_load *load = outlet->open;
+    if (load == NULL || load->writer.count >= load->tags_max) return false;
+    if (!ps_wire_writer_add(&load->writer, row)) return false;
+    load->tags[load->writer.count - 1] = tag;
+    producer->waiting++;
+    return true;
+}
+
+ps_status ps_wire_producer_put(ps_wire_producer *producer, uint32_t topic, uint32_t partition,
+                               const ps_wire_row *row, uint64_t tag) {
+    ps_wire_outlet *outlet = ps_wire_outlet_of(producer, topic, partition);
+    if (__builtin_expect(append(producer, outlet, row, tag), 1)) return PS_OK;
+    const size_t bytes = PS_WIRE_BATCH_HEADER + ps_wire_row_bytes(row);
+    const size_t limit = producer->limit[topic];
+    if (bytes > limit) return PS_UNSUPPORTED;
+    if (outlet->open != NULL) producer->due_ns = 0;
+    ps_wire_load_close(outlet);
+    const bool large = bytes > producer->recipe.batch_bytes;
+    if (!open_load(producer, topic, partition, large)) return PS_AGAIN;
+    PS_CHECK(append(producer, outlet, row, tag));
+    if (large) ps_wire_load_close(outlet);
+    return PS_OK;
+}
+
+uint64_t ps_wire_producer_waiting(const ps_wire_producer *producer) {
+    return producer->waiting;
+}
+
+bool ps_wire_producer_doubts(const ps_wire_producer *producer) {
+    return producer->doubts && ps_wire_first_dialect(producer);
+}
+
+ps_status ps_wire_producer_step(ps_wire_producer *producer, int64_t now_ns, ps_error *error) {
+    PS_TRY(ps_wire_client_step(producer->client, now_ns, error));
+    if (producer->status == PS_OK && ps_wire_first_dialect(producer))
+        PS_TRY(ps_wire_add_partitions(producer, now_ns, error));
+    if (producer->status == PS_OK) PS_TRY(ps_wire_produce_due(producer, now_ns, error));
+    if (producer->status != PS_OK && error != NULL) *error = producer->error;
+    return producer->status;
+}
+
+int64_t ps_wire_producer_deadline(const ps_wire_producer *producer) {
+    const int64_t client_ns = ps_wire_client_deadline(producer->client);
+    return client_ns < producer->due_ns ? client_ns : producer->due_ns;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading partitions of a small cluster that breaks in every way that Kafka's protocol knows. If
+ * this fails, records are lost or doubled after such a day, or a partition stands still and nobody
+ * says why.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/base/clock.h"
+#include "ingest/wire/error.h"
+#include "tests/wire_reader.h"
+
+static int faults;
+
+static bool hang_up_once(wire_world *world, wire_question *question, wire_does *does) {
+    (void)world;
+    if (question->api != PS_WIRE_FETCH || faults-- != 1) return false;
+    *does = WIRE_HANGS_UP;
+    return true;
+}
+
+static void a_fetch_is_broken_off(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 2);
+    append(world, 0, 300);
+    append(world, 1, 300);
+    world->hook = hang_up_once;
+    faults = 5;
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    ps_wire_fetcher_start(r->fetcher, 1, 0, 1, 0);
+    run_until(r, PS_WIRE_END, 2);
+    saw(r, 0, 0, 3000);
+    saw(r, 1, 0, 3000);
+    wire_brokers_lock();
+    assert_int_equal(world->full, 2);
+    wire_brokers_unlock();
+    close_reader(r);
+}
+
+static bool lose_session(wire_world *world, wire_question *question, wire_does *does) {
+    (void)does;
+    if (question->api == PS_WIRE_FETCH && faults-- == 1) world->sessions[0].id = -5;
+    return false;
+}
+
+static void a_session_is_lost(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 300);
+    world->hook = lose_session;
+    faults = 4;
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until(r, PS_WIRE_END, 1);
+    saw(r, 0, 0, 3000);
+    wire_brokers_lock();
+    assert_int_equal(world->full, 2);
+    wire_brokers_unlock();
+    close_reader(r);
+}
+
+static void moves(bool tells_leader) {
+    wire_world *world = wire_world_open(2, 2);
+    append(world, 0, 300);
+    append(world, 1, 300);
+    world->tells_leader = tells_leader;
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    ps_wire_fetcher_start(r->fetcher, 1, 0, 1, 0);
+    run_until(r, PS_WIRE_RECORD, 500);
+    wire_brokers_lock();
+    world->logs[0].leader = 2;
+    world->logs[0].epoch++;
+    world->logs[1].epoch++; /* its leader was elected again: FENCED_LEADER_EPOCH */
+    wire_brokers_unlock();
+    run_until(r, PS_WIRE_END, 2);
+    saw(r, 0, 0, 3000);
+    saw(r, 1, 0, 3000);
+    wire_brokers_lock();
+    assert_true(world->leader_fetches[0] > 0 && world->leader_fetches[1] > 0);
+    wire_brokers_unlock();
+    close_reader(r);
+}
+
+static void a_leader_moves(void **state) {
+    (void)state;
+    moves(false);
+}
+
+static void a_leader_moves_and_says_where(void **state) {
+    (void)state;
+    moves(true);
+}
+
+static void a_leader_is_killed(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(2, 2);
+    append(world, 0, 300);
+    append(world, 1, 300);
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    ps_wire_fetcher_start(r->fetcher, 1, 0, 1, 0);
+    run_until(r, PS_WIRE_RECORD, 500);
+    wire_kill(world, 1);
+    wire_brokers_lock();
+    world->logs[0].leader = 2;
+    world->logs[0].epoch++;
+    wire_brokers_unlock();
+    run_until(r, PS_WIRE_END, 2);
+    saw(r, 0, 0, 3000);
+    saw(r, 1, 0, 3000);
+    close_reader(r);
+}
+
+static void the_log_start_went_past(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 10);
+    world->logs[0].start = 40;
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 7);
+    run_until(r, PS_WIRE_GONE, 1);
+    assert_int_equal(r->last.next, 7);
+    assert_int_equal(r->last.first, 40);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, r->last.first);
+    run_until(r, PS_WIRE_END, 1);
+    saw(r, 0, 40, 100);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 101); /* behind the end */
+    run_until(r, PS_WIRE_GONE, 2);
+    assert_int_equal(r->last.next, 101);
+    assert_int_equal(r->last.first, 40);
+    close_reader(r);
+}
+
+static void the_log_lost_its_end(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 10);
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until(r, PS_WIRE_END, 1);
+    step(r);
+    wire_brokers_lock();
+    assert_int_equal(world->last_epoch, 3); /* so the broker can notice */
+    world->logs[0].diverging_end = 60;
+    wire_brokers_unlock();
+    run_until(r, PS_WIRE_CUT_BACK, 1);
+    assert_int_equal(r->last.next, 100);
+    assert_int_equal(r->last.first, 60);
+    close_reader(r);
+}
+
+static void a_topic_is_made_anew(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 10);
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until(r, PS_WIRE_END, 1);
+    wire_brokers_lock();
+    world->id[0] = 8;
+    wire_brokers_unlock();
+    run_until(r, PS_WIRE_NO_TOPIC, 1);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 90);
+    run_until(r, PS_WIRE_END, 2);
+    assert_int_equal(r->count[0], 110);
+    wire_brokers_lock();
+    world->topic_error = PS_WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+    world->logs[0].error = PS_WIRE_ERROR_UNKNOWN_TOPIC_ID;
+    wire_brokers_unlock();
+    run_until(r, PS_WIRE_NO_TOPIC, 2);
+    close_reader(r);
+}
+
+static void it_is_not_allowed(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 1);
+    world->logs[0].error = PS_WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED;
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until(r, PS_WIRE_REFUSED, 1);
+    assert_int_equal(r->last.code, PS_WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED);
+    close_reader(r);
+}
+
+static void a_disk_fails_for_a_while(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 1);
+    world->logs[0].error = PS_WIRE_ERROR_KAFKA_STORAGE_ERROR;
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    const int64_t until = ps_clock_ns() + 300 * PS_NS_PER_MS;
+    ps_wire_fetched f;
+    while (ps_clock_ns() < until) {
+        step(r);
+        assert_int_equal(ps_wire_fetcher_next(r->fetcher, &f, &r->why), PS_AGAIN);
+        pause_for(r);
+    }
+    wire_brokers_lock();
+    assert_in_range(world->asked[PS_WIRE_FETCH], 2, 20); /* not as fast as it can */
+    world->logs[0].error = 0;
+    wire_brokers_unlock();
+    run_until(r, PS_WIRE_END, 1);
+    saw(r, 0, 0, 10);
+    close_reader(r);
+}
+
+static void a_flipped_bit(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 2);
+    append(world, 0, 2);
+    append(world, 1, 2);
+    world->logs[0].bytes[world->logs[0].used - 20] ^= 1;
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    ps_wire_fetcher_start(r->fetcher, 1, 0, 1, 0);
+    run_until(r, PS_WIRE_BAD, 1);
+    assert_int_equal(r->last.partition, 0);
+    assert_int_equal(r->last.next, 10);
+    assert_non_null(strstr(r->why.message, "check sum"));
+    run_until(r, PS_WIRE_END, 1);
+    saw(r, 0, 0, 10);
+    saw(r, 1, 0, 20);
+    close_reader(r);
+}
+
+static void is_told_to_wait(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 20);
+    world->throttle_ms = 100;
+    reader *r = read_world(world);
+    const int64_t begin = ps_clock_ns();
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until(r, PS_WIRE_END, 1);
+    saw(r, 0, 0, 200);
+    wire_brokers_lock();
+    const int64_t fetches = world->asked[PS_WIRE_FETCH];
+    wire_brokers_unlock();
+    assert_true(ps_clock_ns() - begin >= (fetches - 1) * 100 * PS_NS_PER_MS);
+    close_reader(r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fetch_is_broken_off), cmocka_unit_test(a_session_is_lost),
+        cmocka_unit_test(a_leader_moves),        cmocka_unit_test(a_leader_moves_and_says_where),
+        cmocka_unit_test(a_leader_is_killed),    cmocka_unit_test(the_log_start_went_past),
+        cmocka_unit_test(the_log_lost_its_end),  cmocka_unit_test(a_topic_is_made_anew),
+        cmocka_unit_test(it_is_not_allowed),     cmocka_unit_test(a_disk_fails_for_a_while),
+        cmocka_unit_test(a_flipped_bit),         cmocka_unit_test(is_told_to_wait),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

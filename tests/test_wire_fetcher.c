@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading partitions of a cluster where nothing breaks. If this fails, records are lost, doubled or
+ * out of order, or those of aborted transactions are shown.
+ */
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/base/clock.h"
+#include "tests/wire_reader.h"
+
+static void all_of_it_and_in_order(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(2, 4);
+    for (int32_t p = 0; p < 4; p++) append(world, p, 20);
+    reader *r = read_world(world);
+    for (uint32_t p = 0; p < 4; p++) ps_wire_fetcher_start(r->fetcher, p, 0, p, PS_WIRE_EARLIEST);
+    run_until(r, PS_WIRE_END, 4);
+    for (uint32_t p = 0; p < 4; p++) saw(r, p, 0, 200);
+    assert_int_equal(ps_wire_fetcher_end(r->fetcher, 0), 200);
+    wire_brokers_lock();
+    append(world, 1, 1);
+    const uint32_t named = world->named;
+    wire_brokers_unlock();
+    run_until(r, PS_WIRE_END, 5);
+    saw(r, 1, 0, 210);
+    wire_brokers_lock();
+    assert_int_equal(world->full, 2); /* one session a broker, and only what changed is named */
+    assert_in_range(world->named - named, 0, 3);
+    wire_brokers_unlock();
+    close_reader(r);
+}
+
+static void from_an_offset_in_a_batch(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 2);
+    append(world, 0, 3);
+    append(world, 1, 3);
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 17);
+    ps_wire_fetcher_start(r->fetcher, 1, 0, 1, PS_WIRE_LATEST);
+    run_until(r, PS_WIRE_END, 2);
+    saw(r, 0, 17, 30);
+    saw(r, 1, 30, 30);
+    close_reader(r);
+}
+
+static void what_was_aborted_is_not_shown(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    wire_log *log = &world->logs[0];
+    const wire_make plain = {.producer_id = -1, .count = 10};
+    const wire_make good = {.producer_id = 5, .count = 10, .transactional = true};
+    const wire_make bad = {.producer_id = 6, .count = 10, .transactional = true};
+    const wire_make commit = {.producer_id = 5, .transactional = true, .commit = true};
+    const wire_make abort = {.producer_id = 6, .transactional = true, .abort = true};
+    wire_append(world, 0, &plain);  /* 0 */
+    wire_append(world, 0, &bad);    /* 10: hidden */
+    wire_append(world, 0, &good);   /* 20 */
+    wire_append(world, 0, &bad);    /* 30: hidden */
+    wire_append(world, 0, &abort);  /* 40 */
+    wire_append(world, 0, &commit); /* 41 */
+    wire_append(world, 0, &bad);    /* 42: the same producer, and this one is committed */
+    const wire_make commit_6 = {.producer_id = 6, .transactional = true, .commit = true};
+    wire_append(world, 0, &commit_6);                /* 52 */
+    wire_append(world, 0, &bad);                     /* 53: hidden */
+    wire_append(world, 0, &abort);                   /* 63 */
+    log->aborted[0][0] = 6, log->aborted[0][1] = 53; /* in the wrong order */
+    log->aborted[1][0] = 6, log->aborted[1][1] = 10;
+    log->aborted_count = 2;
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until(r, PS_WIRE_END, 1);
+    assert_int_equal(r->count[0], 30);
+    for (uint32_t i = 0; i < 10; i++) {
+        assert_int_equal(r->seen[0][i], i);
+        assert_int_equal(r->seen[0][10 + i], 20 + i);
+        assert_int_equal(r->seen[0][20 + i], 42 + i);
+    }
+    assert_int_equal(r->told[PS_WIRE_PASSED], 1);
+    assert_int_equal(r->last.next, 64);
+    close_reader(r);
+}
+
+static void what_is_open_waits(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 1);
+    const wire_make open = {.producer_id = 5, .count = 10, .transactional = true};
+    wire_append(world, 0, &open);
+    world->logs[0].stable = 10;
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until(r, PS_WIRE_END, 1);
+    assert_int_equal(ps_wire_fetcher_end(r->fetcher, 0), 10);
+    assert_int_equal(r->last.next >= 10, 1);
+    close_reader(r);
+}
+
+static void compressed_ones(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    const wire_make make = {.producer_id = -1, .count = 50, .codec = PS_WIRE_ZSTD};
+    for (int i = 0; i < 10; i++) wire_append(world, 0, &make);
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 123);
+    run_until(r, PS_WIRE_END, 1);
+    saw(r, 0, 123, 500);
+    close_reader(r);
+}
+
+static bool whole_from_now_on(wire_world *world, wire_question *question, wire_does *does) {
+    (void)does;
+    if (question->api == PS_WIRE_FETCH && world->asked[PS_WIRE_FETCH] > 1) world->logs[0].cut = 0;
+    return false;
+}
+
+static void the_last_batch_is_cut(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 3);
+    world->logs[0].cut = 100;
+    world->hook = whole_from_now_on;
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until(r, PS_WIRE_END, 1);
+    saw(r, 0, 0, 30);
+    close_reader(r);
+}
+
+/* Nothing comes: it turns a few times for each Fetch that the broker answers, and sleeps. */
+static void sleeps_when_idle(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(2, 2);
+    reader *r = read_world(world);
+    ps_wire_fetched f;
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    ps_wire_fetcher_start(r->fetcher, 1, 0, 1, 0);
+    run_until(r, PS_WIRE_END, 2);
+    const int64_t until = ps_clock_ns() + 400 * PS_NS_PER_MS;
+    uint32_t turns = 0;
+    for (; ps_clock_ns() < until; turns++) {
+        step(r);
+        assert_int_equal(ps_wire_fetcher_next(r->fetcher, &f, &r->why), PS_AGAIN);
+        const int64_t left = ps_wire_fetcher_deadline(r->fetcher) - ps_clock_ns();
+        struct pollfd one = {.fd = ps_wire_client_fd(r->client), .events = POLLIN};
+        if (left > 0) (void)poll(&one, 1, 100);
+    }
+    wire_brokers_lock();
+    assert_in_range(turns, 1, 4 * world->asked[PS_WIRE_FETCH]);
+    assert_in_range(world->asked[PS_WIRE_FETCH], 10, 60);
+    wire_brokers_unlock();
+    close_reader(r);
+}
+
+/* What was fetched before does not show, though it was held, or on its way. */
+static void stopped_and_started_meanwhile(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 2);
+    append(world, 0, 300);
+    append(world, 1, 300);
+    reader *r = read_world(world);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    ps_wire_fetcher_start(r->fetcher, 1, 0, 1, 0);
+    for (uint32_t i = 1; i <= 20; i++) {
+        run_until(r, PS_WIRE_RECORD, i * 73);
+        ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 1000 + i);
+        r->count[0] = 0;
+        step(r);
+        if (i % 3 > 0) continue;
+        ps_wire_fetcher_stop(r->fetcher, 0);
+        const uint32_t before = r->told[PS_WIRE_RECORD], other = r->count[1];
+        run_until(r, PS_WIRE_RECORD, before + 30);
+        assert_int_equal(r->count[1] - other, 30);
+        ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 1000 + i);
+    }
+    run_until(r, PS_WIRE_END, 2);
+    saw(r, 0, 1020, 3000);
+    saw(r, 1, 0, 3000);
+    close_reader(r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_of_it_and_in_order),
+        cmocka_unit_test(from_an_offset_in_a_batch),
+        cmocka_unit_test(what_was_aborted_is_not_shown),
+        cmocka_unit_test(what_is_open_waits),
+        cmocka_unit_test(compressed_ones),
+        cmocka_unit_test(the_last_batch_is_cut),
+        cmocka_unit_test(sleeps_when_idle),
+        cmocka_unit_test(stopped_and_started_meanwhile),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
