@@ -243,10 +243,11 @@ static int16_t commit_offsets(ledger *l, came *one, wire_question *question, boo
 }
 
 static void old_features(wire_question *question) {
-    static ps_wire_api_versions_response_finalized_feature_key feature;
+    static const ps_wire_api_versions_response_finalized_feature_key feature = {
+        .name = {(const uint8_t *)"group.version", 13},
+        .max_version_level = 1,
+        .min_version_level = 1};
     ps_wire_api_versions_response *answer = question->answer;
-    feature.name = (ps_bytes){(const uint8_t *)"group.version", 13};
-    feature.max_version_level = feature.min_version_level = 1;
     answer->finalized_features = &feature;
     answer->finalized_features_count = 1;
 }
