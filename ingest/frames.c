@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zstd.h>
 
 #include "host/base/check.h"
+#include "ingest/wire/zstd.h"
 #include "kernels/crc32c.h"
 #include "simd/dispatch.h"
 
@@ -51,31 +51,12 @@ static LZ4F_preferences_t lz4_preferences(size_t bytes) {
     return preferences;
 }
 
-/* zstd sizes its memory by what it is given, and not only upward: one of each class of lengths that
- * has parameters of its own, and nothing later needs more. */
-static ZSTD_CCtx *open_zstd(size_t bytes_max) {
-    static const size_t classes[] = {16 << 10, 128 << 10, 256 << 10, SIZE_MAX};
-    ZSTD_CCtx *zstd = ZSTD_createCCtx();
-    const size_t room = ZSTD_compressBound(bytes_max);
-    void *from = calloc(1, bytes_max + 1), *to = malloc(room);
-    bool warm = zstd != NULL && from != NULL && to != NULL;
-    for (size_t i = 0; warm && i < sizeof classes / sizeof classes[0]; i++) {
-        const size_t bytes = classes[i] < bytes_max ? classes[i] : bytes_max;
-        warm = !ZSTD_isError(ZSTD_compressCCtx(zstd, to, room, from, bytes, ZSTD_LEVEL));
-    }
-    free(from);
-    free(to);
-    if (warm) return zstd;
-    (void)ZSTD_freeCCtx(zstd);
-    return NULL;
-}
-
 ps_status ps_framer_open(ps_frame_codec codec, size_t bytes_max, ps_framer **out, ps_error *error) {
     ps_framer *framer = calloc(1, sizeof *framer);
     if (framer == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory to compress with");
     *framer = (ps_framer){.codec = codec, .bytes_max = bytes_max};
     bool ok = true;
-    if (codec == PS_FRAME_ZSTD) ok = (framer->zstd = open_zstd(bytes_max)) != NULL;
+    if (codec == PS_FRAME_ZSTD) ok = (framer->zstd = ps_zstd_open(bytes_max, ZSTD_LEVEL)) != NULL;
     if (codec == PS_FRAME_LZ4)
         ok = !LZ4F_isError(LZ4F_createCompressionContext(&framer->lz4, LZ4F_VERSION));
     if (!ok) {
@@ -95,7 +76,7 @@ void ps_framer_close(ps_framer *framer) {
 }
 
 size_t ps_framer_bytes(ps_frame_codec codec, size_t bytes_max) {
-    ZSTD_CCtx *zstd = codec == PS_FRAME_ZSTD ? open_zstd(bytes_max) : NULL;
+    ZSTD_CCtx *zstd = codec == PS_FRAME_ZSTD ? ps_zstd_open(bytes_max, ZSTD_LEVEL) : NULL;
     const size_t bytes = ZSTD_sizeof_CCtx(zstd);
     (void)ZSTD_freeCCtx(zstd);
     return sizeof(ps_framer) + bytes + (codec == PS_FRAME_LZ4 ? (size_t)LZ4_BYTES : 0) +

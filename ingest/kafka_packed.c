@@ -102,8 +102,7 @@ static size_t lines_limit(const ps_kafka_sink *sink) {
 }
 
 static ps_header header_of(const char *name, const char *text) {
-    return (ps_header){{(const uint8_t *)name, (uint32_t)strlen(name)},
-                       {(const uint8_t *)text, (uint32_t)strlen(text)}};
+    return ps_header_of(name, text, strlen(text));
 }
 
 static ps_status send_pack(ps_kafka_sink *sink, const ps_batch *batch, ps_error *error) {

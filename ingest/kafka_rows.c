@@ -67,11 +67,6 @@ static ps_status send_to(ps_kafka_sink *sink, const ps_kafka_topic *topic, recor
     return sink->way->send(sink, &of->out, error);
 }
 
-static ps_header header_of(const char *name, const char *text, size_t length) {
-    return (ps_header){{(const uint8_t *)name, (uint32_t)strlen(name)},
-                       {(const uint8_t *)text, (uint32_t)length}};
-}
-
 static ps_status send_headers(ps_kafka_sink *sink, const ps_batch *batch, record *of,
                               ps_error *error) {
     ps_header added[PS_OUTPUTS_MAX + 1];
@@ -85,9 +80,9 @@ static ps_status send_json(ps_kafka_sink *sink, const ps_batch *batch, record *o
                            ps_error *error) {
     char source[PS_OUTPUT_TEXT_MAX];
     if (of->out.value.length == PS_NULL_LENGTH) { /* a tombstone has no object to add to */
-        const ps_header added =
-            header_of("ps-source", source,
-                      ps_enrich_source(sink->env->partitions, of->partition, of->offset, source));
+        const ps_header added = ps_header_of(
+            "ps-source", source,
+            ps_enrich_source(sink->env->partitions, of->partition, of->offset, source));
         of->out.added = &added;
         of->out.added_count = 1;
         return send_to(sink, &sink->out, of, error);
@@ -109,9 +104,9 @@ static ps_status send_dead_topic(ps_kafka_sink *sink, const ps_batch *batch, rec
     size_t length = ps_reject_reason(reject, detail, batch->schema, reason, sizeof reason);
     if (length >= sizeof reason) length = sizeof reason - 1;
     const char *code = ps_reject_code(reject);
-    const ps_header added[] = {header_of("ps-source", source, source_length),
-                               header_of("ps-error", code, strlen(code)),
-                               header_of("ps-reason", reason, length)};
+    const ps_header added[] = {ps_header_of("ps-source", source, source_length),
+                               ps_header_of("ps-error", code, strlen(code)),
+                               ps_header_of("ps-reason", reason, length)};
     of->out.added = added;
     of->out.added_count = 3;
     of->out.tag = of->row | PS_KAFKA_ROW_DEAD;

@@ -14,6 +14,11 @@ typedef struct ps_header {
     ps_bytes name, value;
 } ps_header;
 
+static inline ps_header ps_header_of(const char *name, const char *text, size_t length) {
+    return (ps_header){{(const uint8_t *)name, (uint32_t)strlen(name)},
+                       {(const uint8_t *)text, (uint32_t)length}};
+}
+
 static inline uint32_t ps_headers_bytes(uint32_t name_length, uint32_t value_length) {
     return 8 + name_length + (value_length == PS_NULL_LENGTH ? 0 : value_length);
 }

@@ -13,6 +13,12 @@
 
 #include "host/base/bytes.h"
 
+/* NULL: null. */
+static inline ps_bytes ps_wire_text(const char *text) {
+    if (text == NULL) return (ps_bytes){NULL, PS_NULL_LENGTH};
+    return (ps_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
+}
+
 static inline uint16_t ps_wire_swap16(uint16_t value) {
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap16(value) : value;
 }

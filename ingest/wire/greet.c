@@ -11,10 +11,6 @@
 
 enum { CORRELATION = 0x7073, UNSUPPORTED_VERSION = 35, GREETING = 3, HEADER = 14 };
 
-static ps_bytes text_of(const char *text) {
-    return (ps_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
-}
-
 void ps_wire_quote(ps_bytes text, char *to, size_t room) {
     const size_t length = text.length == PS_NULL_LENGTH ? 0 : text.length;
     size_t i = 0;
@@ -62,8 +58,8 @@ static void ask_old(ps_wire_connection *c) {
 
 ps_status ps_wire_greet_begin(ps_wire_connection *c, int64_t now_ns, ps_error *error) {
     const ps_wire_api_versions_request request = {
-        .client_software_name = text_of("penstock"),
-        .client_software_version = text_of(PS_VERSION),
+        .client_software_name = ps_wire_text("penstock"),
+        .client_software_version = ps_wire_text(PS_VERSION),
     };
     ps_wire_enter(c, PS_WIRE_ASKING, now_ns);
     c->asked_version = GREETING;

@@ -5,10 +5,10 @@
 #include <snappy-c.h>
 #include <stdlib.h>
 #include <zlib.h>
-#include <zstd.h>
 
 #include "host/base/check.h"
 #include "ingest/wire/bytes.h"
+#include "ingest/wire/zstd.h"
 
 enum {
     BLOCK = 64 << 10, /* of lz4, by its frame; of snappy, by its library */
@@ -41,25 +41,6 @@ typedef struct output {
     uint8_t *at, *end;
 } output;
 
-/* zstd sizes its memory by what it is given, and not only upward: one of each class of lengths that
- * has parameters of its own, and nothing later needs more. */
-static ZSTD_CCtx *open_zstd(size_t bytes_max) {
-    static const size_t classes[] = {16 << 10, 128 << 10, 256 << 10, SIZE_MAX};
-    ZSTD_CCtx *zstd = ZSTD_createCCtx();
-    const size_t room = ZSTD_compressBound(bytes_max);
-    void *from = calloc(1, bytes_max + 1), *to = malloc(room);
-    bool warm = zstd != NULL && from != NULL && to != NULL;
-    for (size_t i = 0; warm && i < sizeof classes / sizeof classes[0]; i++) {
-        const size_t bytes = classes[i] < bytes_max ? classes[i] : bytes_max;
-        warm = !ZSTD_isError(ZSTD_compressCCtx(zstd, to, room, from, bytes, ZSTD_LEVEL));
-    }
-    free(from);
-    free(to);
-    if (warm) return zstd;
-    (void)ZSTD_freeCCtx(zstd);
-    return NULL;
-}
-
 static bool open_gzip(z_stream *zlib) {
     return deflateInit2(zlib, Z_DEFAULT_COMPRESSION, Z_DEFLATED, MAX_WBITS + GZIP_WRAPPER,
                         GZIP_MEMORY, Z_DEFAULT_STRATEGY) == Z_OK;
@@ -73,7 +54,7 @@ ps_status ps_wire_packer_open(ps_wire_codec codec, size_t bytes_max, ps_wire_pac
     packer->codec = codec;
     packer->bytes_max = bytes_max;
     bool ok = true;
-    if (codec == PS_WIRE_ZSTD) ok = (packer->zstd = open_zstd(bytes_max)) != NULL;
+    if (codec == PS_WIRE_ZSTD) ok = (packer->zstd = ps_zstd_open(bytes_max, ZSTD_LEVEL)) != NULL;
     if (codec == PS_WIRE_LZ4) ok = (packer->lz4 = malloc((size_t)LZ4_sizeofState())) != NULL;
     if (codec == PS_WIRE_GZIP) ok = open_gzip(&packer->zlib);
     if (!ok) {
@@ -96,7 +77,7 @@ void ps_wire_packer_close(ps_wire_packer *packer) {
 size_t ps_wire_packer_bytes(ps_wire_codec codec, size_t bytes_max) {
     size_t bytes = sizeof(ps_wire_packer);
     if (codec == PS_WIRE_ZSTD) {
-        ZSTD_CCtx *const zstd = open_zstd(bytes_max);
+        ZSTD_CCtx *const zstd = ps_zstd_open(bytes_max, ZSTD_LEVEL);
         bytes += ZSTD_sizeof_CCtx(zstd);
         (void)ZSTD_freeCCtx(zstd);
     }

@@ -9,6 +9,7 @@
 
 #include "host/base/check.h"
 #include "host/base/clock.h"
+#include "ingest/wire/bytes.h"
 #include "ingest/wire/error.h"
 #include "ingest/wire/producer_parts.h"
 
@@ -17,11 +18,6 @@
 #define SEQUENCES    INT64_C(0x80000000) /* 2^31 - 1 is followed by 0 */
 
 enum { ACKS_ALL = -1, OUT_OF_ORDER = 45 };
-
-static ps_bytes text_of(const char *text) {
-    if (text == NULL) return (ps_bytes){NULL, PS_NULL_LENGTH};
-    return (ps_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
-}
 
 /* ---- answers ---- */
 
@@ -144,7 +140,7 @@ static const partition_answer *answer_of(const ps_wire_producer *producer, int16
                                          const struct ps_wire_produce_response *response,
                                          const ps_wire_load *load) {
     const uint8_t *id = ps_wire_client_topic(producer->client, load->topic)->id;
-    const ps_bytes name = text_of(producer->recipe.topics[load->topic]);
+    const ps_bytes name = ps_wire_text(producer->recipe.topics[load->topic]);
     for (int32_t t = 0; t < response->responses_count; t++) {
         const struct ps_wire_produce_response_topic_produce_response *topic =
             &response->responses[t];
@@ -238,7 +234,7 @@ static int32_t list_topics(const ps_wire_producer *producer, const ps_wire_produ
         partitions[i] =
             (partition_data){.index = (int32_t)load->partition, .records = load->sealed};
         if (i == 0 || produce->load[i - 1]->topic != load->topic) {
-            topics[count] = (topic_data){.name = text_of(producer->recipe.topics[load->topic]),
+            topics[count] = (topic_data){.name = ps_wire_text(producer->recipe.topics[load->topic]),
                                          .partition_data = &partitions[i]};
             memcpy(topics[count].topic_id, ps_wire_client_topic(producer->client, load->topic)->id,
                    16);
@@ -257,7 +253,7 @@ static ps_status send_one(ps_wire_producer *producer, ps_wire_produce *produce, 
         seal(producer, ps_wire_outlet_of(producer, load->topic, load->partition), load);
     }
     const struct ps_wire_produce_request request = {
-        .transactional_id = text_of(producer->recipe.transactional),
+        .transactional_id = ps_wire_text(producer->recipe.transactional),
         .acks = ACKS_ALL,
         .timeout_ms = (int32_t)(producer->recipe.timeout_ns / PS_NS_PER_MS),
         .topic_data_count = list_topics(producer, produce, topics, partitions),

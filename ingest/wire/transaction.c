@@ -11,6 +11,7 @@
 
 #include "host/base/check.h"
 #include "host/base/clock.h"
+#include "ingest/wire/bytes.h"
 #include "ingest/wire/error.h"
 #include "ingest/wire/producer_parts.h"
 
@@ -22,15 +23,10 @@ enum {
     OFFSETS_MAX = 1024 /* of one request */
 };
 
-static ps_bytes text_of(const char *text) {
-    if (text == NULL) return (ps_bytes){NULL, PS_NULL_LENGTH};
-    return (ps_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
-}
-
-/* Until something comes, or the earlier of both times. */
-static void rest(const ps_wire_producer *producer, int64_t due_ns, int64_t until_ns) {
-    const int64_t at_ns = due_ns < until_ns ? due_ns : until_ns;
-    int64_t left_ns = at_ns - ps_clock_ns();
+/* Until something comes, or something is due, or that time. */
+static void rest(const ps_wire_producer *producer, int64_t until_ns) {
+    const int64_t due_ns = ps_wire_producer_deadline(producer);
+    int64_t left_ns = (due_ns < until_ns ? due_ns : until_ns) - ps_clock_ns();
     if (left_ns < 0) left_ns = 0;
     struct pollfd poll_fd = {.fd = ps_wire_client_fd(producer->client), .events = POLLIN};
     const struct timespec left = {left_ns / PS_NS_PER_S, left_ns % PS_NS_PER_S};
@@ -39,12 +35,9 @@ static void rest(const ps_wire_producer *producer, int64_t due_ns, int64_t until
 
 /* Serves the connections for a while. */
 static ps_status pause_for(ps_wire_producer *producer, int64_t ns, ps_error *error) {
-    const int64_t until_ns = ps_clock_ns() + ns;
-    do {
-        PS_TRY(ps_wire_client_step(producer->client, ps_clock_ns(), error));
-        rest(producer, ps_wire_client_deadline(producer->client), until_ns);
-    } while (ps_clock_ns() < until_ns);
-    return PS_OK;
+    const ps_status status =
+        ps_wire_client_wait(producer->client, NULL, NULL, ps_clock_ns() + ns, error);
+    return status == PS_AGAIN ? PS_OK : status;
 }
 
 /* A question to a coordinator, or to any broker, and how its answer reads. */
@@ -132,11 +125,11 @@ static int16_t read_end(ps_wire_producer *producer, int16_t version, const void 
 
 static ps_status end(ps_wire_producer *producer, bool commits, int64_t until_ns, int16_t *code,
                      ps_error *error) {
-    const struct ps_wire_end_txn_request request = {.transactional_id =
-                                                        text_of(producer->recipe.transactional),
-                                                    .producer_id = producer->id,
-                                                    .producer_epoch = producer->epoch,
-                                                    .committed = commits};
+    const struct ps_wire_end_txn_request request = {
+        .transactional_id = ps_wire_text(producer->recipe.transactional),
+        .producer_id = producer->id,
+        .producer_epoch = producer->epoch,
+        .committed = commits};
     const question asked = {.kind = PS_WIRE_OF_TRANSACTION,
                             .api = PS_WIRE_END_TXN,
                             .version = producer->second ? -1 : 4,
@@ -197,7 +190,7 @@ ps_status ps_wire_producer_init(ps_wire_producer *producer, int64_t until_ns, ps
     drop_all(producer);
     PS_TRY(abort_own(producer, until_ns, error));
     const struct ps_wire_init_producer_id_request request = {
-        .transactional_id = text_of(producer->recipe.transactional),
+        .transactional_id = ps_wire_text(producer->recipe.transactional),
         .transaction_timeout_ms = producer->recipe.transaction_ms,
         .producer_id = producer->recipe.transactional == NULL ? -1 : producer->id,
         .producer_epoch = producer->recipe.transactional == NULL ? -1 : producer->epoch};
@@ -282,7 +275,7 @@ static int32_t list_added(ps_wire_producer *producer, added_topic *topics, int32
         }
         if (producer->added_count == first) continue;
         topics[count++] =
-            (added_topic){.name = text_of(producer->recipe.topics[t]),
+            (added_topic){.name = ps_wire_text(producer->recipe.topics[t]),
                           .partitions_count = (int32_t)(producer->added_count - first),
                           .partitions = partitions + first};
     }
@@ -300,7 +293,7 @@ ps_status ps_wire_add_partitions(ps_wire_producer *producer, int64_t now_ns, ps_
     const int32_t node = ps_wire_client_coordinator(producer->client, PS_WIRE_OF_TRANSACTION);
     if (node == PS_WIRE_NODE_NONE) return PS_OK;
     const struct ps_wire_add_partitions_to_txn_request request = {
-        .v3_and_below_transactional_id = text_of(producer->recipe.transactional),
+        .v3_and_below_transactional_id = ps_wire_text(producer->recipe.transactional),
         .v3_and_below_producer_id = producer->id,
         .v3_and_below_producer_epoch = producer->epoch,
         .v3_and_below_topics_count = count,
@@ -330,7 +323,7 @@ static ps_status flush(ps_wire_producer *producer, int64_t until_ns, ps_error *e
         if (now_ns >= until_ns)
             return ps_fail(error, PS_AGAIN, "%" PRIu64 " records are not acknowledged in time",
                            producer->waiting);
-        rest(producer, ps_wire_producer_deadline(producer), until_ns);
+        rest(producer, until_ns);
     }
 }
 
@@ -341,10 +334,10 @@ static int16_t read_group(ps_wire_producer *producer, int16_t version, const voi
 
 static ps_status add_group(ps_wire_producer *producer, int64_t until_ns, ps_error *error) {
     const struct ps_wire_add_offsets_to_txn_request request = {
-        .transactional_id = text_of(producer->recipe.transactional),
+        .transactional_id = ps_wire_text(producer->recipe.transactional),
         .producer_id = producer->id,
         .producer_epoch = producer->epoch,
-        .group_id = text_of(producer->recipe.group)};
+        .group_id = ps_wire_text(producer->recipe.group)};
     const question asked = {.kind = PS_WIRE_OF_TRANSACTION,
                             .api = PS_WIRE_ADD_OFFSETS_TO_TXN,
                             .version = 3,
@@ -380,17 +373,17 @@ static ps_status send_offsets(ps_wire_producer *producer, const ps_wire_offsets 
                                            .committed_offset = of->at[i].next,
                                            .committed_leader_epoch = -1,
                                            .committed_metadata = {NULL, PS_NULL_LENGTH}};
-    offset_topic topic = {.name = text_of(of->topic),
+    offset_topic topic = {.name = ps_wire_text(of->topic),
                           .partitions_count = (int32_t)of->count,
                           .partitions = partitions};
     const struct ps_wire_txn_offset_commit_request request = {
-        .transactional_id = text_of(producer->recipe.transactional),
-        .group_id = text_of(producer->recipe.group),
+        .transactional_id = ps_wire_text(producer->recipe.transactional),
+        .group_id = ps_wire_text(producer->recipe.group),
         .producer_id = producer->id,
         .producer_epoch = producer->epoch,
         .generation_id = member->generation,
-        .member_id = text_of(member->id),
-        .group_instance_id = text_of(member->instance),
+        .member_id = ps_wire_text(member->id),
+        .group_instance_id = ps_wire_text(member->instance),
         .topics_count = 1,
         .topics = &topic};
     const question asked = {.kind = PS_WIRE_OF_GROUP,
