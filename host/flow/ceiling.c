@@ -59,6 +59,7 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, int64_t par
                              .depth = config->depth,
                              .linger_ns = config->linger_ns,
                              .memory_bytes = part,
+                             .native = config->native,
                              .plan = config->plan,
                              .source = config->source,
                              .dead = config->dead};

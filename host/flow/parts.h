@@ -28,6 +28,7 @@ typedef struct ps_lane_env {
     int64_t memory_bytes; /* what queues of this part may take, of the ceiling */
     int64_t start_ns;     /* monotonic, of the run */
     bool until_end;       /* stop at the ends that were seen at start */
+    bool native;          /* Kafka by penstock's own client, not by librdkafka */
     const ps_plan *plan;
     const ps_partitions *partitions; /* filled by the source's `discover` before any lane opens */
     ps_wake *wake;

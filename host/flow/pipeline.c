@@ -129,6 +129,7 @@ static ps_lane_config lane_config(worker *lane) {
                 .memory_bytes = pipeline->ceiling.part_bytes,
                 .start_ns = pipeline->start_ns,
                 .until_end = config->until_end,
+                .native = config->native,
                 .plan = config->plan,
                 .partitions = &pipeline->partitions,
                 .wake = &lane->wake,

@@ -28,6 +28,7 @@ typedef struct ps_pipeline_config {
     int64_t linger_ns, memory_max;
     bool numa; /* pin lanes and bind their memory */
     bool until_end, fail_on_reject;
+    bool native; /* Kafka by our own client, see ps_lane_env */
 } ps_pipeline_config;
 
 /* One term of the memory ceiling. */
