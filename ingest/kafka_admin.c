@@ -366,3 +366,12 @@ ps_status ps_kafka_delete_records(rd_kafka_t *client, const ps_kafka_offset *bef
     rd_kafka_topic_partition_list_destroy(list);
     return status;
 }
+
+ps_status ps_kafka_brokers_count(rd_kafka_t *client, int timeout_ms, uint32_t *count) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    if (rd_kafka_metadata(client, 0, NULL, &metadata, timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return PS_AGAIN;
+    *count = (uint32_t)metadata->broker_cnt;
+    rd_kafka_metadata_destroy(metadata);
+    return *count == 0 ? PS_AGAIN : PS_OK;
+}

@@ -15,6 +15,9 @@ typedef struct ps_kafka_offset {
     int64_t offset; /* PS_OFFSET_NONE: none */
 } ps_kafka_offset;
 
+/* How many brokers the cluster has. AGAIN: no answer within `timeout_ms`. */
+ps_status ps_kafka_brokers_count(rd_kafka_t *client, int timeout_ms, uint32_t *count) PS_MUST_USE;
+
 /* Makes a topic of our own, whose records are kept until we delete them; one that is there already
  * is fine. `replication` -1: the cluster's default. */
 ps_status ps_kafka_topic_create(rd_kafka_t *client, const char *topic, uint32_t partitions,

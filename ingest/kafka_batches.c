@@ -15,6 +15,9 @@ enum { ASK_MS = 500, FETCH = 1, BESIDE_BYTES = 64 << 10 };
 
 size_t ps_kafka_source_memory(const void *config, const ps_lane_env *env) {
     const ps_kafka_source_config *own = config;
+    if (env->native)
+        return ps_kafka_native_source_bytes(own, env) + sizeof(ps_kafka_source) +
+               PS_KAFKA_SCRATCH_BYTES;
     return ps_kafka_consumer_bytes(&own->properties, env->memory_bytes, own->expansion,
                                    own->batch_max) +
            sizeof(ps_kafka_source) + PS_KAFKA_SCRATCH_BYTES;

@@ -12,6 +12,8 @@
 #include "host/base/log.h"
 #include "ingest/kafka_sink_calls.h"
 
+/* The id was taken away twice within this time: somebody else who lives has it. */
+#define FENCED_AGAIN_NS (60 * PS_NS_PER_S)
 /* A commit that is retried longer than its transaction lives has no point. */
 #define COMMIT_NS_MAX (PS_KAFKA_TRANSACTION_MS * PS_NS_PER_MS)
 
@@ -40,6 +42,26 @@ void ps_kafka_positions_add(ps_kafka_sink *sink, const ps_position *positions, u
 void ps_kafka_positions_clear(ps_kafka_sink *sink) {
     for (uint32_t i = 0; i < sink->moved_count; i++) sink->next[sink->moved[i]] = PS_OFFSET_NONE;
     sink->moved_count = 0;
+}
+
+void ps_kafka_note_fence(ps_kafka_sink *sink) {
+    const int64_t now_ns = ps_clock_ns();
+    if (now_ns - sink->begun_ns > COMMIT_NS_MAX * 3 / 4) return;
+    if (sink->fenced_ns > 0 && now_ns - sink->fenced_ns < FENCED_AGAIN_NS)
+        ps_kafka_sink_fail(sink, PS_FENCED,
+                           "another worker that is alive uses transactional.id '%s': give each "
+                           "worker its own runtime.instance",
+                           sink->transactional);
+    sink->fenced_ns = now_ns;
+}
+
+void ps_kafka_fail_forbidden(ps_kafka_sink *sink, const char *what, const char *why) {
+    ps_kafka_sink_fail(sink, PS_IO,
+                       "%s: %s; give this user's principal the right to write to %s%s%s%s, and to "
+                       "commit for the group",
+                       what, why, sink->out.name, sink->dead.name == NULL ? "" : ", ",
+                       sink->dead.name == NULL ? "" : sink->dead.name,
+                       sink->keeps_state ? " and the state topic" : "");
 }
 
 static bool is_stopping(ps_kafka_sink *sink) {
@@ -74,6 +96,7 @@ static ps_kafka_outcome commit(ps_kafka_sink *sink) {
 }
 
 static void enter(ps_kafka_sink *sink, ps_kafka_phase phase) {
+    if (phase == PS_KAFKA_READY && sink->way->hand_over != NULL) sink->way->hand_over(sink, true);
     pthread_mutex_lock(&sink->mutex);
     sink->phase = phase;
     sink->busy_ns = phase == PS_KAFKA_READY ? 0 : ps_clock_ns();
@@ -183,6 +206,7 @@ static void *committer_main(void *argument) {
 
 void ps_kafka_committer_ask(ps_kafka_sink *sink, ps_kafka_phase phase) {
     sink->commit_ns = ps_clock_ns();
+    if (sink->way->hand_over != NULL) sink->way->hand_over(sink, false);
     pthread_mutex_lock(&sink->mutex);
     PS_CHECK_OP((int)sink->phase, ==, (int)PS_KAFKA_READY);
     sink->phase = phase;

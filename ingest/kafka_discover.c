@@ -10,6 +10,7 @@
 
 #include "host/base/log.h"
 #include "host/base/text.h"
+#include "ingest/kafka_admin.h"
 #include "ingest/kafka_source_parts.h"
 
 /* What librdkafka's error callback has seen while we ask. */
@@ -93,16 +94,11 @@ static ps_status discover_all(rd_kafka_t *client, const ps_kafka_source_config *
     return PS_OK;
 }
 
-/* Brokers that lead the partitions: all that there are, or one for each partition. */
-static ps_status count_servers(rd_kafka_t *client, ps_partitions *out, ps_error *error) {
-    const struct rd_kafka_metadata *metadata = NULL;
-    const rd_kafka_resp_err_t err = rd_kafka_metadata(client, 0, NULL, &metadata, ASK_MS);
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return ps_fail(error, PS_IO, "cannot ask which brokers there are: %s",
-                       rd_kafka_err2str(err));
-    out->servers =
-        (uint32_t)metadata->broker_cnt < out->count ? (uint32_t)metadata->broker_cnt : out->count;
-    rd_kafka_metadata_destroy(metadata);
+/* All that there are, and those that lead the partitions: as many, or one for each of them. */
+static ps_status count_brokers(rd_kafka_t *client, ps_partitions *out, ps_error *error) {
+    if (ps_kafka_brokers_count(client, ASK_MS, &out->brokers) != PS_OK)
+        return ps_fail(error, PS_IO, "cannot ask which brokers there are: no answer");
+    out->servers = out->brokers < out->count ? out->brokers : out->count;
     return PS_OK;
 }
 
@@ -119,7 +115,7 @@ ps_status ps_kafka_discover(const void *configuration, ps_partitions *out, ps_er
     memset(out, 0, sizeof *out);
     PS_TRY(ps_kafka_client_open(&recipe, &client, error));
     ps_status status = discover_all(client, config, out, error);
-    if (status == PS_OK) status = count_servers(client, out, error);
+    if (status == PS_OK) status = count_brokers(client, out, error);
     if (status == PS_OK) ps_kafka_batches_check(client, config, out);
     ps_kafka_client_close(client);
     return status;

@@ -51,10 +51,16 @@ static rd_kafka_error_t *failure_of(rd_kafka_resp_err_t err) {
     return rd_kafka_error_new(err, "%s", rd_kafka_err2str(err));
 }
 
-static void tell_assign(ps_kafka_source *source, const rd_kafka_topic_partition_list_t *list) {
+/* Where somebody else fetches, librdkafka is told an offset that it need not ask for, and then not
+ * to fetch at all. */
+static void tell_assign(ps_kafka_source *source, const rd_kafka_topic_partition_list_t *from) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(from);
+    for (int i = 0; source->native != NULL && i < list->cnt; i++) list->elems[i].offset = 0;
     note_error(source, "cannot take partitions",
                is_eager(source) ? failure_of(rd_kafka_assign(source->client, list))
                                 : rd_kafka_incremental_assign(source->client, list));
+    if (source->native != NULL) (void)rd_kafka_pause_partitions(source->client, list);
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 static void tell_unassign(ps_kafka_source *source, const rd_kafka_topic_partition_list_t *list) {
@@ -149,6 +155,7 @@ void ps_kafka_rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t err,
 
 ps_status ps_kafka_group_event(void *self, ps_event *out, ps_error *error) {
     ps_kafka_source *source = self;
+    if (source->native != NULL) ps_kafka_native_step(source);
     /* A lane that does not fill must be seen to be alive (max.poll.interval.ms): asking for no
      * record at all does that. It hears of changes only by taking what librdkafka queued before
      * them: while all goes back, and only then, that may take long and may be thrown away. */
@@ -229,10 +236,12 @@ ps_status ps_kafka_group_answer(void *self, ps_error *error) {
         if (event->kind == PS_EVENT_ASSIGNED) {
             place->holding = PS_KAFKA_READING;
             event->list->elems[i].offset = offset_of(source, place);
+            if (source->native != NULL) ps_kafka_native_read(source, event->partitions[i]);
             continue;
         }
         *place = (ps_kafka_place){
             .holding = PS_KAFKA_NOT_OURS, .next = PS_OFFSET_NONE, .first = PS_OFFSET_NONE};
+        if (source->native != NULL) ps_kafka_native_stop(source, event->partitions[i]);
         ps_kafka_watch_forget(source, event->partitions[i]);
         ps_kafka_source_commit_forget(source, event->partitions[i]);
         ps_kafka_source_drop(source, event->partitions[i]);
@@ -265,7 +274,10 @@ void ps_kafka_group_stop(void *self, uint32_t partition) {
     ps_kafka_place *place = &source->place[partition];
     if (place->holding != PS_KAFKA_READING) return;
     place->holding = PS_KAFKA_STOPPED;
-    source->stopped = true;
+    if (source->native != NULL)
+        ps_kafka_native_stop(source, partition);
+    else
+        source->stopped = true;
 }
 
 ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_error *error) {
@@ -278,6 +290,10 @@ ps_status ps_kafka_group_start(void *self, uint32_t partition, int64_t next, ps_
     if (place->holding == PS_KAFKA_PROMISED) return PS_OK; /* `answer` says where */
     ps_kafka_source_drop(source, partition);
     place->holding = PS_KAFKA_READING;
+    if (source->native != NULL) {
+        ps_kafka_native_read(source, partition);
+        return PS_OK;
+    }
     source->stopped = false;
     uint32_t within;
     const ps_partitions *all = source->env->partitions;

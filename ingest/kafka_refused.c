@@ -66,23 +66,23 @@ static bool remember(ps_kafka_sink *sink, uint32_t partition, int64_t offset) {
 }
 
 /* Of a row, a dead letter or a state record. */
-static void refuse(ps_kafka_sink *sink, const rd_kafka_message_t *message, uint64_t ticket,
-                   uint32_t row) {
-    const char *topic = rd_kafka_topic_name(message->rkt);
-    const char *reason = rd_kafka_err2str(message->err);
+static void refuse(ps_kafka_sink *sink, const ps_kafka_undelivered *record) {
+    const uint64_t ticket = record->tag >> 32;
+    const uint32_t row = (uint32_t)record->tag;
+    const char *reason = rd_kafka_err2str(record->err);
     const ps_kafka_slot *slot = ps_kafka_slot_of(sink, ticket);
     if (row == PS_KAFKA_ROW_STATE || (row & PS_KAFKA_ROW_DEAD) != 0) {
         ps_kafka_sink_fail(sink, PS_IO,
                            "topic %s refuses a record of %zu bytes: %s; raise its "
                            "max.message.bytes",
-                           topic, message->len, reason);
+                           record->topic, record->bytes, reason);
         return;
     }
     if (slot->batch == NULL || (uint32_t)slot->ticket != (uint32_t)ticket) return;
     const int64_t offset = ((const int64_t *)ps_batch_system(slot->batch, PS_COLUMN_OFFSET))[row];
     if (remember(sink, partition_of_row(slot->batch, row), offset)) return;
     ps_kafka_sink_fail(sink, PS_IO, "topic %s refuses more than %d records of one transaction: %s",
-                       topic, PS_KAFKA_REFUSED_MAX, reason);
+                       record->topic, PS_KAFKA_REFUSED_MAX, reason);
 }
 
 /* Whether `row` stands for several, of which any may be the reason. */
@@ -90,54 +90,61 @@ static bool is_pack(uint32_t row) {
     return (row & PS_KAFKA_ROW_DEAD) == 0 && (row & PS_KAFKA_ROW_PACK) != 0;
 }
 
-/* Alone in its batch, since it would not have fitted with another. */
-static bool was_alone(const ps_kafka_sink *sink, const rd_kafka_message_t *message) {
-    return message->len + message->key_len >= sink->batch_bytes;
+void ps_kafka_acknowledged(ps_kafka_sink *sink, uint64_t tag) {
+    if ((uint32_t)tag == PS_KAFKA_ROW_STATE)
+        sink->states_unacknowledged--;
+    else
+        ps_kafka_slot_of(sink, tag >> 32)->unacknowledged--;
+}
+
+void ps_kafka_not_delivered(ps_kafka_sink *sink, const ps_kafka_undelivered *record) {
+    const bool pack = is_pack((uint32_t)record->tag);
+    switch (judge(record->err)) {
+    case GONE:
+        return;
+    case TOO_LARGE:
+        sink->broken = true;
+        if (!record->alone)
+            sink->batch_bytes_wanted = sink->batch_bytes / 2;
+        else if (pack)
+            ps_kafka_pack_smaller(sink->pack);
+        else
+            refuse(sink, record);
+        return;
+    case REFUSED:
+        sink->broken = true;
+        if (pack)
+            ps_kafka_pack_smaller(sink->pack);
+        else
+            refuse(sink, record);
+        return;
+    case FINAL:
+        ps_kafka_sink_fail(sink, PS_IO, "cannot write to topic %s: %s%s", record->topic,
+                           rd_kafka_err2str(record->err), ps_kafka_advice(record->err));
+        return;
+    case BROKEN:
+        if (!sink->broken)
+            ps_log(PS_LOG_DEBUG, "sink kafka", "a record was not delivered: %s",
+                   rd_kafka_err2str(record->err));
+        sink->broken = true;
+    }
 }
 
 void ps_kafka_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque) {
     ps_kafka_sink *sink = opaque;
     (void)client;
-    const uint64_t tag = (uint64_t)(uintptr_t)message->_private;
-    const uint64_t ticket = tag >> 32;
-    const uint32_t row = (uint32_t)tag;
-    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        if (row == PS_KAFKA_ROW_STATE)
-            sink->states_unacknowledged--;
-        else
-            ps_kafka_slot_of(sink, ticket)->unacknowledged--;
-        return;
-    }
-    switch (judge(message->err)) {
-    case GONE:
-        return;
-    case TOO_LARGE:
-        sink->broken = true;
-        if (was_alone(sink, message) && is_pack(row))
-            ps_kafka_pack_smaller(sink->pack);
-        else if (was_alone(sink, message))
-            refuse(sink, message, ticket, row);
-        else
-            sink->batch_bytes_wanted = sink->batch_bytes / 2;
-        return;
-    case REFUSED:
-        sink->broken = true;
-        if (is_pack(row))
-            ps_kafka_pack_smaller(sink->pack);
-        else
-            refuse(sink, message, ticket, row);
-        return;
-    case FINAL:
-        ps_kafka_sink_fail(sink, PS_IO, "cannot write to topic %s: %s%s",
-                           rd_kafka_topic_name(message->rkt), rd_kafka_err2str(message->err),
-                           ps_kafka_advice(message->err));
-        return;
-    case BROKEN:
-        if (!sink->broken)
-            ps_log(PS_LOG_DEBUG, "sink kafka", "a record was not delivered: %s",
-                   rd_kafka_err2str(message->err));
-        sink->broken = true;
-    }
+    const ps_kafka_undelivered record = {
+        .topic = rd_kafka_topic_name(message->rkt),
+        .err = message->err,
+        .tag = (uint64_t)(uintptr_t)message->_private,
+        .bytes = message->len,
+        /* It would not have fitted with another. */
+        .alone = message->len + message->key_len >= sink->batch_bytes,
+    };
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        ps_kafka_acknowledged(sink, record.tag);
+    else
+        ps_kafka_not_delivered(sink, &record);
 }
 
 void ps_kafka_refused_mark(ps_kafka_sink *sink, const ps_batch *batch) {

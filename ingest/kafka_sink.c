@@ -108,6 +108,7 @@ static void commit_when_due(ps_kafka_sink *sink, int64_t *ask_again_ns) {
 static ps_status ready(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
                        ps_error *error) {
     sink->way->serve(sink, 0);
+    if (sink->way->deadline != NULL) sooner(ask_again_ns, sink->way->deadline(sink));
     if (sink->full) sooner(ask_again_ns, ps_clock_ns() + PS_NS_PER_MS);
     sink->full = false;
     if (sink->broken) {
@@ -296,7 +297,7 @@ static ps_status open_sink(const void *config, const ps_lane_env *env, void **se
     sink->config = config;
     sink->env = env;
     sink->link = ps_kafka_link_of(env);
-    sink->way = &ps_kafka_way_librdkafka;
+    sink->way = env->native ? &ps_kafka_way_native : &ps_kafka_way_librdkafka;
     sink->fresh = true;
     sink->exactly_once = sink->config->delivery == PS_KAFKA_EXACTLY_ONCE;
     sink->keeps_state = keeps_state(env);
@@ -333,9 +334,10 @@ static size_t memory(const void *configuration, const ps_lane_env *env) {
     const ps_kafka_sink_config *config = configuration;
     /* Records not yet acknowledged; the json form's copies of what is in flight; one row's text;
      * the state's buffers and what a restore reads ahead; what is merged. */
-    size_t bytes = ps_kafka_producer_bytes(&config->properties, env->memory_bytes);
+    size_t bytes = env->native ? ps_kafka_native_sink_bytes(env)
+                               : ps_kafka_producer_bytes(&config->properties, env->memory_bytes);
     bytes += json_bytes(config, env->plan);
-    if (config->form == PS_KAFKA_JSON) bytes += json_copies(config, env);
+    if (config->form == PS_KAFKA_JSON && !env->native) bytes += json_copies(config, env);
     if (config->form == PS_KAFKA_PACKED) bytes += ps_kafka_pack_bytes(config, env->plan);
     if (keeps_state(env)) bytes += ps_kafka_state_bytes(env->plan);
     if (keeps_state(env) && config->delivery == PS_KAFKA_AT_LEAST_ONCE)

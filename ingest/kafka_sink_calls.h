@@ -15,6 +15,12 @@ void ps_kafka_committer_ask(ps_kafka_sink *sink, ps_kafka_phase phase);
 void ps_kafka_sink_fail(ps_kafka_sink *sink, ps_status status, const char *format, ...)
     PS_PRINTF(3, 4);
 
+/* The id was taken, unless the transaction had simply outlived its time limit; twice in a row ends
+ * the lane. */
+void ps_kafka_note_fence(ps_kafka_sink *sink);
+/* Ends the lane: nobody gets a right by asking again. */
+void ps_kafka_fail_forbidden(ps_kafka_sink *sink, const char *what, const char *why);
+
 /* kafka_transaction.c: librdkafka's part of it. */
 void ps_kafka_trouble(rd_kafka_t *client, int err, const char *reason, void *opaque);
 int ps_kafka_closed(int fd, void *opaque);
@@ -29,6 +35,9 @@ ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 ps_status ps_kafka_setup_again(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 ps_status ps_kafka_setup_producer(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 void ps_kafka_drop_producer(ps_kafka_sink *sink);
+
+/* kafka_native_sink.c. What its client and its batches take. */
+size_t ps_kafka_native_sink_bytes(const ps_lane_env *env);
 
 /* kafka_rows.c. Produces what is left of the cursor's batch; AGAIN: the queue is full. */
 ps_status ps_kafka_rows(ps_kafka_sink *sink, const ps_batch *batch, ps_error *error) PS_MUST_USE;
@@ -47,7 +56,16 @@ void ps_kafka_pack_undo(ps_kafka_pack *pack);
 void ps_kafka_pack_smaller(ps_kafka_pack *pack);
 void ps_kafka_pack_committed(ps_kafka_pack *pack);
 
-/* kafka_refused.c */
+/* kafka_refused.c. What became of a record. */
+typedef struct ps_kafka_undelivered {
+    const char *topic;
+    rd_kafka_resp_err_t err;
+    uint64_t tag; /* ps_kafka_tag() */
+    size_t bytes;
+    bool alone; /* in its batch */
+} ps_kafka_undelivered;
+void ps_kafka_acknowledged(ps_kafka_sink *sink, uint64_t tag);
+void ps_kafka_not_delivered(ps_kafka_sink *sink, const ps_kafka_undelivered *record);
 void ps_kafka_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque);
 /* Marks rows of the batch that were refused before as rejects: output_refused. */
 void ps_kafka_refused_mark(ps_kafka_sink *sink, const ps_batch *batch);

@@ -5,7 +5,7 @@
  * kafka_state.c, kafka_restore.c, kafka_trim.c (the state topic). Nobody else includes this.
  *
  * Which client carries the records is behind `ps_kafka_way` alone: kafka_produce.c and
- * kafka_transaction.c are librdkafka's.
+ * kafka_transaction.c are librdkafka's, kafka_native_sink.c is ingest/wire's.
  *
  * Threads: the producer and everything that is not marked belong to the lane while `phase` is
  * READY, and to the committer otherwise; the mutex hands them over.
@@ -78,8 +78,10 @@ struct ps_kafka_sink {
     ps_error error;
     int64_t busy_ns; /* when the committer began its current call, 0: idle */
 
-    rd_kafka_t *helper;   /* looks things up; the committer's and the state's */
-    rd_kafka_t *producer; /* NULL between two */
+    rd_kafka_t *helper;                  /* looks things up; the committer's and the state's */
+    rd_kafka_t *producer;                /* NULL between two; librdkafka's way */
+    struct ps_kafka_native_sink *native; /* likewise; ingest/wire's way */
+    uint32_t brokers;                    /* of the cluster, when it was last asked */
     ps_kafka_topic out, dead, state_topic;
     bool suspect;       /* a call was not answered in time: a stray may land later */
     atomic_bool closed; /* a connection was, since the transaction began: likewise */

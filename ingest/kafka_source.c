@@ -42,10 +42,13 @@ static uint32_t number_of(ps_kafka_source *source, const rd_kafka_message_t *mes
     return source->partition;
 }
 
-static bool make_room(ps_kafka_source *source, size_t bytes) {
+bool ps_kafka_source_room(ps_kafka_source *source, size_t bytes) {
     if (bytes <= source->scratch_bytes) return true;
     uint8_t *larger = realloc(source->scratch, bytes);
-    if (larger == NULL) return false;
+    if (larger == NULL) {
+        ps_kafka_source_fail(source, PS_NO_MEMORY, "no memory for a record's headers");
+        return false;
+    }
     source->scratch = larger;
     source->scratch_bytes = bytes;
     return true;
@@ -66,10 +69,7 @@ static ps_bytes pack_headers(ps_kafka_source *source, rd_kafka_message_t *messag
         const ps_bytes text = {(const uint8_t *)name, (uint32_t)strlen(name)};
         const ps_bytes of = bytes_of(value, value_bytes);
         const uint32_t bytes = ps_headers_bytes(text.length, of.length);
-        if (!make_room(source, used + bytes)) {
-            ps_kafka_source_fail(source, PS_NO_MEMORY, "no memory for a record's headers");
-            return packed;
-        }
+        if (!ps_kafka_source_room(source, used + bytes)) return packed;
         (void)ps_headers_put(source->scratch + used, text, of);
         used += bytes;
     }
@@ -99,6 +99,14 @@ static void take_fatal(ps_kafka_source *source) {
     }
 }
 
+const char *ps_kafka_source_range_advice(const ps_kafka_source *source) {
+    return source->env->plan->replays
+               ? "state of policy replay is rebuilt from the records before the committed offset: "
+                 "`penstock reset FILE --state` forgets it (with --to earliest|latest where that "
+                 "offset is gone too)"
+               : "decide with `penstock reset FILE --to earliest|latest`";
+}
+
 /* A failure that librdkafka put in place of a record. */
 static void take_failure(ps_kafka_source *source, const rd_kafka_message_t *message) {
     const char *topic = message->rkt == NULL ? "" : rd_kafka_topic_name(message->rkt);
@@ -111,11 +119,7 @@ static void take_failure(ps_kafka_source *source, const rd_kafka_message_t *mess
                              ", which is out of range: records were deleted or the topic was made "
                              "anew; %s",
                              topic, message->partition, message->offset,
-                             source->env->plan->replays
-                                 ? "state of policy replay is rebuilt from the records before the "
-                                   "committed offset: `penstock reset FILE --state` forgets it "
-                                   "(with --to earliest|latest where that offset is gone too)"
-                                 : "decide with `penstock reset FILE --to earliest|latest`");
+                             ps_kafka_source_range_advice(source));
         return;
     case RD_KAFKA_RESP_ERR__FATAL:
         take_fatal(source);
@@ -152,16 +156,16 @@ static void take_failure(ps_kafka_source *source, const rd_kafka_message_t *mess
 }
 
 /* The end of a partition goes past its last record: markers and compacted records take offsets. */
-static void take_end(ps_kafka_source *source, ps_batch *batch, const rd_kafka_message_t *message,
-                     uint32_t partition) {
+void ps_kafka_source_end(ps_kafka_source *source, ps_batch *batch, uint32_t partition,
+                         int64_t offset) {
     ps_kafka_place *place = &source->place[partition];
-    if (place->holding != PS_KAFKA_READING || message->offset < 0) return;
+    if (place->holding != PS_KAFKA_READING || offset < 0) return;
     const int64_t news = place->next == PS_OFFSET_NONE ? 0 : place->next + !place->untold;
-    if (message->offset < news) return;
+    if (offset < news) return;
     place->untold = false;
-    if (place->first == PS_OFFSET_NONE) place->first = message->offset;
-    place->next = message->offset;
-    ps_batch_position(batch, partition, message->offset);
+    if (place->first == PS_OFFSET_NONE) place->first = offset;
+    place->next = offset;
+    ps_batch_position(batch, partition, offset);
     if (batch->filled_ns == 0) batch->filled_ns = ps_clock_ns();
 }
 
@@ -196,15 +200,23 @@ static ps_status take_record(ps_kafka_source *source, ps_batch *batch, rd_kafka_
         .headers = pack_headers(source, message)};
     const ps_status status = ps_batch_append(batch, &record);
     if (status == PS_AGAIN) return PS_AGAIN;
-    if (place->first == PS_OFFSET_NONE) place->first = message->offset;
-    place->next = message->offset + 1;
-    place->untold = false;
-    if (batch->filled_ns == 0) batch->filled_ns = ps_clock_ns();
+    ps_kafka_source_took(place, batch, message->offset);
     if (status == PS_END)
         keep_oversize(source, batch, message);
     else
         rd_kafka_message_destroy(message);
     return status;
+}
+
+/* Records come from elsewhere: what is left is what librdkafka has to say about the group. */
+static void hear(ps_kafka_source *source) {
+    for (uint32_t i = 0; i < source->taken_count; i++) {
+        const rd_kafka_message_t *message = source->taken[i];
+        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR &&
+            message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+            take_failure(source, message);
+    }
+    ps_kafka_source_forget_taken(source);
 }
 
 void ps_kafka_source_take(ps_kafka_source *source) {
@@ -215,6 +227,7 @@ void ps_kafka_source_take(ps_kafka_source *source) {
     const ssize_t taken =
         rd_kafka_consume_batch_queue(source->queue, 0, source->taken, PS_KAFKA_TAKE_MAX);
     if (taken > 0) source->taken_count = (uint32_t)taken;
+    if (source->native != NULL) hear(source);
 }
 
 void ps_kafka_source_drop(ps_kafka_source *source, uint32_t partition) {
@@ -251,7 +264,7 @@ static ps_status take_one(ps_kafka_source *source, ps_batch *batch, rd_kafka_mes
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && partition != PS_NOWHERE)
         return take_record(source, batch, message, partition);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && partition != PS_NOWHERE)
-        take_end(source, batch, message, partition);
+        ps_kafka_source_end(source, batch, partition, message->offset);
     else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
         take_failure(source, message);
     rd_kafka_message_destroy(message);
@@ -290,23 +303,29 @@ static ps_status fill(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_err
     if (source->status != PS_OK) return told(source, error);
     if (source->draining) return PS_END;
     const uint32_t first_run = batch->run_count > 0 ? batch->run_count - 1 : 0;
-    const ps_status full = move_taken(source, batch);
+    const ps_status full =
+        source->native != NULL ? ps_kafka_native_fill(source, batch) : move_taken(source, batch);
     note_positions(source, batch, first_run);
     if (source->status != PS_OK) return told(source, error);
     const int64_t now_ns = ps_clock_ns();
     ps_kafka_watch_lag(source, now_ns);
     ps_kafka_source_commit_due(source, PS_KAFKA_COMMIT_GATHERED);
     if (atomic_load_explicit(&source->watch.all_reached, memory_order_relaxed)) return PS_END;
-    if (batch->filled_ns == 0) return PS_AGAIN;
-    const int64_t due_ns = batch->filled_ns + source->env->linger_ns;
-    if (full == PS_OK || now_ns >= due_ns) return PS_OK;
-    *ask_again_ns = due_ns;
+    const int64_t due_ns =
+        batch->filled_ns == 0 ? INT64_MAX : batch->filled_ns + source->env->linger_ns;
+    if (batch->filled_ns != 0 && (full == PS_OK || now_ns >= due_ns)) return PS_OK;
+    *ask_again_ns = source->native == NULL ? due_ns : ps_kafka_native_deadline(source, due_ns);
     return PS_AGAIN;
 }
 
 static void release(void *self, ps_batch *batch) {
-    (void)self;
+    const ps_kafka_source *source = self;
     if (batch->oversize.owner == NULL) return;
+    if (source->native != NULL) {
+        free(batch->oversize.owner);
+        batch->oversize = (ps_oversize){.row = PS_NOWHERE};
+        return;
+    }
     if (batch->oversize.headers.length != PS_NULL_LENGTH)
         free((void *)(uintptr_t)batch->oversize.headers.data);
     rd_kafka_message_destroy(batch->oversize.owner);
@@ -327,6 +346,7 @@ static void close_source(void *self) {
     ps_kafka_source *source = self;
     if (source == NULL) return;
     ps_kafka_watch_close(source);
+    ps_kafka_native_close(source);
     if (source->client != NULL && !ps_kafka_group_leave(source)) return;
     free(source->place);
     free(source->safe);
@@ -357,7 +377,8 @@ ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) {
                                     .properties = &source->config->properties,
                                     .group = source->group,
                                     .member = member,
-                                    .memory_bytes = env->memory_bytes,
+                                    /* Where it fetches nothing its queues stay empty. */
+                                    .memory_bytes = env->native ? 1 << 20 : env->memory_bytes,
                                     .expansion = source->config->expansion,
                                     .batch_max = source->config->batch_max,
                                     .servers = env->partitions->servers,
@@ -386,6 +407,7 @@ static ps_status open_source(const void *config, const ps_lane_env *env, void **
         status = ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
     for (uint32_t p = 0; status == PS_OK && p < env->partitions->count; p++)
         source->safe[p] = PS_OFFSET_NONE;
+    if (status == PS_OK && env->native) status = ps_kafka_native_open(source, error);
     if (status == PS_OK) status = ps_kafka_source_connect(source, error);
     if (status == PS_OK) status = ps_kafka_watch_open(source, error);
     if (status != PS_OK) {

@@ -45,6 +45,7 @@ typedef struct ps_kafka_source {
     rd_kafka_queue_t *queue;
     rd_kafka_message_t *taken[PS_KAFKA_TAKE_MAX]; /* returned by librdkafka, not yet in a batch */
     uint32_t taken_at, taken_count;
+    struct ps_kafka_native_source *native; /* where ingest/wire fetches; NULL: librdkafka does */
     const rd_kafka_topic_t *topic; /* of the last record, and its number: one look-up a run */
     int32_t within;
     uint32_t partition;
@@ -86,6 +87,36 @@ ps_status ps_kafka_source_connect(ps_kafka_source *source, ps_error *error) PS_M
 
 /* Asks librdkafka for records and events without waiting. */
 void ps_kafka_source_take(ps_kafka_source *source);
+
+/* The end of a partition, or of a stretch of it that has no records for us. */
+void ps_kafka_source_end(ps_kafka_source *source, ps_batch *batch, uint32_t partition,
+                         int64_t offset);
+/* What to do about an offset that is not there. */
+const char *ps_kafka_source_range_advice(const ps_kafka_source *source);
+/* Makes `scratch` so large. */
+bool ps_kafka_source_room(ps_kafka_source *source, size_t bytes);
+/* A record is in the batch. */
+static inline void ps_kafka_source_took(ps_kafka_place *place, ps_batch *batch, int64_t offset) {
+    if (place->first == PS_OFFSET_NONE) place->first = offset;
+    place->next = offset + 1;
+    place->untold = false;
+    if (batch->filled_ns == 0) batch->filled_ns = ps_clock_ns();
+}
+
+/* kafka_native_source.c: records by ingest/wire, where `native` is set. */
+ps_status ps_kafka_native_open(ps_kafka_source *source, ps_error *error) PS_MUST_USE;
+void ps_kafka_native_close(ps_kafka_source *source);
+size_t ps_kafka_native_source_bytes(const ps_kafka_source_config *config, const ps_lane_env *env);
+/* Serves the sockets: at every step of the lane, or it would not sleep. */
+void ps_kafka_native_step(ps_kafka_source *source);
+/* OK: the batch is full. AGAIN: nothing more is there now. */
+ps_status ps_kafka_native_fill(ps_kafka_source *source, ps_batch *batch) PS_MUST_USE;
+int64_t ps_kafka_native_deadline(const ps_kafka_source *source, int64_t due_ns);
+/* From the partition's place on. */
+void ps_kafka_native_read(ps_kafka_source *source, uint32_t partition);
+void ps_kafka_native_stop(ps_kafka_source *source, uint32_t partition);
+/* Its end as last heard of, -1: unknown. */
+int64_t ps_kafka_native_end(const ps_kafka_source *source, uint32_t partition);
 
 /* kafka_group.c */
 /* The topics to subscribe to; the caller's. */

@@ -18,11 +18,6 @@
 
 enum { CALL_MS = 5000 };
 
-/* The id was taken away twice within this time: somebody else who lives has it. */
-#define FENCED_AGAIN_NS (60 * PS_NS_PER_S)
-/* A commit that is retried longer than its transaction lives has no point. */
-#define COMMIT_NS_MAX (PS_KAFKA_TRANSACTION_MS * PS_NS_PER_MS)
-
 void ps_kafka_trouble(rd_kafka_t *client, int err, const char *reason, void *opaque) {
     ps_kafka_sink *sink = opaque;
     (void)client;
@@ -55,34 +50,12 @@ static bool is_fence(rd_kafka_resp_err_t err) {
            err == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
-/* Notes that the id was taken, unless the transaction had simply outlived its time limit. */
-static void note_fence(ps_kafka_sink *sink) {
-    const int64_t now_ns = ps_clock_ns();
-    if (now_ns - sink->begun_ns > COMMIT_NS_MAX * 3 / 4) return;
-    if (sink->fenced_ns > 0 && now_ns - sink->fenced_ns < FENCED_AGAIN_NS)
-        ps_kafka_sink_fail(sink, PS_FENCED,
-                           "another worker that is alive uses transactional.id '%s': give each "
-                           "worker its own runtime.instance",
-                           sink->transactional);
-    sink->fenced_ns = now_ns;
-}
-
 /* Nobody gives us a right by our asking again. */
 static bool is_forbidden(rd_kafka_resp_err_t err) {
     return err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
            err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
            err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
            err == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-}
-
-static void fail_forbidden(ps_kafka_sink *sink, const char *what, const rd_kafka_error_t *failure) {
-    ps_kafka_sink_fail(sink, PS_IO,
-                       "%s: %s; give this user's principal the right to write to %s%s%s%s, and to "
-                       "commit for the group",
-                       what, rd_kafka_err2str(rd_kafka_error_code(failure)), sink->out.name,
-                       sink->dead.name == NULL ? "" : ", ",
-                       sink->dead.name == NULL ? "" : sink->dead.name,
-                       sink->keeps_state ? " and the state topic" : "");
 }
 
 /* A worker joined, left or was given up: what it is told with names every partition. */
@@ -100,13 +73,13 @@ static ps_kafka_outcome judge(ps_kafka_sink *sink, const char *what, rd_kafka_er
     const rd_kafka_resp_err_t err = rd_kafka_error_code(failure);
     const rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(sink->producer, NULL, 0);
     if (rd_kafka_error_is_fatal(failure) || fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        if (is_fence(err) || is_fence(fatal)) note_fence(sink);
+        if (is_fence(err) || is_fence(fatal)) ps_kafka_note_fence(sink);
     } else if (rd_kafka_error_is_retriable(failure)) {
         result = PS_KAFKA_RETRY;
         if (err == RD_KAFKA_RESP_ERR__TIMED_OUT || err == RD_KAFKA_RESP_ERR__TRANSPORT)
             sink->suspect = true;
     } else if (is_forbidden(err)) {
-        fail_forbidden(sink, what, failure);
+        ps_kafka_fail_forbidden(sink, what, rd_kafka_err2str(err));
     }
     if (is_overtaken(err))
         ps_log(PS_LOG_DEBUG, "sink kafka",

@@ -308,6 +308,10 @@ static void hear_ends(ps_kafka_source *source) {
         uint32_t within;
         int64_t low, high;
         if (source->place[p].holding != PS_KAFKA_READING) continue;
+        if (source->native != NULL) {
+            source->watch.high[p] = ps_kafka_native_end(source, p);
+            continue;
+        }
         const uint32_t topic = ps_partitions_topic(all, p, &within);
         if (rd_kafka_get_watermark_offsets(source->client, all->topic[topic].name, (int32_t)within,
                                            &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -15,8 +15,9 @@ typedef struct ps_kafka_sink ps_kafka_sink;
 
 /* A topic that is written to. */
 typedef struct ps_kafka_topic {
-    const char *name; /* NULL: not used */
-    rd_kafka_topic_t *handle;
+    const char *name;         /* NULL: not used */
+    rd_kafka_topic_t *handle; /* librdkafka's */
+    uint32_t number;          /* ingest/wire's */
     uint32_t partitions;
     uint32_t bytes_max; /* its largest record batch, 0: unknown */
 } ps_kafka_topic;
@@ -64,8 +65,14 @@ typedef struct ps_kafka_way {
     ps_kafka_outcome (*commit)(ps_kafka_sink *sink);
     /* The next transaction of the same producer; false: it must be replaced. */
     bool (*begin)(ps_kafka_sink *sink);
+    /* The producer is the lane's from now on, or the committer's: whose sleep its sockets are to
+     * end. NULL: it has threads that signal. */
+    void (*hand_over)(ps_kafka_sink *sink, bool to_lane);
+    /* When the lane is to serve it though nothing comes. NULL: never. */
+    int64_t (*deadline)(const ps_kafka_sink *sink);
 } ps_kafka_way;
 
 extern const ps_kafka_way ps_kafka_way_librdkafka;
+extern const ps_kafka_way ps_kafka_way_native; /* ingest/wire */
 
 #endif

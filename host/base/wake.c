@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,15 +12,20 @@
 
 ps_status ps_wake_init(ps_wake *wake, ps_error *error) {
     wake->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (wake->fd >= 0) return PS_OK;
+    wake->watched = wake->fd < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
+    if (wake->watched >= 0) return PS_OK;
+    const int reason = errno;
+    ps_wake_deinit(wake);
     return ps_fail(error, PS_IO,
                    "cannot make an eventfd: %s; raise the limit of open files (ulimit -n)",
-                   strerror(errno));
+                   strerror(reason));
 }
 
 void ps_wake_deinit(ps_wake *wake) {
-    if (wake->fd >= 0) (void)close(wake->fd);
-    wake->fd = -1;
+    if (wake->fd < 0) return;
+    (void)close(wake->fd);
+    if (wake->watched >= 0) (void)close(wake->watched);
+    wake->fd = wake->watched = -1;
 }
 
 void ps_wake_signal(const ps_wake *wake) {
@@ -29,8 +35,18 @@ void ps_wake_signal(const ps_wake *wake) {
     (void)written;
 }
 
+void ps_wake_watch(const ps_wake *wake, int fd) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    (void)epoll_ctl(wake->watched, EPOLL_CTL_ADD, fd, &event);
+}
+
+void ps_wake_unwatch(const ps_wake *wake, int fd) {
+    (void)epoll_ctl(wake->watched, EPOLL_CTL_DEL, fd, NULL);
+}
+
 void ps_wake_wait(const ps_wake *wake, int64_t deadline_ns) {
-    struct pollfd poll_fd = {.fd = wake->fd, .events = POLLIN, .revents = 0};
+    struct pollfd polled[] = {{.fd = wake->fd, .events = POLLIN},
+                              {.fd = wake->watched, .events = POLLIN}};
     struct timespec left, *timeout = NULL;
     if (deadline_ns != INT64_MAX) {
         int64_t ns = deadline_ns - ps_clock_ns();
@@ -39,7 +55,7 @@ void ps_wake_wait(const ps_wake *wake, int64_t deadline_ns) {
         left.tv_nsec = ns % PS_NS_PER_S;
         timeout = &left;
     }
-    if (ppoll(&poll_fd, 1, timeout, NULL) <= 0) return;
+    if (ppoll(polled, 2, timeout, NULL) <= 0 || (polled[0].revents & POLLIN) == 0) return;
     uint64_t count;
     const ssize_t taken = read(wake->fd, &count, sizeof count);
     (void)taken;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What an idle lane sleeps on: an eventfd that sources, sinks and devices write when asking again
- * may succeed.
+ * may succeed, and descriptors of those that read sockets themselves.
  */
 #ifndef PS_HOST_BASE_WAKE_H
 #define PS_HOST_BASE_WAKE_H
@@ -10,7 +10,8 @@
 #include "host/base/status.h"
 
 typedef struct ps_wake {
-    int fd; /* pollable; librdkafka's queues write 8 bytes to it themselves */
+    int fd;      /* pollable; librdkafka's queues write 8 bytes to it themselves */
+    int watched; /* an epoll of what is watched */
 } ps_wake;
 
 ps_status ps_wake_init(ps_wake *wake, ps_error *error) PS_MUST_USE;
@@ -19,8 +20,13 @@ void ps_wake_deinit(ps_wake *wake);
 /* Threads: any. Never blocks. */
 void ps_wake_signal(const ps_wake *wake);
 
-/* Sleeps until signalled or until `deadline_ns` (monotonic; INT64_MAX: for ever), then clears the
- * signal. */
+/* A descriptor that ends the sleep while it is readable: whoever sleeps must read it, or unwatch
+ * it, or it sleeps no more. A closed one is not watched any more. Threads: any. */
+void ps_wake_watch(const ps_wake *wake, int fd);
+void ps_wake_unwatch(const ps_wake *wake, int fd);
+
+/* Sleeps until signalled, until something watched is readable, or until `deadline_ns` (monotonic;
+ * INT64_MAX: for ever), then clears the signal. */
 void ps_wake_wait(const ps_wake *wake, int64_t deadline_ns);
 
 #endif

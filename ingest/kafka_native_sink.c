@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Records through penstock's own client (ingest/wire): rows are encoded straight into the batches
+ * that are sent, so no slot has to wait for a delivery, and a commit is three questions. What went
+ * wrong needs no new process-wide client: a new epoch fences whatever is still under way.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/log.h"
+#include "ingest/kafka_admin.h"
+#include "ingest/kafka_native.h"
+#include "ingest/kafka_sink_calls.h"
+#include "ingest/wire/error.h"
+#include "ingest/wire/producer.h"
+#include "kernels/murmur2.h"
+
+enum {
+    TOPICS_MAX = 3,
+    SPARE_NODES = 2, /* brokers that may join while we run */
+    ASK_MS = 3000,   /* of each try to get a producer */
+    COMMIT_MS = 5000,
+    TIMEOUT_MS = 4000, /* for an answer: two in a row must not look like a hang */
+    LINGER_MS = 20,    /* a commit flushes anyhow, so a transaction may wait for full batches */
+    BATCH_BYTES_MIN = 16 << 10,
+    BATCH_BYTES_MAX = 256 << 10,
+    BATCH_STRUCTS = 256,    /* of a batch, and an eighth of its bytes for tags */
+    RECORD_BYTES = 1048588, /* a topic's default */
+    BESIDE_BYTES = 64 << 10 /* what is added to a row at most, and a batch's header */
+};
+
+struct ps_kafka_native_sink {
+    ps_wire_security security;
+    ps_wire_client *client;
+    ps_wire_producer *producer;
+    const char *names[TOPICS_MAX];
+    const ps_kafka_topic *topics[TOPICS_MAX];
+    uint32_t topic_count, partitions_max;
+    size_t record_bytes;
+    ps_kafka_membership us;
+    ps_wire_offset *moved; /* by topic */
+    ps_wire_offsets offsets[PS_TOPICS_MAX];
+    uint32_t offset_topics;
+};
+
+/* Whatever a lane's arena holds goes out; the topics may allow less. */
+static size_t record_bytes_max(const ps_lane_env *env) {
+    return (size_t)env->plan->schema.arena_bytes + BESIDE_BYTES;
+}
+
+size_t ps_kafka_native_sink_bytes(const ps_lane_env *env) {
+    return (size_t)env->memory_bytes + 2 * record_bytes_max(env);
+}
+
+/* ---- what becomes of batches ---- */
+
+static void sent(void *opaque, const ps_wire_sent *batch) {
+    ps_kafka_sink *sink = opaque;
+    if (batch->code == 0) {
+        /* A commit says that everything arrived. */
+        for (uint32_t i = 0; !sink->exactly_once && i < batch->count; i++)
+            ps_kafka_acknowledged(sink, batch->tags[i]);
+        return;
+    }
+    ps_kafka_undelivered record = {.topic = sink->native->names[batch->topic],
+                                   .err = (rd_kafka_resp_err_t)batch->code,
+                                   .bytes = batch->bytes,
+                                   .alone = batch->count == 1};
+    const uint32_t count = batch->refused_count > 0 ? batch->refused_count : batch->count;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t row = batch->refused_count > 0 ? (uint32_t)batch->refused[i] : i;
+        record.tag = batch->tags[row];
+        ps_kafka_not_delivered(sink, &record);
+    }
+}
+
+/* What a step says, to the lane. */
+static void note(ps_kafka_sink *sink, ps_status status, const ps_error *error) {
+    switch (status) {
+    case PS_OK:
+    case PS_AGAIN:
+        return;
+    case PS_ABORTED:
+    case PS_FENCED:
+        if (!sink->broken) ps_log(PS_LOG_DEBUG, "sink kafka", "%s", error->message);
+        sink->broken = true;
+        return;
+    default:
+        ps_kafka_sink_fail(sink, status, "%s", error->message);
+    }
+}
+
+/* ---- a producer ---- */
+
+static void drop(ps_kafka_sink *sink) {
+    struct ps_kafka_native_sink *native = sink->native;
+    if (native == NULL) return;
+    ps_wire_producer_close(native->producer);
+    ps_wire_client_close(native->client);
+    free(native->moved);
+    free(native);
+    sink->native = NULL;
+}
+
+static void list_topics(ps_kafka_sink *sink, struct ps_kafka_native_sink *native) {
+    ps_kafka_topic *topics[] = {&sink->out, &sink->dead, &sink->state_topic};
+    native->record_bytes = BATCH_BYTES_MIN;
+    for (size_t i = 0; i < TOPICS_MAX; i++) {
+        if (topics[i]->name == NULL) continue;
+        const size_t bytes = topics[i]->bytes_max == 0 ? RECORD_BYTES : topics[i]->bytes_max;
+        if (bytes > native->record_bytes) native->record_bytes = bytes;
+        if (topics[i]->partitions > native->partitions_max)
+            native->partitions_max = topics[i]->partitions;
+        topics[i]->number = native->topic_count;
+        native->names[native->topic_count] = topics[i]->name;
+        native->topics[native->topic_count++] = topics[i];
+    }
+    const size_t most = record_bytes_max(sink->env);
+    /* A topic's limit is on what was packed, so with a codec only the broker can tell. */
+    const bool packs = ps_kafka_native_codec(&sink->config->properties) != PS_WIRE_NONE;
+    if (packs || native->record_bytes > most) native->record_bytes = most;
+}
+
+static ps_status client_recipe(ps_kafka_sink *sink, ps_wire_client_recipe *out, ps_error *error) {
+    struct ps_kafka_native_sink *native = sink->native;
+    const bool own = sink->config->brokers != NULL;
+    PS_TRY(ps_kafka_native_security(
+        own || sink->link.config == NULL ? NULL : &sink->link.config->properties,
+        &sink->config->properties, &native->security, error));
+    if (sink->brokers == 0) PS_TRY(ps_kafka_brokers_count(sink->helper, 1000, &sink->brokers));
+    const size_t partitions = (size_t)native->topic_count * native->partitions_max;
+    *out = (ps_wire_client_recipe){
+        .brokers = ps_kafka_sink_brokers(sink),
+        .security = &native->security,
+        .client_id = "penstock",
+        .topics = native->names,
+        .topic_count = native->topic_count,
+        .nodes_max = sink->brokers + SPARE_NODES,
+        .partitions_max = native->partitions_max,
+        /* Answers to Produce name records that are refused, all of a batch at worst. */
+        .receive_bytes = {0, (size_t)sink->env->memory_bytes / 32,
+                          (64 << 10) + partitions * 100 + sink->brokers * (size_t)400},
+        .keys = {sink->link.group, sink->exactly_once ? sink->transactional : NULL}};
+    return PS_OK;
+}
+
+static int64_t linger_of(const ps_kafka_sink *sink) {
+    const ps_string_map *properties = &sink->config->properties;
+    const int64_t lane_ns = sink->env->linger_ns;
+    /* Whoever asks for latency waits only for the rest of the lane's batch. */
+    const bool patient = sink->exactly_once || lane_ns >= 5 * PS_NS_PER_MS;
+    const int64_t own_ns = patient ? LINGER_MS * PS_NS_PER_MS : lane_ns / 4;
+    const int64_t ms = ps_kafka_native_number(
+        properties, "linger.ms", ps_kafka_native_number(properties, "queue.buffering.max.ms", -1));
+    return ms < 0 ? own_ns : ms * PS_NS_PER_MS;
+}
+
+/* Batches for each partition, and two as large as any record, of what is left of the budget. */
+static ps_status producer_recipe(ps_kafka_sink *sink, const ps_wire_client_recipe *client,
+                                 ps_wire_producer_recipe *out, ps_error *error) {
+    struct ps_kafka_native_sink *native = sink->native;
+    *out = (ps_wire_producer_recipe){
+        .client = native->client,
+        .topics = native->names,
+        .topic_count = native->topic_count,
+        .partitions_max = native->partitions_max,
+        .transactional = sink->exactly_once ? sink->transactional : NULL,
+        .group = sink->link.group,
+        .transaction_ms = (int32_t)ps_kafka_native_number(
+            &sink->config->properties, "transaction.timeout.ms", PS_KAFKA_TRANSACTION_MS),
+        .record_bytes = native->record_bytes,
+        .linger_ns = linger_of(sink),
+        .timeout_ns = TIMEOUT_MS * PS_NS_PER_MS,
+        .codec = ps_kafka_native_codec(&sink->config->properties),
+        .sent = sent,
+        .opaque = sink};
+    const size_t fixed =
+        ps_wire_client_bytes(client) + ps_wire_producer_bytes(out) - 2 * native->record_bytes;
+    const size_t all = (size_t)sink->env->memory_bytes;
+    const size_t left = all > fixed ? all - fixed : 0;
+    const size_t outlets = (size_t)native->topic_count * native->partitions_max;
+    size_t batch = left / (2 * outlets + 8);
+    if (batch > BATCH_BYTES_MAX) batch = BATCH_BYTES_MAX;
+    if (batch < BATCH_BYTES_MIN) batch = BATCH_BYTES_MIN;
+    out->batch_bytes = batch;
+    out->batches_max = (uint32_t)(left / (batch + batch / 8 + BATCH_STRUCTS));
+    if (out->batches_max >= 8) return PS_OK;
+    return ps_fail(error, PS_BAD_CONFIG,
+                   "%" PRIu32 " brokers and %zu partitions take %zu KiB, and a lane's sink has %zu "
+                   "for them and its batches: raise runtime.memory_max, or use runtime.client: "
+                   "librdkafka",
+                   sink->brokers, outlets, fixed >> 10, all >> 10);
+}
+
+static ps_status make(ps_kafka_sink *sink, ps_error *error) {
+    struct ps_kafka_native_sink *native = calloc(1, sizeof *native);
+    if (native == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka sink");
+    sink->native = native;
+    list_topics(sink, native);
+    native->moved = malloc((sink->env->partitions->count + 1) * sizeof *native->moved);
+    if (native->moved == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka sink");
+    ps_wire_client_recipe client;
+    ps_wire_producer_recipe producer;
+    PS_TRY(client_recipe(sink, &client, error));
+    PS_TRY(ps_wire_client_open(&client, &native->client, error));
+    PS_TRY(producer_recipe(sink, &client, &producer, error));
+    PS_TRY(ps_wire_producer_open(&producer, &native->producer, error));
+    for (uint32_t t = 0; t < native->topic_count; t++)
+        if (native->topics[t]->bytes_max > 0 && producer.codec == PS_WIRE_NONE)
+            ps_wire_producer_limit(native->producer, t, native->topics[t]->bytes_max);
+    sink->batch_bytes = (uint32_t)producer.batch_bytes;
+    return PS_OK;
+}
+
+static ps_status open_producer(ps_kafka_sink *sink, ps_error *error) {
+    ps_error why = {{0}};
+    atomic_store(&sink->calling, "opening a producer");
+    if (sink->native == NULL) {
+        const ps_status made = make(sink, error);
+        if (made != PS_OK) {
+            drop(sink);
+            return made;
+        }
+    }
+    if (sink->batch_bytes_wanted > 0 && sink->batch_bytes_wanted < sink->batch_bytes)
+        sink->batch_bytes = sink->batch_bytes_wanted;
+    ps_wire_producer_fill(sink->native->producer, sink->batch_bytes);
+    const ps_status status =
+        ps_wire_producer_init(sink->native->producer, ps_clock_ns() + ASK_MS * PS_NS_PER_MS, &why);
+    switch (status) {
+    case PS_OK:
+        sink->suspect = sink->broken = false;
+        return PS_OK;
+    case PS_AGAIN:
+        return PS_AGAIN;
+    case PS_FENCED:
+    case PS_ABORTED:
+        ps_log(PS_LOG_DEBUG, "sink kafka", "%s", why.message);
+        return PS_ABORTED;
+    default:
+        return ps_fail(error, status, "transactional.id '%s': %.400s", sink->transactional,
+                       why.message);
+    }
+}
+
+/* ---- records ---- */
+
+static bool has_room(ps_kafka_sink *sink, uint32_t headers, size_t header_bytes) {
+    (void)sink, (void)headers, (void)header_bytes;
+    return true; /* a batch takes what there is, or `send` says that there is none */
+}
+
+/* As Kafka's own clients do: by the key; what has none goes where others of its time go. */
+static uint32_t partition_of(const ps_kafka_output *output) {
+    if (output->partition >= 0) return (uint32_t)output->partition;
+    const uint32_t count = output->topic->partitions;
+    if (output->key.length == PS_NULL_LENGTH) return (uint32_t)(output->ticket % count);
+    const uint32_t hash = ps_murmur2_rest(output->key.data, output->key.length, 0,
+                                          PS_MURMUR2_SEED ^ output->key.length);
+    return (hash & 0x7fffffffu) % count;
+}
+
+/* Larger than we have memory for: that is not the topic's word. */
+static ps_status too_large(const ps_kafka_sink *sink, const ps_kafka_output *output,
+                           const ps_wire_row *row, ps_error *error) {
+    const size_t bytes = PS_WIRE_BATCH_HEADER + ps_wire_row_bytes(row);
+    if (sink->native->record_bytes >= output->topic->bytes_max || output->topic->bytes_max == 0 ||
+        bytes > output->topic->bytes_max)
+        return PS_UNSUPPORTED;
+    return ps_fail(error, PS_IO,
+                   "topic %s takes records of %" PRIu32 " bytes, and this one of %zu does not fit "
+                   "into the sink's memory: raise runtime.batch_bytes",
+                   output->topic->name, output->topic->bytes_max, bytes);
+}
+
+static ps_status send(ps_kafka_sink *sink, const ps_kafka_output *output, ps_error *error) {
+    const uint32_t tag = output->tag;
+    const ps_wire_row row = {
+        .timestamp_ms = output->timestamp_ms > 0 ? output->timestamp_ms : ps_clock_wall_ms(),
+        .key = output->key,
+        .value = output->value,
+        .packed = output->header_count > 0 ? output->headers : (ps_bytes){NULL, PS_NULL_LENGTH},
+        .packed_count = output->header_count,
+        .added = output->added,
+        .added_count = output->added_count};
+    const ps_status status =
+        ps_wire_producer_put(sink->native->producer, output->topic->number, partition_of(output),
+                             &row, output->ticket << 32 | tag);
+    if (__builtin_expect(status == PS_OK, 1)) {
+        ++*output->unacknowledged;
+        return PS_OK;
+    }
+    if (status == PS_AGAIN) sink->full = true;
+    if (status == PS_ABORTED) sink->broken = true;
+    if (status == PS_UNSUPPORTED) return too_large(sink, output, &row, error);
+    return status == PS_ABORTED ? PS_AGAIN : status;
+}
+
+static void serve(ps_kafka_sink *sink, int ms) {
+    ps_error error = {{0}};
+    struct ps_kafka_native_sink *native = sink->native;
+    if (native == NULL) return;
+    ps_status status = ps_wire_producer_step(native->producer, ps_clock_ns(), &error);
+    if (status == PS_OK && ms > 0) {
+        status = ps_wire_client_wait(native->client, NULL, NULL, ps_clock_ns() + ms * PS_NS_PER_MS,
+                                     &error);
+        if (status == PS_AGAIN)
+            status = ps_wire_producer_step(native->producer, ps_clock_ns(), &error);
+    }
+    note(sink, status, &error);
+}
+
+static int64_t deadline(const ps_kafka_sink *sink) {
+    return sink->native == NULL ? INT64_MAX : ps_wire_producer_deadline(sink->native->producer);
+}
+
+static void hand_over(ps_kafka_sink *sink, bool to_lane) {
+    if (sink->native == NULL) return;
+    const int fd = ps_wire_client_fd(sink->native->client);
+    if (to_lane)
+        ps_wake_watch(sink->env->wake, fd);
+    else
+        ps_wake_unwatch(sink->env->wake, fd);
+}
+
+/* ---- commit ---- */
+
+/* What moved, by topic. */
+static void list_offsets(ps_kafka_sink *sink) {
+    struct ps_kafka_native_sink *native = sink->native;
+    const ps_partitions *all = sink->env->partitions;
+    uint32_t count = 0;
+    native->offset_topics = 0;
+    for (uint32_t t = 0; t < all->topic_count; t++) {
+        const uint32_t first = count;
+        for (uint32_t i = 0; i < sink->moved_count; i++) {
+            const uint32_t within = sink->moved[i] - all->topic[t].first;
+            if (sink->moved[i] < all->topic[t].first || within >= all->topic[t].count) continue;
+            native->moved[count++] = (ps_wire_offset){within, sink->next[sink->moved[i]]};
+        }
+        if (count == first) continue;
+        native->offsets[native->offset_topics++] =
+            (ps_wire_offsets){all->topic[t].name, native->moved + first, count - first};
+    }
+}
+
+static ps_kafka_outcome offsets(ps_kafka_sink *sink) {
+    struct ps_kafka_native_sink *native = sink->native;
+    native->offset_topics = 0;
+    if (sink->link.config == NULL || sink->moved_count == 0) return PS_KAFKA_DONE;
+    /* First who we are, then whether that is who asked where the partitions begin. */
+    const bool known = ps_kafka_membership_of(ps_kafka_link_consumer(sink->env), &native->us);
+    if (!known || !ps_kafka_link_unbroken(sink->env, sink->moved, sink->moved_count)) {
+        ps_log(PS_LOG_INFO, "sink kafka",
+               "the group had given this worker up meanwhile; going back to what is committed");
+        return PS_KAFKA_GIVE_UP;
+    }
+    list_offsets(sink);
+    return PS_KAFKA_DONE;
+}
+
+/* A worker joined, left or was given up: what it is told with names every partition. */
+static bool is_overtaken(const ps_error *error) {
+    static const int16_t codes[] = {
+        PS_WIRE_ERROR_ILLEGAL_GENERATION, PS_WIRE_ERROR_UNKNOWN_MEMBER_ID,
+        PS_WIRE_ERROR_REBALANCE_IN_PROGRESS, PS_WIRE_ERROR_STALE_MEMBER_EPOCH};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (strstr(error->message, ps_wire_error_name(codes[i])) != NULL) return true;
+    return false;
+}
+
+static ps_kafka_outcome commit(ps_kafka_sink *sink) {
+    struct ps_kafka_native_sink *native = sink->native;
+    ps_error error = {{0}};
+    atomic_store(&sink->calling, "commit");
+    const ps_wire_member us = {.generation = native->us.generation,
+                               .id = native->us.member,
+                               .instance = native->us.is_static ? native->us.instance : NULL};
+    const ps_status status =
+        ps_wire_producer_commit(native->producer, native->offsets, native->offset_topics, &us,
+                                ps_clock_ns() + COMMIT_MS * PS_NS_PER_MS, &error);
+    switch (status) {
+    case PS_OK:
+        return PS_KAFKA_DONE;
+    case PS_AGAIN:
+        ps_log(PS_LOG_DEBUG, "sink kafka", "%s", error.message);
+        return PS_KAFKA_RETRY;
+    case PS_FENCED:
+        ps_kafka_note_fence(sink);
+        break;
+    case PS_ABORTED:
+        break;
+    default:
+        if (strstr(error.message, "AUTHORIZATION") != NULL)
+            ps_kafka_fail_forbidden(sink, "commit", error.message);
+        else
+            ps_kafka_sink_fail(sink, status, "%s", error.message);
+    }
+    ps_log(is_overtaken(&error) ? PS_LOG_DEBUG : PS_LOG_INFO, "sink kafka",
+           "%s; going back to what is committed", error.message);
+    return PS_KAFKA_GIVE_UP;
+}
+
+/* Without an epoch of its own a transaction could be met by a stray of the last one. */
+static bool begin(ps_kafka_sink *sink) {
+    return !ps_wire_producer_doubts(sink->native->producer);
+}
+
+const ps_kafka_way ps_kafka_way_native = {
+    .open = open_producer,
+    .drop = drop,
+    .has_room = has_room,
+    .send = send,
+    .serve = serve,
+    .offsets = offsets,
+    .commit = commit,
+    .begin = begin,
+    .hand_over = hand_over,
+    .deadline = deadline,
+};
