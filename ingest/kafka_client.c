@@ -247,10 +247,10 @@ static ps_status refuse(const rd_kafka_conf_t *conf, const ps_kafka_recipe *reci
     return PS_OK;
 }
 
-static bool is_connection(const char *name) {
-    static const char *const prefixes[] = {"security.",  "sasl.",   "ssl.",
-                                           "enable.ssl", "socket.", "broker.",
-                                           "client.dns", "https.",  "enable.sasl"};
+bool ps_kafka_is_connection(const char *name) {
+    static const char *const prefixes[] = {
+        "security.", "sasl.",      "ssl.",   "enable.ssl",  "socket.",
+        "broker.",   "client.dns", "https.", "enable.sasl", "penstock.oauthbearer."};
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return true;
     return false;
@@ -259,11 +259,11 @@ static bool is_connection(const char *name) {
 static ps_status set_properties(rd_kafka_conf_t *conf, const ps_kafka_recipe *recipe,
                                 ps_error *error) {
     for (uint32_t i = 0; recipe->inherited != NULL && i < recipe->inherited->count; i++)
-        if (is_connection(recipe->inherited->at[i].name))
+        if (ps_kafka_is_connection(recipe->inherited->at[i].name))
             PS_TRY(set_user(conf, &recipe->inherited->at[i], error));
     const bool all = recipe->role != PS_KAFKA_READER && recipe->role != PS_KAFKA_ADMIN;
     for (uint32_t i = 0; recipe->properties != NULL && i < recipe->properties->count; i++)
-        if (all || is_connection(recipe->properties->at[i].name))
+        if (all || ps_kafka_is_connection(recipe->properties->at[i].name))
             PS_TRY(set_user(conf, &recipe->properties->at[i], error));
     return refuse(conf, recipe, error);
 }

@@ -101,6 +101,9 @@ bool ps_kafka_client_eager(rd_kafka_t *client, bool closing, bool said_last);
 /* The value a client would get for `name`: the last of the user's, or NULL. */
 const char *ps_kafka_property(const ps_string_map *properties, const char *name);
 
+/* Whether it says how brokers are reached, or as whom: a sink has those of its source. */
+bool ps_kafka_is_connection(const char *name);
+
 /* What transaction.timeout.ms must reach. */
 int64_t ps_kafka_transaction_ms_min(const ps_kafka_sink_config *config);
 

@@ -139,6 +139,60 @@ static uint32_t same_again(const ledger *l) {
     return again;
 }
 
+/* If this fails, a batch that a broker found too large comes again as large as it was. */
+static void batches_end_earlier(void **state) {
+    (void)state;
+    ledger *l = begun(1, 1, true);
+    put_rows(l, 0, 0, 2, ROW_BYTES);
+    ps_wire_producer_fill(l->producer, 300); /* the open one has two rows already */
+    put_rows(l, 0, 2, 2, ROW_BYTES);
+    put_rows(l, 0, 4, 4, 50);
+    put_rows(l, 0, 8, 1, 900); /* larger by itself, and in no large buffer */
+    put_rows(l, 0, 9, 2, 50);
+    put_rows(l, 0, 11, 1, 7000);
+    ps_wire_producer_fill(l->producer, 0);
+    put_rows(l, 0, 12, 2, 50);
+    ps_wire_producer_fill(l->producer, 1 << 20);
+    put_rows(l, 0, 14, 6, ROW_BYTES);
+    assert_int_equal(drain(l), PS_OK);
+    has_rows(l, 0, 20);
+    static const uint32_t counts[] = {2, 1, 1, 3, 1, 1, 2, 1, 1, 1, 4, 2};
+    assert_int_equal(times(l, PS_WIRE_PRODUCE), sizeof counts / sizeof counts[0]);
+    for (uint32_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        assert_int_equal(nth(l, PS_WIRE_PRODUCE, i)->count, counts[i]);
+    close_ledger(l);
+}
+
+/* Rows, retries and large rows are the same under every codec; what it would make larger goes as
+ * it is. */
+static void batches_are_compressed(void **state) {
+    (void)state;
+    for (uint8_t codec = PS_WIRE_NONE; codec < PS_WIRE_CODECS; codec++) {
+        ledger *l = open_ledger(&(ledger_plan){
+            .nodes = 1, .partitions = 1, .idempotent = true, .codec = codec, .batches_max = 8});
+        init(l);
+        goes_wrong(l, (ledger_fault){.api = PS_WIRE_PRODUCE,
+                                     .from = 2,
+                                     .times = 1,
+                                     .code = PS_WIRE_ERROR_NOT_ENOUGH_REPLICAS});
+        put_rows(l, 0, 0, ROWS / 2, ROW_BYTES);
+        put_rows(l, 0, ROWS / 2, 1, 5000);
+        assert_int_equal(drain(l), PS_OK);
+        l->noise = true;
+        put_rows(l, 0, ROWS / 2 + 1, 4, ROW_BYTES);
+        assert_int_equal(drain(l), PS_OK);
+        has_rows(l, 0, ROWS / 2 + 5);
+        const uint32_t count = times(l, PS_WIRE_PRODUCE);
+        assert_true(same_again(l) >= 1);
+        for (uint32_t i = 0; i + 1 < count; i++) {
+            assert_int_equal(nth(l, PS_WIRE_PRODUCE, i)->codec, codec);
+            if (codec != PS_WIRE_NONE) assert_true(nth(l, PS_WIRE_PRODUCE, i)->bytes < 500);
+        }
+        assert_int_equal(nth(l, PS_WIRE_PRODUCE, count - 1)->codec, PS_WIRE_NONE);
+        close_ledger(l);
+    }
+}
+
 /* Batches of one partition are under way when the `fault` comes, on their second. */
 static ledger *after(ledger_fault fault) {
     ledger *l = begun(2, 1, true);
@@ -325,6 +379,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_arrive_in_order),   cmocka_unit_test(lingers),
         cmocka_unit_test(a_large_row_goes_alone), cmocka_unit_test(no_buffer_is_free),
+        cmocka_unit_test(batches_end_earlier),    cmocka_unit_test(batches_are_compressed),
         cmocka_unit_test(a_batch_is_retried),     cmocka_unit_test(it_was_written_though),
         cmocka_unit_test(a_batch_is_missing),     cmocka_unit_test(the_leader_moves),
         cmocka_unit_test(a_connection_breaks),    cmocka_unit_test(idempotent_only),

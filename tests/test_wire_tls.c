@@ -31,7 +31,8 @@ static const char script[] =
     "authority ca; authority other\n"
     "echo subjectAltName=DNS:localhost,DNS:*.example.com,IP:127.0.0.1 >names\n"
     "signed server; signed client\n"
-    "openssl pkey -in client.key -aes128 -passout pass:opens -out locked.key\n";
+    "openssl pkey -in client.key -aes128 -passout pass:opens -out locked.key\n"
+    "mkdir many; cp ca.pem many; openssl rehash many\n";
 
 static int make_certificates(void **state) {
     (void)state;
@@ -137,6 +138,31 @@ static void whom_it_trusts(void **state) {
     begin(&w, trusting("ca.pem"), make_server(), NULL);
     expect_failure(&w, PS_BAD_CONFIG, "no host name");
     begin(&w, (ps_wire_security){.verify = false}, make_server(), "other.name");
+    expect_ready(&w);
+    end(&w);
+}
+
+/* By the name alone: the authority is asked for all the same. */
+static void whoever_has_its_certificate(void **state) {
+    (void)state;
+    static const char *const names[] = {"localhost", "other.name", "127.0.0.2", NULL};
+    world w;
+    for (int i = 0; i < 4; i++) {
+        ps_wire_security security = trusting("ca.pem");
+        security.any_host = true;
+        begin(&w, security, make_server(), names[i]);
+        expect_ready(&w);
+        end(&w);
+        security.ca_file = file("other.pem");
+        begin(&w, security, make_server(), names[i]);
+        expect_failure(&w, PS_BAD_CONFIG, "certificate is not trusted");
+    }
+}
+
+static void authorities_in_a_folder(void **state) {
+    (void)state;
+    world w;
+    begin(&w, trusting("many"), make_server(), "localhost");
     expect_ready(&w);
     end(&w);
 }
@@ -323,6 +349,8 @@ static void survives_a_reset(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whom_it_trusts),
+        cmocka_unit_test(whoever_has_its_certificate),
+        cmocka_unit_test(authorities_in_a_folder),
         cmocka_unit_test(peers_that_speak_something_else),
         cmocka_unit_test(shows_its_own_certificate),
         cmocka_unit_test(files_that_cannot_be_used),

@@ -300,6 +300,8 @@ static void what_cannot_be_committed(void **state) {
         put_rows(l, 0, 0, 1, ROW_BYTES);
         assert_int_equal(commit(l, 5, 3000), cases[i].status);
         assert_non_null(strstr(l->why.message, ps_wire_error_name(cases[i].code)));
+        assert_int_equal(commit(l, 5, 3000), cases[i].status); /* and it stays so */
+        assert_int_equal(put(l, 0, 1, ROW_BYTES), cases[i].status);
         if (cases[i].status == PS_ABORTED) {
             memset(l->sent, 0, sizeof l->sent);
             init(l);
@@ -359,6 +361,39 @@ static void init_ends_its_own(void **state) {
     }
 }
 
+/* If this fails, what is put after a failed init is written in an epoch that may be a successor's.
+ */
+static void a_failed_init_leaves_nothing(void **state) {
+    (void)state;
+    static const int16_t codes[] = {PS_WIRE_ERROR_CONCURRENT_TRANSACTIONS,
+                                    PS_WIRE_ERROR_PRODUCER_FENCED,
+                                    PS_WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED};
+    static const ps_status statuses[] = {PS_AGAIN, PS_FENCED, PS_IO};
+    for (int i = 0; i < 3; i++) {
+        ledger *l = begun(false);
+        put_rows(l, 0, 0, 1, ROW_BYTES);
+        goes_wrong(
+            l, (ledger_fault){
+                   .api = PS_WIRE_INIT_PRODUCER_ID, .from = 1, .times = 1000, .code = codes[i]});
+        assert_int_equal(
+            ps_wire_producer_init(l->producer, ps_clock_ns() + 100 * PS_NS_PER_MS, &l->why),
+            statuses[i]);
+        assert_int_equal(put(l, 0, 0, ROW_BYTES), PS_ABORTED);
+        assert_int_equal(ps_wire_producer_step(l->producer, ps_clock_ns(), &l->why), PS_ABORTED);
+        assert_non_null(strstr(l->why.message, "init"));
+        assert_int_equal(commit(l, 5, 500), PS_ABORTED);
+        assert_int_equal(times(l, PS_WIRE_PRODUCE), 0);
+        wire_brokers_lock();
+        l->faults[0].times = 0;
+        wire_brokers_unlock();
+        init(l);
+        put_both(l, 0);
+        assert_int_equal(commit(l, 5, 3000), PS_OK);
+        is_committed(l, ROWS, 5);
+        close_ledger(l);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_dialect),
@@ -374,6 +409,7 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_committed),
         cmocka_unit_test(a_batch_is_refused),
         cmocka_unit_test(init_ends_its_own),
+        cmocka_unit_test(a_failed_init_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

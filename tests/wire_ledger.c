@@ -37,10 +37,19 @@ static came *note(ledger *l, const wire_question *question) {
     return one;
 }
 
-static void take_rows(ledger_log *log, const ps_wire_batch *batch) {
+static void begin_records(ledger *l, const ps_wire_batch *batch, ps_wire_records *records) {
+    ps_bytes plain;
+    ps_error why = {""};
+    const ps_status status =
+        ps_wire_unpack(l->unpacker, batch->codec, batch->records, &plain, &why);
+    PS_CHECK(status == PS_OK);
+    ps_wire_records_begin(records, batch, plain);
+}
+
+static void take_rows(ledger *l, ledger_log *log, const ps_wire_batch *batch) {
     ps_wire_records records;
     ps_wire_record record;
-    ps_wire_records_begin(&records, batch, batch->records);
+    begin_records(l, batch, &records);
     while (ps_wire_records_next(&records, &record, NULL) == PS_OK) {
         PS_CHECK(log->count < LEDGER_ROWS && record.key.length == 4);
         memcpy(&log->rows[log->count++], record.key.data, 4);
@@ -61,14 +70,14 @@ static int16_t append(ledger *l, ledger_log *log, const ps_wire_batch *batch, in
     log->epoch = batch->producer_epoch;
     log->next += batch->count;
     l->open = true;
-    take_rows(log, batch);
+    take_rows(l, log, batch);
     return 0;
 }
 
-static void describe(came *one, const ps_wire_batch *batch) {
+static void describe(ledger *l, came *one, const ps_wire_batch *batch) {
     ps_wire_records records;
     ps_wire_record record;
-    ps_wire_records_begin(&records, batch, batch->records);
+    begin_records(l, batch, &records);
     if (ps_wire_records_next(&records, &record, NULL) == PS_OK)
         memcpy(&one->first, record.key.data, 4);
     one->sequence = batch->base_sequence;
@@ -76,6 +85,8 @@ static void describe(came *one, const ps_wire_batch *batch) {
     one->id = batch->producer_id;
     one->count = (uint32_t)batch->count;
     one->crc = batch->crc;
+    one->bytes = batch->whole.length;
+    one->codec = batch->codec;
     one->flag = batch->transactional;
 }
 
@@ -91,7 +102,7 @@ static wire_does produce_one(ledger *l, wire_question *question,
     const wire_log *where = &l->world->logs[from->index];
     came *one = note(l, question);
     one->partition = from->index;
-    describe(one, &batch);
+    describe(l, one, &batch);
     *to = (batch_answer){.index = from->index, .current_leader = {-1, -1}};
     to->error_message.length = PS_NULL_LENGTH;
     const ledger_fault *fault = fault_of(l, PS_WIRE_PRODUCE);
@@ -334,6 +345,8 @@ ledger *open_ledger(const ledger_plan *plan) {
     l->committed = -1;
     for (int p = 0; p < WIRE_PARTITIONS; p++) l->logs[p].epoch = -1;
     current = l;
+    if (ps_wire_unpacker_open(1 << 16, &l->unpacker, &l->why) != PS_OK)
+        fail_msg("%s", l->why.message);
     l->world = wire_world_open(plan->nodes, plan->partitions);
     wire_brokers_lock();
     l->world->hook = keeps;
@@ -358,6 +371,7 @@ ledger *open_ledger(const ledger_plan *plan) {
         .batch_bytes = 1000,
         .record_bytes = 8000,
         .batches_max = plan->batches_max > 0 ? plan->batches_max : 64,
+        .codec = plan->codec,
         .linger_ns = plan->linger_ms * PS_NS_PER_MS,
         .timeout_ns = (plan->timeout_ms > 0 ? plan->timeout_ms : 2000) * PS_NS_PER_MS,
         .sent = on_sent,
@@ -371,6 +385,7 @@ void close_ledger(ledger *l) {
     ps_wire_producer_close(l->producer);
     ps_wire_client_close(l->client);
     wire_world_close(l->world);
+    ps_wire_unpacker_close(l->unpacker);
     free(l);
 }
 
@@ -389,7 +404,12 @@ void goes_wrong(ledger *l, ledger_fault fault) {
 }
 
 ps_status put(ledger *l, uint32_t partition, uint32_t row, uint32_t bytes) {
-    static const uint8_t value[1 << 14];
+    static uint8_t value[1 << 14];
+    for (uint32_t i = 0, random = row; l->noise && i < bytes; i++) {
+        random = random * UINT32_C(1664525) + UINT32_C(1013904223);
+        value[i] = (uint8_t)(random >> 24);
+    }
+    if (!l->noise) memset(value, 0, bytes);
     const ps_wire_row one = {.timestamp_ms = 1000,
                              .key = {(const uint8_t *)&row, 4},
                              .value = {value, bytes},

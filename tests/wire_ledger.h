@@ -7,6 +7,7 @@
 #define PS_TESTS_WIRE_LEDGER_H
 
 #include "ingest/wire/producer.h"
+#include "ingest/wire/unpack.h"
 #include "tests/wire_world.h"
 
 enum { CAME_MAX = 4096, LEDGER_ROWS = 8192, FAULTS_MAX = 8, PRODUCER_ID = 4000, FIRST_EPOCH = 5 };
@@ -18,7 +19,9 @@ typedef struct came {
     int32_t node, partition, sequence;
     int64_t id;
     uint32_t count, crc, first; /* rows; of the first row */
-    bool flag;                  /* transactional; committed */
+    uint32_t bytes;
+    uint8_t codec;
+    bool flag; /* transactional; committed */
 } came;
 
 /* The requests (batches, of Produce) `from`, `from` + 1, … of this kind: 1 is the first. */
@@ -51,6 +54,8 @@ typedef struct ledger {
     int16_t epoch, sealed_epoch; /* of the last transaction that ended */
     bool open, group, sealed;
     int64_t committed; /* offset of the group, within the open transaction; -1 */
+    ps_wire_unpacker *unpacker;
+    bool noise; /* rows that no codec makes smaller */
     ps_wire_client *client;
     ps_wire_producer *producer;
     uint32_t sent[WIRE_PARTITIONS], refused_count; /* rows in order; indices */
@@ -65,6 +70,7 @@ typedef struct ledger_plan {
     int32_t partitions;
     bool first_dialect, idempotent;
     uint32_t batches_max;
+    uint8_t codec;
     int64_t linger_ms, timeout_ms;
 } ledger_plan;
 

@@ -34,7 +34,8 @@ typedef enum ps_wire_mechanism {
 typedef struct ps_wire_security {
     bool tls;
     bool verify;         /* chain and host name; false lets any impostor in */
-    const char *ca_file; /* NULL: the system's store */
+    bool any_host;       /* the chain alone: whoever has a certificate of that authority */
+    const char *ca_file; /* or a folder of them, by their hashes; NULL: the system's store */
     const char *cert_file, *key_file, *key_password;
     ps_wire_mechanism mechanism;
     /* UTF-8, sent as it is: SASLprep is not done, so whoever goes beyond ASCII must give both in

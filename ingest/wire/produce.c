@@ -17,7 +17,7 @@
 #define ELSEWHERE_NS (50 * PS_NS_PER_MS) /* a leader that moved, a connection that broke */
 #define SEQUENCES    INT64_C(0x80000000) /* 2^31 - 1 is followed by 0 */
 
-enum { ACKS_ALL = -1, OUT_OF_ORDER = 45 };
+enum { ACKS_ALL = -1 };
 
 /* ---- answers ---- */
 
@@ -108,7 +108,7 @@ static void take_answer(ps_wire_producer *producer, ps_wire_load *load,
                                    answer->current_leader.leader_epoch};
     if (leader.node >= 0)
         ps_wire_client_lead(producer->client, load->topic, load->partition, leader);
-    if (outlet->rewinds && code == OUT_OF_ORDER) {
+    if (outlet->rewinds && code == PS_WIRE_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER) {
         put_back(outlet, load, AGAIN_NS);
         return;
     }
@@ -144,9 +144,10 @@ static const partition_answer *answer_of(const ps_wire_producer *producer, int16
     for (int32_t t = 0; t < response->responses_count; t++) {
         const struct ps_wire_produce_response_topic_produce_response *topic =
             &response->responses[t];
-        const bool same = version >= 13 ? memcmp(topic->topic_id, id, 16) == 0
-                                        : topic->name.length == name.length &&
-                                              memcmp(topic->name.data, name.data, name.length) == 0;
+        const bool same = version >= PS_WIRE_PRODUCE_BY_ID
+                              ? memcmp(topic->topic_id, id, 16) == 0
+                              : topic->name.length == name.length &&
+                                    memcmp(topic->name.data, name.data, name.length) == 0;
         for (int32_t p = 0; same && p < topic->partition_responses_count; p++)
             if (topic->partition_responses[p].index == (int32_t)load->partition)
                 return &topic->partition_responses[p];
@@ -207,7 +208,7 @@ static void answered(void *opaque, ps_status status, int16_t version, const void
 /* ---- requests ---- */
 
 static int16_t version_of(const ps_wire_producer *producer) {
-    return ps_wire_first_dialect(producer) ? 11 : -1;
+    return ps_wire_first_dialect(producer) ? PS_WIRE_PRODUCE_FIRST : PS_WIRE_ANY_VERSION;
 }
 
 static void seal(ps_wire_producer *producer, ps_wire_outlet *outlet, ps_wire_load *load) {
@@ -292,11 +293,11 @@ static ps_wire_load *due_of(ps_wire_producer *producer, ps_wire_outlet *outlet, 
     if (outlet->open != NULL && outlet->first == NULL) {
         const int64_t due_ns = outlet->open->opened_ns + producer->recipe.linger_ns;
         if (flushes || now_ns >= due_ns)
-            ps_wire_load_close(outlet);
+            ps_wire_load_close(producer, outlet);
         else if (due_ns < producer->due_ns)
             producer->due_ns = due_ns;
     } else if (flushes && outlet->open != NULL) {
-        ps_wire_load_close(outlet);
+        ps_wire_load_close(producer, outlet);
     }
     ps_wire_load *load = next_unsent(outlet);
     if (load == NULL || outlet->rewinds) return NULL;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/base/check.h"
 #include "host/base/clock.h"
@@ -26,9 +27,22 @@ static uint32_t produces_of(const ps_wire_producer_recipe *recipe) {
     return recipe->batches_max < 64 ? recipe->batches_max : 64;
 }
 
+static size_t largest_of(const ps_wire_producer_recipe *recipe) {
+    return recipe->record_bytes > recipe->batch_bytes ? recipe->record_bytes : recipe->batch_bytes;
+}
+
+static size_t packing_of(const ps_wire_producer_recipe *recipe) {
+    const ps_wire_codec codec = (ps_wire_codec)recipe->codec;
+    if (codec == PS_WIRE_NONE) return 0;
+    return ps_wire_packer_bytes(codec, largest_of(recipe)) +
+           ps_wire_packed_bound(codec, largest_of(recipe));
+}
+
 size_t ps_wire_producer_bytes(const ps_wire_producer_recipe *recipe) {
-    /* Batches, what their rows' tags take, what is known of them, partitions, requests. */
-    return recipe->batches_max * recipe->batch_bytes + PS_WIRE_LARGE_LOADS * recipe->record_bytes +
+    /* What compresses, batches, what their rows' tags take, what is known of them, partitions,
+     * requests. */
+    return packing_of(recipe) + recipe->batches_max * recipe->batch_bytes +
+           PS_WIRE_LARGE_LOADS * recipe->record_bytes +
            (recipe->batches_max * (size_t)tags_of(recipe->batch_bytes) + PS_WIRE_LARGE_LOADS) *
                sizeof(uint64_t) +
            (recipe->batches_max + PS_WIRE_LARGE_LOADS) * sizeof(ps_wire_load) +
@@ -52,6 +66,18 @@ static void share_out(ps_wire_producer *producer) {
         *(load->large ? &large : &memory) += load->room;
         ps_wire_load_free(producer, load);
     }
+}
+
+static ps_status open_packer(ps_wire_producer *producer, ps_error *error) {
+    const ps_wire_codec codec = (ps_wire_codec)producer->recipe.codec;
+    const size_t largest = largest_of(&producer->recipe);
+    if (codec == PS_WIRE_NONE) return PS_OK;
+    producer->packed_bytes = ps_wire_packed_bound(codec, largest);
+    producer->packed = malloc(producer->packed_bytes);
+    if (producer->packed == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "no memory to compress batches of %zu bytes with",
+                       largest);
+    return ps_wire_packer_open(codec, largest, &producer->packer, error);
 }
 
 ps_status ps_wire_producer_open(const ps_wire_producer_recipe *recipe, ps_wire_producer **out,
@@ -81,6 +107,12 @@ ps_status ps_wire_producer_open(const ps_wire_producer_recipe *recipe, ps_wire_p
         ps_wire_producer_close(producer);
         return ps_fail(error, PS_NO_MEMORY, "no memory for a producer's batches");
     }
+    const ps_status status = open_packer(producer, error);
+    if (status != PS_OK) {
+        ps_wire_producer_close(producer);
+        return status;
+    }
+    producer->fill = recipe->batch_bytes;
     for (uint32_t t = 0; t < recipe->topic_count; t++) producer->limit[t] = recipe->record_bytes;
     for (uint32_t i = 0; i < producer->produces_max; i++) producer->produces[i].producer = producer;
     share_out(producer);
@@ -95,6 +127,8 @@ void ps_wire_producer_close(ps_wire_producer *producer) {
         asks |= producer->produces[i].busy;
     producer->dropping = true;
     if (asks) ps_wire_client_cut_all(producer->client); /* it would answer to us later */
+    ps_wire_packer_close(producer->packer);
+    free(producer->packed);
     free(producer->outlet);
     free(producer->active);
     free(producer->loads);
@@ -120,9 +154,23 @@ void ps_wire_load_free(ps_wire_producer *producer, ps_wire_load *load) {
     *list = load;
 }
 
-void ps_wire_load_close(ps_wire_outlet *outlet) {
+/* It stays as it is where that makes it no smaller. */
+static void compress(ps_wire_producer *producer, ps_wire_load *load) {
+    ps_wire_writer packed;
+    ps_wire_writer_begin(&packed, producer->packed, producer->packed_bytes);
+    if (!ps_wire_pack(producer->packer, &load->writer, &packed)) return;
+    if (packed.used >= load->writer.used) return;
+    memcpy(load->memory + PS_WIRE_BATCH_HEADER, producer->packed + PS_WIRE_BATCH_HEADER,
+           packed.used - PS_WIRE_BATCH_HEADER);
+    packed.memory = load->memory;
+    packed.room = load->room;
+    load->writer = packed;
+}
+
+void ps_wire_load_close(ps_wire_producer *producer, ps_wire_outlet *outlet) {
     ps_wire_load *load = outlet->open;
     if (load == NULL) return;
+    if (producer->packer != NULL) compress(producer, load);
     outlet->open = NULL;
     load->next = NULL;
     if (outlet->first == NULL)
@@ -138,7 +186,21 @@ void ps_wire_producer_limit(ps_wire_producer *producer, uint32_t topic, size_t b
         bytes < producer->recipe.record_bytes ? bytes : producer->recipe.record_bytes;
 }
 
-static bool open_load(ps_wire_producer *producer, uint32_t topic, uint32_t partition, bool large) {
+void ps_wire_producer_fill(ps_wire_producer *producer, size_t bytes) {
+    if (bytes > producer->recipe.batch_bytes) bytes = producer->recipe.batch_bytes;
+    if (bytes < PS_WIRE_BATCH_HEADER) bytes = PS_WIRE_BATCH_HEADER;
+    producer->fill = bytes;
+    for (uint32_t i = 0; i < producer->active_count; i++) {
+        ps_wire_load *load = producer->outlet[producer->active[i]].open;
+        if (load == NULL || load->writer.room <= bytes) continue;
+        load->writer.room = load->writer.used > bytes ? load->writer.used : bytes;
+    }
+}
+
+/* For a first row with which it has so many bytes. */
+static bool open_load(ps_wire_producer *producer, uint32_t topic, uint32_t partition,
+                      size_t bytes) {
+    const bool large = bytes > producer->recipe.batch_bytes;
     ps_wire_load **list = large ? &producer->free_large : &producer->free;
     ps_wire_load *load = *list;
     if (load == NULL) return false;
@@ -151,7 +213,8 @@ static bool open_load(ps_wire_producer *producer, uint32_t topic, uint32_t parti
     if (load->opened_ns + producer->recipe.linger_ns < producer->due_ns)
         producer->due_ns = load->opened_ns + producer->recipe.linger_ns;
     const size_t limit = producer->limit[topic];
-    ps_wire_writer_begin(&load->writer, load->memory, load->room < limit ? load->room : limit);
+    const size_t most = bytes > producer->fill ? bytes : producer->fill;
+    ps_wire_writer_begin(&load->writer, load->memory, most < limit ? most : limit);
     ps_wire_outlet *outlet = ps_wire_outlet_of(producer, topic, partition);
     outlet->open = load;
     if (!outlet->active)
@@ -173,16 +236,16 @@ static bool append(ps_wire_producer *producer, ps_wire_outlet *outlet, const ps_
 ps_status ps_wire_producer_put(ps_wire_producer *producer, uint32_t topic, uint32_t partition,
                                const ps_wire_row *row, uint64_t tag) {
     ps_wire_outlet *outlet = ps_wire_outlet_of(producer, topic, partition);
+    if (__builtin_expect(producer->status != PS_OK, 0)) return producer->status;
     if (__builtin_expect(append(producer, outlet, row, tag), 1)) return PS_OK;
     const size_t bytes = PS_WIRE_BATCH_HEADER + ps_wire_row_bytes(row);
     const size_t limit = producer->limit[topic];
     if (bytes > limit) return PS_UNSUPPORTED;
     if (outlet->open != NULL) producer->due_ns = 0;
-    ps_wire_load_close(outlet);
-    const bool large = bytes > producer->recipe.batch_bytes;
-    if (!open_load(producer, topic, partition, large)) return PS_AGAIN;
+    ps_wire_load_close(producer, outlet);
+    if (!open_load(producer, topic, partition, bytes)) return PS_AGAIN;
     PS_CHECK(append(producer, outlet, row, tag));
-    if (large) ps_wire_load_close(outlet);
+    if (bytes > producer->fill) ps_wire_load_close(producer, outlet);
     return PS_OK;
 }
 

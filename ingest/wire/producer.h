@@ -42,6 +42,7 @@ typedef struct ps_wire_producer_recipe {
     size_t batch_bytes;   /* of most batches */
     size_t record_bytes;  /* the largest record's batch; two may be under way */
     uint32_t batches_max; /* open, waiting and under way */
+    uint8_t codec;        /* a ps_wire_codec: of batches, but those that it would make larger */
     int64_t linger_ns;    /* an open batch is sent after this time, or when it is full */
     int64_t timeout_ns;   /* for an answer */
     /* Called for each batch that was answered for good, in order within a partition. */
@@ -59,16 +60,20 @@ size_t ps_wire_producer_bytes(const ps_wire_producer_recipe *recipe);
 
 /* Throws away what is unsent and under way, ends what may be open, gets an id and epoch that fence
  * whoever had it before. AGAIN: nobody answers. FENCED: a successor has our id; another init takes
- * it away again. IO: not allowed. */
+ * it away again. IO: not allowed. Once it has failed, put, step and commit answer ABORTED until one
+ * succeeds. */
 ps_status ps_wire_producer_init(ps_wire_producer *producer, int64_t until_ns,
                                 ps_error *error) PS_MUST_USE;
 
 /* Appends to the partition's open batch. AGAIN: no buffer is free now. UNSUPPORTED: its
- * batch would be larger than the topic's limit. */
+ * batch would be larger than the topic's limit. What step answers when all is void: void. */
 ps_status ps_wire_producer_put(ps_wire_producer *producer, uint32_t topic, uint32_t partition,
                                const ps_wire_row *row, uint64_t tag) PS_MUST_USE;
-/* The largest batch of this topic from now on. */
+/* The largest batch of this topic from now on, before it is compressed. */
 void ps_wire_producer_limit(ps_wire_producer *producer, uint32_t topic, size_t bytes);
+/* From now on a batch of several records ends where it would grow beyond so many bytes: less than
+ * batch_bytes where a broker found a batch too large. A record that is larger goes alone. */
+void ps_wire_producer_fill(ps_wire_producer *producer, size_t bytes);
 
 /* Steps the client; sends what is due; never blocks. ABORTED: what was put since the last commit
  * cannot be committed any more. Other failures are final, as IO: not allowed. */

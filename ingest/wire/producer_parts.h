@@ -5,12 +5,25 @@
 #ifndef PS_INGEST_WIRE_PRODUCER_PARTS_H
 #define PS_INGEST_WIRE_PRODUCER_PARTS_H
 
+#include "ingest/wire/pack.h"
 #include "ingest/wire/producer.h"
 
 enum {
     PS_WIRE_LARGE_LOADS = 2,
     PS_WIRE_TOPICS_MAX = 8, /* of a producer */
     PS_WIRE_ADDS_MAX = 256  /* partitions of one AddPartitionsToTxn */
+};
+
+/* Versions in which the protocol changes its meaning. */
+enum {
+    PS_WIRE_ANY_VERSION = -1,
+    PS_WIRE_PRODUCE_BY_ID = 13, /* topics have their ids, not their names */
+    PS_WIRE_END_BY_EPOCH = 5,   /* EndTxn answers with the next epoch */
+    /* The newest of the first dialect. */
+    PS_WIRE_PRODUCE_FIRST = 11,
+    PS_WIRE_ADD_FIRST = 3,
+    PS_WIRE_OFFSETS_FIRST = 4,
+    PS_WIRE_END_FIRST = 4
 };
 
 /* A batch on its way: open, then closed, then sent, until it is answered. */
@@ -77,11 +90,14 @@ struct ps_wire_producer {
     uint32_t *active;       /* [likewise] outlets that hold something */
     uint32_t active_count, turn;
     int64_t due_ns; /* when something is to be sent though nothing happens */
-    size_t limit[PS_WIRE_TOPICS_MAX];
+    size_t limit[PS_WIRE_TOPICS_MAX], fill;
     ps_wire_load *loads; /* [batches_max + LARGE] */
     ps_wire_load *free, *free_large;
     void *memory, *large_memory;
     uint64_t *tags;
+    ps_wire_packer *packer; /* NULL: codec NONE */
+    uint8_t *packed;        /* [packed_bytes] where a batch is compressed to */
+    size_t packed_bytes;
     ps_wire_produce *produces; /* [produces_max] */
     uint32_t produces_max;
     bool adding;                                   /* an AddPartitionsToTxn is under way */
@@ -104,7 +120,7 @@ static inline bool ps_wire_is_ending(const ps_wire_producer *producer) {
 }
 
 /* producer.c */
-void ps_wire_load_close(ps_wire_outlet *outlet);
+void ps_wire_load_close(ps_wire_producer *producer, ps_wire_outlet *outlet);
 void ps_wire_load_free(ps_wire_producer *producer, ps_wire_load *load);
 void ps_wire_producer_void(ps_wire_producer *producer, ps_status status, const char *format, ...)
     PS_PRINTF(3, 4);

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ingest/wire/connection_parts.h"
 
@@ -93,11 +94,18 @@ static int give_password(char *to, int room, int writing, void *password) {
     return (int)bytes;
 }
 
+static int load_authorities(SSL_CTX *context, const char *path) {
+    struct stat about;
+    const bool folder = stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+    return folder ? SSL_CTX_load_verify_dir(context, path)
+                  : SSL_CTX_load_verify_file(context, path);
+}
+
 static ps_status load_files(SSL_CTX *context, const ps_wire_security *security, ps_error *error) {
     if (security->ca_file == NULL) {
         if (SSL_CTX_set_default_verify_paths(context) != 1)
             return fail_file(error, "the system's store of certificates", "");
-    } else if (SSL_CTX_load_verify_file(context, security->ca_file) != 1) {
+    } else if (load_authorities(context, security->ca_file) != 1) {
         return fail_file(error, "the authorities' file", security->ca_file);
     }
     SSL_CTX_set_default_passwd_cb(context, give_password);
@@ -155,22 +163,23 @@ static bool is_address(const char *host) {
     return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
-static bool name_host(SSL *ssl, const char *host) {
+static bool name_host(SSL *ssl, const char *host, bool any_host) {
     X509_VERIFY_PARAM *const rules = SSL_get0_param(ssl);
     X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (is_address(host)) return X509_VERIFY_PARAM_set1_ip_asc(rules, host) == 1;
-    return X509_VERIFY_PARAM_set1_host(rules, host, 0) == 1 &&
+    if (is_address(host)) return any_host || X509_VERIFY_PARAM_set1_ip_asc(rules, host) == 1;
+    return (any_host || X509_VERIFY_PARAM_set1_host(rules, host, 0) == 1) &&
            SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
 ps_status ps_wire_tls_begin(ps_wire_connection *c, ps_error *error) {
     const shared *const tls = c->recipe.tls;
-    if (c->host[0] == '\0' && c->security.verify)
+    if (c->host[0] == '\0' && c->security.verify && !c->security.any_host)
         return ps_fail(error, PS_BAD_CONFIG, "no host name to verify its certificate by");
     ERR_clear_error();
     c->ssl = SSL_new(tls->context);
     BIO *bio = BIO_new(tls->method);
-    if (c->ssl == NULL || bio == NULL || (c->host[0] != '\0' && !name_host(c->ssl, c->host))) {
+    if (c->ssl == NULL || bio == NULL ||
+        (c->host[0] != '\0' && !name_host(c->ssl, c->host, c->security.any_host))) {
         BIO_free(bio);
         return ps_fail(error, PS_NO_MEMORY, "no memory for TLS");
     }

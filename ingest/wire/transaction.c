@@ -52,6 +52,10 @@ typedef struct question {
     int16_t (*read)(ps_wire_producer *producer, int16_t version, const void *response);
 } question;
 
+static int16_t version_of(const ps_wire_producer *producer, int16_t first_dialect) {
+    return producer->second ? (int16_t)PS_WIRE_ANY_VERSION : first_dialect;
+}
+
 static int32_t asked_of(ps_wire_producer *producer, const question *asked) {
     if (asked->anyone) return PS_WIRE_NODE_ANY;
     return ps_wire_client_coordinator(producer->client, asked->kind);
@@ -116,7 +120,8 @@ static ps_status judge(const question *asked, int16_t code, ps_error *error) {
 
 static int16_t read_end(ps_wire_producer *producer, int16_t version, const void *from) {
     const struct ps_wire_end_txn_response *response = from;
-    if (response->error_code == 0 && version >= 5 && response->producer_id >= 0) {
+    if (response->error_code == 0 && version >= PS_WIRE_END_BY_EPOCH &&
+        response->producer_id >= 0) {
         producer->id = response->producer_id;
         producer->epoch = response->producer_epoch;
     }
@@ -132,7 +137,7 @@ static ps_status end(ps_wire_producer *producer, bool commits, int64_t until_ns,
         .committed = commits};
     const question asked = {.kind = PS_WIRE_OF_TRANSACTION,
                             .api = PS_WIRE_END_TXN,
-                            .version = producer->second ? -1 : 4,
+                            .version = version_of(producer, PS_WIRE_END_FIRST),
                             .request = &request,
                             .what = commits ? "commit" : "abort",
                             .read = read_end};
@@ -158,7 +163,7 @@ static void drop_all(ps_wire_producer *producer) {
         producer->produces[i].busy = producer->produces[i].building = false;
     for (uint32_t i = 0; i < producer->active_count; i++) {
         ps_wire_outlet *outlet = &producer->outlet[producer->active[i]];
-        ps_wire_load_close(outlet);
+        if (outlet->open != NULL) ps_wire_load_free(producer, outlet->open);
         while (outlet->first != NULL) {
             ps_wire_load *load = outlet->first;
             outlet->first = load->next;
@@ -173,6 +178,7 @@ static void drop_all(ps_wire_producer *producer) {
     producer->adding = false;
     producer->ending = PS_WIRE_FILLING;
     producer->status = PS_OK;
+    ps_wire_producer_void(producer, PS_ABORTED, "there is no epoch: the newest init has failed");
 }
 
 static ps_status abort_own(ps_wire_producer *producer, int64_t until_ns, ps_error *error) {
@@ -197,7 +203,7 @@ ps_status ps_wire_producer_init(ps_wire_producer *producer, int64_t until_ns, ps
     const question asked = {.anyone = producer->recipe.transactional == NULL,
                             .kind = PS_WIRE_OF_TRANSACTION,
                             .api = PS_WIRE_INIT_PRODUCER_ID,
-                            .version = -1,
+                            .version = PS_WIRE_ANY_VERSION,
                             .request = &request,
                             .what = "a producer's id",
                             .read = read_init};
@@ -206,6 +212,7 @@ ps_status ps_wire_producer_init(ps_wire_producer *producer, int64_t until_ns, ps
     const ps_status status = judge(&asked, code, error);
     if (status == PS_FENCED) producer->id = producer->epoch = -1; /* not ours any more */
     PS_TRY(status);
+    producer->status = PS_OK;
     producer->doubts = producer->holds = false;
     producer->second =
         producer->recipe.transactional != NULL &&
@@ -301,7 +308,7 @@ ps_status ps_wire_add_partitions(ps_wire_producer *producer, int64_t now_ns, ps_
     const ps_wire_call call = {.node = node,
                                .line = PS_WIRE_CONTROL,
                                .api = PS_WIRE_ADD_PARTITIONS_TO_TXN,
-                               .version = 3,
+                               .version = PS_WIRE_ADD_FIRST,
                                .request = &request,
                                .timeout_ns = producer->recipe.timeout_ns,
                                .answered = added,
@@ -340,7 +347,7 @@ static ps_status add_group(ps_wire_producer *producer, int64_t until_ns, ps_erro
         .group_id = ps_wire_text(producer->recipe.group)};
     const question asked = {.kind = PS_WIRE_OF_TRANSACTION,
                             .api = PS_WIRE_ADD_OFFSETS_TO_TXN,
-                            .version = 3,
+                            .version = PS_WIRE_ADD_FIRST,
                             .request = &request,
                             .what = "adding the group to a transaction",
                             .read = read_group};
@@ -388,7 +395,7 @@ static ps_status send_offsets(ps_wire_producer *producer, const ps_wire_offsets 
         .topics = &topic};
     const question asked = {.kind = PS_WIRE_OF_GROUP,
                             .api = PS_WIRE_TXN_OFFSET_COMMIT,
-                            .version = producer->second ? -1 : 4,
+                            .version = version_of(producer, PS_WIRE_OFFSETS_FIRST),
                             .request = &request,
                             .what = "offsets",
                             .read = read_offsets};
@@ -425,9 +432,8 @@ static void turn(ps_wire_producer *producer, bool anew) {
     producer->ending = PS_WIRE_FILLING;
 }
 
-ps_status ps_wire_producer_commit(ps_wire_producer *producer, const ps_wire_offsets *offsets,
-                                  uint32_t count, const ps_wire_member *member, int64_t until_ns,
-                                  ps_error *error) {
+static ps_status commit(ps_wire_producer *producer, const ps_wire_offsets *offsets, uint32_t count,
+                        const ps_wire_member *member, int64_t until_ns, ps_error *error) {
     int16_t code;
     if (producer->ending == PS_WIRE_FILLING) producer->ending = PS_WIRE_FLUSHING;
     if (producer->ending == PS_WIRE_FLUSHING) {
@@ -448,4 +454,16 @@ ps_status ps_wire_producer_commit(ps_wire_producer *producer, const ps_wire_offs
     const bool anew = producer->id != id || producer->epoch != epoch;
     turn(producer, anew);
     return PS_OK;
+}
+
+ps_status ps_wire_producer_commit(ps_wire_producer *producer, const ps_wire_offsets *offsets,
+                                  uint32_t count, const ps_wire_member *member, int64_t until_ns,
+                                  ps_error *error) {
+    if (producer->status != PS_OK)
+        return ps_fail(error, producer->status, "%s", producer->error.message);
+    ps_error why = {""};
+    const ps_status status = commit(producer, offsets, count, member, until_ns, &why);
+    if (status == PS_OK) return PS_OK;
+    if (status != PS_AGAIN) ps_wire_producer_void(producer, status, "%s", why.message);
+    return ps_fail(error, status, "%s", why.message);
 }
