@@ -74,6 +74,19 @@ static void sent(void *opaque, const ps_wire_sent *batch) {
     }
 }
 
+static bool names_one(const ps_error *error, const int16_t *codes, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strstr(error->message, ps_wire_error_name(codes[i])) != NULL) return true;
+    return false;
+}
+
+/* Somebody took our transactional id, unless a coordinator gave our transaction up. */
+static bool is_fence(const ps_error *error) {
+    static const int16_t codes[] = {PS_WIRE_ERROR_INVALID_PRODUCER_EPOCH,
+                                    PS_WIRE_ERROR_PRODUCER_FENCED};
+    return names_one(error, codes, sizeof codes / sizeof codes[0]);
+}
+
 /* What a step says, to the lane. */
 static void note(ps_kafka_sink *sink, ps_status status, const ps_error *error) {
     switch (status) {
@@ -82,8 +95,10 @@ static void note(ps_kafka_sink *sink, ps_status status, const ps_error *error) {
         return;
     case PS_ABORTED:
     case PS_FENCED:
-        if (!sink->broken) ps_log(PS_LOG_DEBUG, "sink kafka", "%s", error->message);
+        if (sink->broken) return;
+        ps_log(PS_LOG_DEBUG, "sink kafka", "%s", error->message);
         sink->broken = true;
+        if (is_fence(error)) ps_kafka_note_fence(sink);
         return;
     default:
         ps_kafka_sink_fail(sink, status, "%s", error->message);
@@ -150,8 +165,7 @@ static int64_t linger_of(const ps_kafka_sink *sink) {
     /* Whoever asks for latency waits only for the rest of the lane's batch. */
     const bool patient = sink->exactly_once || lane_ns >= 5 * PS_NS_PER_MS;
     const int64_t own_ns = patient ? LINGER_MS * PS_NS_PER_MS : lane_ns / 4;
-    const int64_t ms = ps_kafka_native_number(
-        properties, "linger.ms", ps_kafka_native_number(properties, "queue.buffering.max.ms", -1));
+    const int64_t ms = ps_kafka_native_number(properties, "linger.ms", -1);
     return ms < 0 ? own_ns : ms * PS_NS_PER_MS;
 }
 
@@ -273,7 +287,7 @@ static ps_status too_large(const ps_kafka_sink *sink, const ps_kafka_output *out
                    output->topic->name, output->topic->bytes_max, bytes);
 }
 
-static ps_status send(ps_kafka_sink *sink, const ps_kafka_output *output, ps_error *error) {
+static ps_status put(ps_kafka_sink *sink, const ps_kafka_output *output, ps_error *error) {
     const uint32_t tag = output->tag;
     const ps_wire_row row = {
         .timestamp_ms = output->timestamp_ms > 0 ? output->timestamp_ms : ps_clock_wall_ms(),
@@ -290,10 +304,12 @@ static ps_status send(ps_kafka_sink *sink, const ps_kafka_output *output, ps_err
         ++*output->unacknowledged;
         return PS_OK;
     }
-    if (status == PS_AGAIN) sink->full = true;
-    if (status == PS_ABORTED) sink->broken = true;
     if (status == PS_UNSUPPORTED) return too_large(sink, output, &row, error);
-    return status == PS_ABORTED ? PS_AGAIN : status;
+    if (status == PS_AGAIN)
+        sink->full = true;
+    else
+        sink->broken = true; /* the next step says why */
+    return PS_AGAIN;
 }
 
 static void serve(ps_kafka_sink *sink, int ms) {
@@ -364,9 +380,7 @@ static bool is_overtaken(const ps_error *error) {
     static const int16_t codes[] = {
         PS_WIRE_ERROR_ILLEGAL_GENERATION, PS_WIRE_ERROR_UNKNOWN_MEMBER_ID,
         PS_WIRE_ERROR_REBALANCE_IN_PROGRESS, PS_WIRE_ERROR_STALE_MEMBER_EPOCH};
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (strstr(error->message, ps_wire_error_name(codes[i])) != NULL) return true;
-    return false;
+    return names_one(error, codes, sizeof codes / sizeof codes[0]);
 }
 
 static ps_kafka_outcome commit(ps_kafka_sink *sink) {
@@ -386,9 +400,8 @@ static ps_kafka_outcome commit(ps_kafka_sink *sink) {
         ps_log(PS_LOG_DEBUG, "sink kafka", "%s", error.message);
         return PS_KAFKA_RETRY;
     case PS_FENCED:
-        ps_kafka_note_fence(sink);
-        break;
     case PS_ABORTED:
+        if (is_fence(&error)) ps_kafka_note_fence(sink);
         break;
     default:
         if (strstr(error.message, "AUTHORIZATION") != NULL)
@@ -410,7 +423,7 @@ const ps_kafka_way ps_kafka_way_native = {
     .open = open_producer,
     .drop = drop,
     .has_room = has_room,
-    .send = send,
+    .send = put,
     .serve = serve,
     .offsets = offsets,
     .commit = commit,
