@@ -38,11 +38,14 @@ static void tell_limit(const ps_kafka_limit *limit, int64_t batch_max) {
 }
 
 void ps_kafka_batches_check(rd_kafka_t *client, const ps_kafka_source_config *config,
-                            const ps_partitions *all) {
+                            ps_partitions *all) {
     ps_kafka_limit limits[PS_TOPICS_MAX];
     for (uint32_t t = 0; t < all->topic_count; t++) limits[t].topic = all->topic[t].name;
     ps_kafka_limits(client, limits, all->topic_count, ASK_MS);
-    for (uint32_t t = 0; t < all->topic_count; t++) tell_limit(&limits[t], config->batch_max);
+    for (uint32_t t = 0; t < all->topic_count; t++) {
+        if (limits[t].bytes_max > all->batch_bytes) all->batch_bytes = limits[t].bytes_max;
+        tell_limit(&limits[t], config->batch_max);
+    }
     if (all->servers > 1)
         ps_log(PS_LOG_INFO, "source kafka",
                "%" PRIu32 " brokers: the memory ceiling counts that batches which several of them "

@@ -24,8 +24,8 @@ enum {
     LINGER_MS = 20,    /* a commit flushes anyhow, so a transaction may wait for full batches */
     BATCH_BYTES_MIN = 16 << 10,
     BATCH_BYTES_MAX = 256 << 10,
-    BATCH_STRUCTS = 256,    /* of a batch, and an eighth of its bytes for tags */
-    RECORD_BYTES = 1048588, /* a topic's default */
+    BATCH_STRUCTS = 256, /* of a batch, and an eighth of its bytes for tags */
+    RECORD_BYTES_MAX = 256 << 20,
     BESIDE_BYTES = 64 << 10 /* what is added to a row at most, and a batch's header */
 };
 
@@ -43,13 +43,26 @@ struct ps_kafka_native_sink {
     uint32_t offset_topics;
 };
 
-/* Whatever a lane's arena holds goes out; the topics may allow less. */
-static size_t record_bytes_max(const ps_lane_env *env) {
+/* Whatever a lane's arena holds goes out. What does not fit there is a dead letter, as large as the
+ * source's batch_max and its warning allow: buffers are as large as the topics take, and memory
+ * that nothing was written to is not there. */
+static size_t record_bytes_of(const ps_lane_env *env) {
     return (size_t)env->plan->schema.arena_bytes + BESIDE_BYTES;
 }
 
 size_t ps_kafka_native_sink_bytes(const ps_lane_env *env) {
-    return (size_t)env->memory_bytes + 2 * record_bytes_max(env);
+    return (size_t)env->memory_bytes + 2 * record_bytes_of(env);
+}
+
+/* Of one record's batch: 0: only the broker knows. */
+static size_t limit_of(const ps_kafka_sink *sink, const ps_kafka_topic *topic) {
+    const int64_t own =
+        ps_kafka_native_number(&sink->config->properties, "message.max.bytes", INT32_MAX);
+    /* A topic's limit is on what was packed. */
+    const bool packs = ps_kafka_native_codec(&sink->config->properties) != PS_WIRE_NONE;
+    const int64_t theirs = packs || topic->bytes_max == 0 ? INT32_MAX : topic->bytes_max;
+    const int64_t least = own < theirs ? own : theirs;
+    return least == INT32_MAX ? 0 : (size_t)least;
 }
 
 /* ---- what becomes of batches ---- */
@@ -119,21 +132,18 @@ static void drop(ps_kafka_sink *sink) {
 
 static void list_topics(ps_kafka_sink *sink, struct ps_kafka_native_sink *native) {
     ps_kafka_topic *topics[] = {&sink->out, &sink->dead, &sink->state_topic};
-    native->record_bytes = BATCH_BYTES_MIN;
+    native->record_bytes = record_bytes_of(sink->env);
     for (size_t i = 0; i < TOPICS_MAX; i++) {
         if (topics[i]->name == NULL) continue;
-        const size_t bytes = topics[i]->bytes_max == 0 ? RECORD_BYTES : topics[i]->bytes_max;
-        if (bytes > native->record_bytes) native->record_bytes = bytes;
+        const size_t bytes = limit_of(sink, topics[i]);
+        if (bytes > native->record_bytes)
+            native->record_bytes = bytes < RECORD_BYTES_MAX ? bytes : RECORD_BYTES_MAX;
         if (topics[i]->partitions > native->partitions_max)
             native->partitions_max = topics[i]->partitions;
         topics[i]->number = native->topic_count;
         native->names[native->topic_count] = topics[i]->name;
         native->topics[native->topic_count++] = topics[i];
     }
-    const size_t most = record_bytes_max(sink->env);
-    /* A topic's limit is on what was packed, so with a codec only the broker can tell. */
-    const bool packs = ps_kafka_native_codec(&sink->config->properties) != PS_WIRE_NONE;
-    if (packs || native->record_bytes > most) native->record_bytes = most;
 }
 
 static ps_status client_recipe(ps_kafka_sink *sink, ps_wire_client_recipe *out, ps_error *error) {
@@ -194,7 +204,9 @@ static ps_status producer_recipe(ps_kafka_sink *sink, const ps_wire_client_recip
     const size_t left = all > fixed ? all - fixed : 0;
     const size_t outlets = (size_t)native->topic_count * native->partitions_max;
     size_t batch = left / (2 * outlets + 8);
-    if (batch > BATCH_BYTES_MAX) batch = BATCH_BYTES_MAX;
+    const size_t most =
+        (size_t)ps_kafka_native_number(&sink->config->properties, "batch.size", BATCH_BYTES_MAX);
+    if (batch > most) batch = most;
     if (batch < BATCH_BYTES_MIN) batch = BATCH_BYTES_MIN;
     out->batch_bytes = batch;
     out->batches_max = (uint32_t)(left / (batch + batch / 8 + BATCH_STRUCTS));
@@ -219,11 +231,25 @@ static ps_status make(ps_kafka_sink *sink, ps_error *error) {
     PS_TRY(ps_wire_client_open(&client, &native->client, error));
     PS_TRY(producer_recipe(sink, &client, &producer, error));
     PS_TRY(ps_wire_producer_open(&producer, &native->producer, error));
-    for (uint32_t t = 0; t < native->topic_count; t++)
-        if (native->topics[t]->bytes_max > 0 && producer.codec == PS_WIRE_NONE)
-            ps_wire_producer_limit(native->producer, t, native->topics[t]->bytes_max);
+    for (uint32_t t = 0; t < native->topic_count; t++) {
+        const size_t limit = limit_of(sink, native->topics[t]);
+        if (limit > 0) ps_wire_producer_limit(native->producer, t, limit);
+    }
     sink->batch_bytes = (uint32_t)producer.batch_bytes;
     return PS_OK;
+}
+
+/* What nobody mends by waiting. */
+static ps_status refusal(const ps_kafka_sink *sink, const ps_error *why, ps_error *error) {
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (strstr(why->message, "TRANSACTIONAL_ID_AUTHORIZATION") != NULL)
+        err = RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+    else if (strstr(why->message, "CLUSTER_AUTHORIZATION") != NULL)
+        err = RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    else if (strstr(why->message, "INVALID_TRANSACTION_TIMEOUT") != NULL)
+        err = RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT;
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) return ps_kafka_setup_refusal(sink, err, error);
+    return ps_fail(error, PS_IO, "%s: %.400s", ps_kafka_sink_brokers(sink), why->message);
 }
 
 static ps_status open_producer(ps_kafka_sink *sink, ps_error *error) {
@@ -252,8 +278,7 @@ static ps_status open_producer(ps_kafka_sink *sink, ps_error *error) {
         ps_log(PS_LOG_DEBUG, "sink kafka", "%s", why.message);
         return PS_ABORTED;
     default:
-        return ps_fail(error, status, "transactional.id '%s': %.400s", sink->transactional,
-                       why.message);
+        return refusal(sink, &why, error);
     }
 }
 
@@ -274,21 +299,8 @@ static uint32_t partition_of(const ps_kafka_output *output) {
     return (hash & 0x7fffffffu) % count;
 }
 
-/* Larger than we have memory for: that is not the topic's word. */
-static ps_status too_large(const ps_kafka_sink *sink, const ps_kafka_output *output,
-                           const ps_wire_row *row, ps_error *error) {
-    const size_t bytes = PS_WIRE_BATCH_HEADER + ps_wire_row_bytes(row);
-    if (sink->native->record_bytes >= output->topic->bytes_max || output->topic->bytes_max == 0 ||
-        bytes > output->topic->bytes_max)
-        return PS_UNSUPPORTED;
-    return ps_fail(error, PS_IO,
-                   "topic %s takes records of %" PRIu32 " bytes, and this one of %zu does not fit "
-                   "into the sink's memory: raise runtime.batch_bytes",
-                   output->topic->name, output->topic->bytes_max, bytes);
-}
-
 static ps_status put(ps_kafka_sink *sink, const ps_kafka_output *output, ps_error *error) {
-    const uint32_t tag = output->tag;
+    (void)error;
     const ps_wire_row row = {
         .timestamp_ms = output->timestamp_ms > 0 ? output->timestamp_ms : ps_clock_wall_ms(),
         .key = output->key,
@@ -299,12 +311,12 @@ static ps_status put(ps_kafka_sink *sink, const ps_kafka_output *output, ps_erro
         .added_count = output->added_count};
     const ps_status status =
         ps_wire_producer_put(sink->native->producer, output->topic->number, partition_of(output),
-                             &row, output->ticket << 32 | tag);
+                             &row, output->ticket << 32 | output->tag);
     if (__builtin_expect(status == PS_OK, 1)) {
         ++*output->unacknowledged;
         return PS_OK;
     }
-    if (status == PS_UNSUPPORTED) return too_large(sink, output, &row, error);
+    if (status == PS_UNSUPPORTED) return status;
     if (status == PS_AGAIN)
         sink->full = true;
     else

@@ -46,6 +46,13 @@ size_t ps_kafka_native_source_bytes(const ps_kafka_source_config *config, const 
     return (size_t)env->memory_bytes + unpacked_bytes(config) + (2 << 20);
 }
 
+/* Where a topic takes larger batches than the ceiling counts, which was said at the start, there is
+ * room for them, and no memory while none comes. */
+static size_t receive_bytes(const ps_kafka_source *source) {
+    const int64_t batch = larger(source->config->batch_max, source->env->partitions->batch_bytes);
+    return (size_t)larger(answer_bytes(source->config), batch) + BESIDE_BYTES;
+}
+
 static ps_status check_memory(const ps_kafka_source *source, size_t bytes, ps_error *error) {
     const size_t most = ps_kafka_native_source_bytes(source->config, source->env);
     if (bytes <= most) return PS_OK;
@@ -76,7 +83,7 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
         .topic_count = all->topic_count,
         .nodes_max = all->brokers + SPARE_NODES,
         .partitions_max = most,
-        .receive_bytes = {(size_t)larger(answer, config->batch_max) + BESIDE_BYTES, 0,
+        .receive_bytes = {receive_bytes(source), 0,
                           (64 << 10) + all->count * (size_t)100 + all->brokers * (size_t)400}};
     PS_TRY(ps_wire_client_open(&client, &native->client, error));
     const ps_wire_fetcher_recipe fetcher = {
@@ -88,7 +95,10 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
         .least_bytes = (int32_t)ps_kafka_native_number(properties, "fetch.min.bytes", 1),
         .wait_ms = (int32_t)ps_kafka_native_number(properties, "fetch.wait.max.ms", WAIT_MS),
         .unpacked_max = unpacked_bytes(config)};
-    PS_TRY(check_memory(source, ps_wire_client_bytes(&client) + ps_wire_fetcher_bytes(&fetcher),
+    ps_wire_client_recipe counted = client;
+    counted.receive_bytes[PS_WIRE_TO_FETCH] =
+        (size_t)larger(answer, config->batch_max) + BESIDE_BYTES;
+    PS_TRY(check_memory(source, ps_wire_client_bytes(&counted) + ps_wire_fetcher_bytes(&fetcher),
                         error));
     PS_TRY(ps_wire_fetcher_open(&fetcher, &native->fetcher, error));
     ps_wake_watch(source->env->wake, ps_wire_client_fd(native->client));

@@ -13,7 +13,7 @@
 #include "host/batch/rejects.h"
 #include "ingest/kafka_sink_calls.h"
 
-typedef enum verdict { GONE, REFUSED, TOO_LARGE, FINAL, BROKEN } verdict;
+typedef enum verdict { GONE, REFUSED, TOO_LARGE, FORBIDDEN, FINAL, BROKEN } verdict;
 
 /* RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD, which older libraries do not name, nor tell apart
  * from a record that was refused itself. */
@@ -35,6 +35,7 @@ static verdict judge(rd_kafka_resp_err_t err) {
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+        return FORBIDDEN;
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
@@ -118,9 +119,12 @@ void ps_kafka_not_delivered(ps_kafka_sink *sink, const ps_kafka_undelivered *rec
         else
             refuse(sink, record);
         return;
+    case FORBIDDEN:
+        ps_kafka_fail_forbidden(sink, record->topic, rd_kafka_err2str(record->err));
+        return;
     case FINAL:
-        ps_kafka_sink_fail(sink, PS_IO, "cannot write to topic %s: %s%s", record->topic,
-                           rd_kafka_err2str(record->err), ps_kafka_advice(record->err));
+        ps_kafka_sink_fail(sink, PS_IO, "cannot write to topic %s: %s", record->topic,
+                           rd_kafka_err2str(record->err));
         return;
     case BROKEN:
         if (!sink->broken)

@@ -188,6 +188,16 @@ static uint32_t record_bytes_max(const ps_kafka_sink *sink) {
     return most;
 }
 
+ps_status ps_kafka_setup_refusal(const ps_kafka_sink *sink, rd_kafka_resp_err_t err,
+                                 ps_error *error) {
+    if (err == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT)
+        return ps_fail(error, PS_IO,
+                       "transaction.timeout.ms is more than the broker's "
+                       "transaction.max.timeout.ms allows: lower the one, or raise the other");
+    return ps_fail(error, PS_IO, "transactional.id '%s': %s%s, or use delivery: at_least_once",
+                   sink->transactional, rd_kafka_err2str(err), ps_kafka_advice(err));
+}
+
 /* AGAIN: no coordinator answers now. */
 static ps_status init_transactions(ps_kafka_sink *sink, ps_error *error) {
     atomic_store(&sink->calling, "init_transactions");
@@ -196,14 +206,9 @@ static ps_status init_transactions(ps_kafka_sink *sink, ps_error *error) {
     const rd_kafka_resp_err_t err = rd_kafka_error_code(failure);
     ps_status status = PS_AGAIN;
     if (err == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
-        err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
-        status =
-            ps_fail(error, PS_IO, "transactional.id '%s': %s%s, or use delivery: at_least_once",
-                    sink->transactional, rd_kafka_err2str(err), ps_kafka_advice(err));
-    else if (err == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT)
-        status = ps_fail(error, PS_IO,
-                         "transaction.timeout.ms is more than the broker's "
-                         "transaction.max.timeout.ms allows: lower the one, or raise the other");
+        err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+        err == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT)
+        status = ps_kafka_setup_refusal(sink, err, error);
     else if (rd_kafka_error_is_fatal(failure))
         status = PS_ABORTED;
     rd_kafka_error_destroy(failure);

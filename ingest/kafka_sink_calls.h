@@ -34,6 +34,9 @@ bool ps_kafka_begin(ps_kafka_sink *sink);
 ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 ps_status ps_kafka_setup_again(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 ps_status ps_kafka_setup_producer(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
+/* What is said where a producer is refused for good. */
+ps_status ps_kafka_setup_refusal(const ps_kafka_sink *sink, rd_kafka_resp_err_t err,
+                                 ps_error *error);
 void ps_kafka_drop_producer(ps_kafka_sink *sink);
 
 /* kafka_native_sink.c. What its client and its batches take. */

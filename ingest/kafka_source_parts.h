@@ -150,9 +150,10 @@ void ps_kafka_source_commit_forget(ps_kafka_source *source, uint32_t partition);
 
 /* kafka_batches.c */
 size_t ps_kafka_source_memory(const void *config, const ps_lane_env *env);
-/* Says which topics take larger batches than the ceiling counts. */
+/* Notes how large batches the topics take, and says which take larger ones than the ceiling counts.
+ */
 void ps_kafka_batches_check(rd_kafka_t *client, const ps_kafka_source_config *config,
-                            const ps_partitions *all);
+                            ps_partitions *all);
 /* For a consumer's recipe: says when a larger one has come. */
 rd_kafka_resp_err_t ps_kafka_batches_born(rd_kafka_t *client, const rd_kafka_conf_t *conf,
                                           void *source, char *reason, size_t bytes);

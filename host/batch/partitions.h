@@ -12,8 +12,9 @@
 
 typedef struct ps_partitions {
     uint32_t topic_count;
-    uint32_t count;   /* of all topics together */
-    uint32_t brokers; /* of the cluster; 0: there is none, or nobody asked */
+    uint32_t count;       /* of all topics together */
+    uint32_t brokers;     /* of the cluster; 0: there is none, or nobody asked */
+    uint32_t batch_bytes; /* the largest record batch that a topic takes; 0: unknown */
     uint32_t servers; /* that hold them between them and may answer at the same moment; 0: one */
     struct {
         char name[256]; /* Kafka allows 249 bytes */
