@@ -14,7 +14,7 @@
 #include "ingest/wire/fetcher.h"
 
 enum {
-    SPARE_NODES = 2,         /* brokers that may join while we run */
+    SPARE_NODES = 1,         /* brokers that may join while we run */
     BESIDE_BYTES = 64 << 10, /* of an answer: names, aborted transactions */
     ANSWER_BYTES_MAX = 1 << 20,
     WAIT_MS = 500 /* a broker answers at once when there is something */
@@ -42,8 +42,10 @@ static size_t unpacked_bytes(const ps_kafka_source_config *config) {
 }
 
 size_t ps_kafka_native_source_bytes(const ps_kafka_source_config *config, const ps_lane_env *env) {
-    /* Connections and their buffers; one batch, unpacked; what librdkafka keeps of the group. */
-    return (size_t)env->memory_bytes + unpacked_bytes(config) + (2 << 20);
+    /* Connections with their buffers, of three brokers where batches are large, of more where they
+     * are not; one batch, unpacked; what librdkafka keeps of the group. */
+    const int64_t least = 3 * (config->batch_max + config->batch_max / 4) + (4 << 20);
+    return (size_t)larger(env->memory_bytes, least) + unpacked_bytes(config) + (2 << 20);
 }
 
 /* Where a topic takes larger batches than the ceiling counts, which was said at the start, there is

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,7 +67,6 @@ static int run_launched(ps_launch *launch, const run_options *chosen) {
     ps_status status = ps_kernels_self_test(&error);
     if (status != PS_OK) return ps_launch_failed("run", status, &error);
     launch->pipeline.until_end = chosen->until_end;
-    launch->pipeline.native = getenv("PS_NATIVE_HACK") != NULL;
     ps_run_catch_signals(empty_summary(launch, chosen->summary));
     if (launch->config.metrics.listen != NULL) {
         status = ps_http_open(launch->config.metrics.listen, &source, &http, &error);

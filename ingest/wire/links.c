@@ -35,9 +35,11 @@ size_t ps_wire_slot_bytes(const ps_wire_client_recipe *recipe) {
 }
 
 size_t ps_wire_pool_bytes(const ps_wire_client_recipe *recipe, ps_wire_line line) {
-    return (16 << 10) + recipe->receive_bytes[line] /* arrays of numbers are as long as they come */
-           + recipe->topic_count * (size_t)TOPIC_BYTES + recipe->nodes_max * (size_t)TOPIC_BYTES +
-           partitions_of(recipe) * PARTITION_STRUCT;
+    /* Arrays of numbers are as long as they come. Most of a Fetch answer is records: a transaction
+     * that was aborted takes more bytes of log than an eighth of its entry takes here. */
+    const size_t arrays = recipe->receive_bytes[line] / (line == PS_WIRE_TO_FETCH ? 8 : 1);
+    return (16 << 10) + arrays + recipe->topic_count * (size_t)TOPIC_BYTES +
+           recipe->nodes_max * (size_t)TOPIC_BYTES + partitions_of(recipe) * PARTITION_STRUCT;
 }
 
 size_t ps_wire_response_max(void) {
