@@ -10,6 +10,10 @@
 extern const ps_source ps_source_kafka;
 extern const ps_sink ps_sink_kafka;
 
+/* Their `foreign`. */
+const char *ps_kafka_source_foreign(const void *config);
+const char *ps_kafka_sink_foreign(const void *config);
+
 typedef struct ps_kafka_link {
     const ps_kafka_source_config *config; /* NULL: the source is not Kafka */
     const char *group;

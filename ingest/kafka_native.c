@@ -171,24 +171,41 @@ static bool is_done(const ps_string_pair *pair, int whose) {
     return false;
 }
 
-/* Who says nothing of the mechanism gets this one. A sink's may be its source's. */
-static bool is_kerberos(const ps_string_map *properties, bool reads) {
+static const char kerberos[] = "sasl.mechanism: GSSAPI";
+
+/* Who says nothing of the mechanism gets this one, but a sink may have its source's (`whole`: not
+ * this one). */
+static bool is_kerberos(const ps_string_map *properties, bool whole) {
     const ps_string_pair *protocol = last_of(properties, "security.protocol");
     const ps_string_pair *mechanism = last_of(properties, "sasl.mechanism");
     if (mechanism != NULL) return strcasecmp(mechanism->value, "GSSAPI") == 0;
-    return reads && protocol != NULL && strncasecmp(protocol->value, "sasl_", 5) == 0;
+    return whole && protocol != NULL && strncasecmp(protocol->value, "sasl_", 5) == 0;
 }
 
 const char *ps_kafka_native_lacks(const ps_string_map *properties, ps_kafka_role role) {
     const bool writes = role == PS_KAFKA_TRANSACTIONAL || role == PS_KAFKA_IDEMPOTENT;
     if (RD_KAFKA_VERSION < LIBRDKAFKA_MIN) return "librdkafka older than 2.15";
-    if (is_kerberos(properties, !writes)) return "sasl.mechanism: GSSAPI";
+    if (is_kerberos(properties, !writes)) return kerberos;
     for (uint32_t i = 0; properties != NULL && i < properties->count; i++) {
         const ps_string_pair *pair = &properties->at[i];
         if (last_of(properties, pair->name) == pair && !is_done(pair, writes ? WRITES : READS))
             return pair->name;
     }
     return NULL;
+}
+
+const char *ps_kafka_source_foreign(const void *configuration) {
+    const ps_kafka_source_config *config = configuration;
+    return ps_kafka_native_lacks(&config->properties, PS_KAFKA_CONSUMER);
+}
+
+/* One with brokers of its own inherits nothing. */
+const char *ps_kafka_sink_foreign(const void *configuration) {
+    const ps_kafka_sink_config *config = configuration;
+    if (config->brokers != NULL && is_kerberos(&config->properties, true)) return kerberos;
+    return ps_kafka_native_lacks(&config->properties, config->delivery == PS_KAFKA_AT_LEAST_ONCE
+                                                          ? PS_KAFKA_IDEMPOTENT
+                                                          : PS_KAFKA_TRANSACTIONAL);
 }
 
 /* ---- what they come to ---- */

@@ -393,6 +393,7 @@ const ps_sink ps_sink_kafka = {
               sizeof(ps_kafka_sink_config)},
     .commits = true,
     .check = check,
+    .foreign = ps_kafka_sink_foreign,
     .open = open_sink,
     .restore = restore,
     .restored = restored,

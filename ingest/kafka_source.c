@@ -461,6 +461,7 @@ const ps_source ps_source_kafka = {
     .about = {"kafka", "Records of Kafka topics, as a member of a consumer group.", options,
               sizeof(ps_kafka_source_config)},
     .check = ps_kafka_source_check,
+    .foreign = ps_kafka_source_foreign,
     .discover = ps_kafka_discover,
     .open = open_source,
     .event = ps_kafka_group_event,

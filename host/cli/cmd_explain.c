@@ -124,7 +124,7 @@ static void print_text(const ps_launch *launch, const ps_ceiling *ceiling) {
     (void)printf("delivery %s: %s\n", delivery, why);
     (void)printf("back-end %s: %s; instruction set %s\n", launch->pipeline.backend->name,
                  ps_explain_backend_why(launch), ps_dispatch_isa());
-    (void)printf("client   %s\n", ps_explain_client(launch));
+    (void)printf("client   %s: %s\n", launch->client.name, launch->client.why);
     print_parts(launch);
     print_calls(&launch->plan);
     print_columns(&launch->plan);

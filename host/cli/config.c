@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "host/base/text.h"
+#include "host/cli/client.h"
 #include "host/cli/config_read.h"
 #include "host/cli/registry.h"
 #include "host/cli/tables.h"
@@ -254,6 +255,8 @@ bool ps_config_init(ps_config *config, const char *file, const char *text,
 
 void ps_config_pipeline(const ps_config *config, const ps_plan *plan, ps_pipeline_config *out) {
     const ps_runtime *runtime = &config->runtime;
+    ps_client_choice client;
+    ps_client_choose(config, &client);
     *out = (ps_pipeline_config){
         .name = config->top.pipeline,
         .instance = runtime->instance,
@@ -269,6 +272,7 @@ void ps_config_pipeline(const ps_config *config, const ps_plan *plan, ps_pipelin
         .depth = (uint32_t)runtime->depth,
         .linger_ns = runtime->linger_ns,
         .memory_max = runtime->memory_max,
+        .native = client.native,
         .numa = runtime->numa == 0,
         .fail_on_reject = config->decode != NULL && config->decode->on_error == PS_DECODE_FAIL,
     };

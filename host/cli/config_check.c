@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "host/base/text.h"
+#include "host/cli/client.h"
 #include "host/cli/config_read.h"
 #include "host/cli/http.h"
 #include "host/cli/registry.h"
@@ -189,11 +190,18 @@ static void check_listen(ps_config *config) {
                  error.message);
 }
 
+static void check_client(ps_config *config, const ps_node *runtime) {
+    ps_client_choice choice;
+    if (config->source.faulty || config->sink.faulty) return;
+    ps_client_choose(config, &choice);
+    if (choice.lacks)
+        ps_fault_add(&config->faults, ps_spot_of(runtime, "client", config->root->place),
+                     "client: %s: use auto or librdkafka", choice.why);
+}
+
 static void check_runtime(ps_config *config) {
     const ps_node *runtime = ps_node_get(config->root, "runtime");
-    if (config->runtime.client == PS_CLIENT_NATIVE)
-        ps_fault_add(&config->faults, ps_spot_of(runtime, "client", config->root->place),
-                     "client: this build has no native Kafka client yet; use auto or librdkafka");
+    if (config->runtime.client == PS_CLIENT_NATIVE) check_client(config, runtime);
     if (config->runtime.instance[0] == '\0')
         ps_fault_add(&config->faults, ps_spot_of(runtime, "instance", config->root->place),
                      "instance: must not be empty: ids of transactions are made of it");

@@ -36,15 +36,6 @@ const char *ps_explain_backend_why(const ps_launch *launch) {
     return launch->placement.why;
 }
 
-static bool is_kafka(const ps_chosen *part) {
-    return part->about != NULL && strcmp(part->about->name, "kafka") == 0;
-}
-
-const char *ps_explain_client(const ps_launch *launch) {
-    const ps_config *config = &launch->config;
-    return is_kafka(&config->source) || is_kafka(&config->sink) ? "librdkafka" : "none";
-}
-
 void ps_json_print(const char *text) {
     char escaped[2048];
     (void)ps_json_escape(text, escaped, sizeof escaped);
@@ -109,7 +100,8 @@ void ps_explain_json(const ps_launch *launch, const ps_ceiling *ceiling) {
     member("backend", launch->pipeline.backend->name);
     member("backend_why", ps_explain_backend_why(launch));
     member("isa", ps_dispatch_isa());
-    member("client", ps_explain_client(launch));
+    member("client", launch->client.name);
+    member("client_why", launch->client.why);
     member("series", launch->plan.series_field[0] == '\0' ? "$key" : launch->plan.series_field);
     member("rejects", ps_explain_rejects(&launch->config));
     member("state_policy", launch->plan.state_count == 0 ? "none"

@@ -15,7 +15,6 @@ const char *ps_explain_operand(const ps_plan *plan, const ps_operand *operand, c
 
 const char *ps_explain_rejects(const ps_config *config);
 const char *ps_explain_backend_why(const ps_launch *launch);
-const char *ps_explain_client(const ps_launch *launch); /* "librdkafka", or "none" */
 
 /* One line on stdout. */
 void ps_explain_json(const ps_launch *launch, const ps_ceiling *ceiling);

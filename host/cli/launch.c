@@ -74,6 +74,7 @@ int ps_launch_init(ps_launch *launch, const char *command, const char *file, con
     status = ps_config_plan(&launch->config, &launch->plan, &error);
     if (status != PS_OK) return ps_launch_failed(command, status, &error);
     ps_config_pipeline(&launch->config, &launch->plan, &launch->pipeline);
+    ps_client_choose(&launch->config, &launch->client);
     launch->placement = (ps_placement){.why = "runtime.backend asks for it"};
     if (launch->config.runtime.backend == 0) {
         choose(launch);

@@ -5,7 +5,7 @@
 #ifndef PS_HOST_CLI_LAUNCH_H
 #define PS_HOST_CLI_LAUNCH_H
 
-#include "host/cli/config.h"
+#include "host/cli/client.h"
 #include "host/flow/placement.h"
 
 typedef struct ps_launch {
@@ -13,6 +13,7 @@ typedef struct ps_launch {
     ps_plan plan;
     ps_pipeline_config pipeline;
     ps_placement placement; /* of the back-end, and why */
+    ps_client_choice client;
 } ps_launch;
 
 /* Reads (ps_config_init), checks and plans; faults and other messages are printed under `command`.
