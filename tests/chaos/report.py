@@ -10,7 +10,7 @@ from world import Broken, Failure
 WRONG = ("lost", "duplicated", "reordered")
 COUNTED = WRONG + ("wrong_score", "wrong_chains", "aborted", "dead", "aborted_dead")
 # In this order in the file: what is read most comes first, and what happened before what was planned.
-ORDER = ("seed", "commit", "state", "minutes", "rate", "seconds", "clean", "broken", "failure", "floors", "events", *WRONG, "wrong_score", "wrong_chains",
+ORDER = ("seed", "commit", "state", "client", "minutes", "rate", "seconds", "clean", "broken", "failure", "floors", "events", *WRONG, "wrong_score", "wrong_chains",
          "keys", "aborted", "dead", "aborted_dead", "slowest_recovery_s", "standstills", "gave_up", "gave_up_words", "wrong", "examples", "cpu",
          "cores", "faults", "planned")
 
@@ -118,6 +118,6 @@ def text(result):
         lines.append(f"FAILED: {result['failure']}")
     events = result.get("events", 0)
     verdict = "clean" if result["clean"] else "NOT CLEAN"
-    lines.append(f"seed {result['seed']}: {events} events, {sum(result['faults'].values())} faults in "
+    lines.append(f"seed {result['seed']}, client {result['client']}: {events} events, {sum(result['faults'].values())} faults in "
                  f"{result['minutes']:g} minutes: {verdict}")
     return "\n".join(lines)

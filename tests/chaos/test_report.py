@@ -27,7 +27,7 @@ def result_of(minutes, verdict=None, failures=(), **counts):
     hit["zombie_past_transaction"] = schedule.floor_of("zombie_past_transaction", minutes)
     hit.update(counts)
     stage = types.SimpleNamespace(counts=hit, proxy=types.SimpleNamespace(obeyed={}), gave_up=[])
-    result = {"seed": 1, "minutes": minutes, "state": "auto", "planned": planned, "seconds": 1.0,
+    result = {"seed": 1, "minutes": minutes, "state": "auto", "client": "native", "planned": planned, "seconds": 1.0,
               "verdict": dict(CLEAN, **(verdict or {}))}
     for failure in failures:
         report.note(result, failure)
@@ -44,6 +44,13 @@ class Report(unittest.TestCase):
         self.assertTrue(result["clean"])
         self.assertEqual(result["floors"], "met")
         self.assertEqual(promises(result), [])
+
+    def test_the_client_that_was_judged_is_the_one_asked_for(self):
+        """If this fails, a report of one Kafka client is taken for the other's."""
+        self.assertEqual(result_of(30)["client"], "native")
+        self.assertIn("client native: ", report.text(result_of(30)))
+        for client in world.CLIENTS:
+            self.assertIn(f"client: {client}}}", world.pipeline_file("b:1", "auto", client))
 
     def test_a_fault_that_hit_too_rarely_fails_half_an_hour(self):
         for kind, floor in (("answer_lost_produce", 200), ("zombie", 60), ("broker_kill", 40),
@@ -154,7 +161,7 @@ class DeadOrAlive:
 
 class Run(unittest.TestCase):
     def options(self, minutes, rate):
-        return argparse.Namespace(minutes=minutes, rate=rate, seed=1, state="auto", json=None, keep=False)
+        return argparse.Namespace(minutes=minutes, rate=rate, seed=1, state="auto", client="auto", json=None, keep=False)
 
     def test_a_command_without_an_end_is_a_failure(self):
         with self.assertRaises(world.Failure):

@@ -7,6 +7,7 @@ import threading
 import time
 
 NODES, PARTITIONS, SERIES, WORKERS = 3, 8, 500, 4
+CLIENTS = ("auto", "native", "librdkafka")  # of runtime.client, the default first
 SPAN, WARMUP, THRESHOLD = 288, 30, 6  # of detector ewma: the checker is told the same
 PIPELINE, SOURCE, OUTPUT, DEAD = "chaos", "chaos.in", "chaos.out", "chaos.dead"
 BAD = "some-bad"  # one record in a hundred must end in the dead letters, of the code that this header names
@@ -30,8 +31,12 @@ stages:
 sink:
   kafka: {{topic: {OUTPUT}, commit_interval: 100ms}}
 dead_letter: {{topic: {DEAD}}}
-runtime: {{lanes: 1, memory_max: 256MiB, state: STATE}}
+runtime: {{lanes: 1, memory_max: 256MiB, state: STATE, client: CLIENT}}
 """
+
+
+def pipeline_file(brokers, state, client):
+    return PIPELINE_FILE.replace("BROKERS", brokers).replace("STATE", state).replace("CLIENT", client)
 
 
 class Failure(Exception):

@@ -8,6 +8,9 @@ scale=${PS_SCALE:-1} full=${PS_FULL:-0}
 ewma_span=288 ewma_warmup=30 threshold=6
 pids=()
 breaks='' work='' passed=no
+# What a worker, and `explain`, are told of the Kafka client to use: before a scenario's own words, which win.
+client=()
+[ -z "${PS_CLIENT-}" ] || client=(--set "runtime.client=$PS_CLIENT")
 
 say() { printf '%s: %s\n' "$name" "$*" >&2; }
 die_usage() {
@@ -49,14 +52,14 @@ load_broker() {
 
 shared_start() {
     mkdir -p "$base"
-    start_broker "$base/kafka"
+    start_broker "$base/${PS_BROKER:-kafka}"
     # The first transaction of a broker's life waits a second for its coordinator: not in a scenario.
     admin create warm-up 1
     "$build/accept_producer" --brokers "$brokers" --topic warm-up --rows 10 --transaction-rows 10 2>/dev/null
 }
 
 shared_stop() {
-    kafka_dir=$base/kafka
+    kafka_dir=$base/${PS_BROKER:-kafka}
     [ ! -d "$kafka_dir" ] || kafka stop --remove >&2
 }
 
@@ -166,7 +169,7 @@ fault() {
 worker() {
     local which=$1
     shift
-    "$build/penstock" run "$@" >"$work/$which.out" 2>>"$work/$which.err" </dev/null &
+    "$build/penstock" run ${client[@]+"${client[@]}"} "$@" >"$work/$which.out" 2>>"$work/$which.err" </dev/null &
     worker_pid=$!
     pids+=("$worker_pid")
 }
@@ -302,7 +305,7 @@ run_scenario() {
         # shellcheck disable=SC2086  # several options
         start_broker "$own_broker" ${broker_options-}
     elif [ "${no_broker-}" != yes ]; then
-        load_broker "$base/kafka"
+        load_broker "$base/${PS_BROKER:-kafka}"
     fi
     scenario
     passed=yes

@@ -12,12 +12,15 @@ static order orders[ORDERS_MAX];
 static unsigned rounds;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static const char *const names[] = {"before", "after", "lose",  "drop", "hold",
-                                    "late",   "twice", "reset", "hole"};
-enum { NAMES = sizeof names / sizeof *names };
+static const char *const names[] = {"before", "after", "lose",  "drop", "hold",  "stray",
+                                    "late",   "twice", "reset", "hole", "landed"};
+
+static bool is_of_node(order_kind kind) {
+    return kind == RESET || kind == HOLE;
+}
 
 void orders_tell(const order *of) {
-    (void)printf("%s%d %s\n", of->kind >= RESET ? "node " : "", of->target, names[of->kind]);
+    (void)printf("%s%d %s\n", is_of_node(of->kind) ? "node " : "", of->target, names[of->kind]);
     (void)fflush(stdout);
 }
 
@@ -69,8 +72,8 @@ void orders_read(order_node *node) {
         size_t kind = 0;
         if (strncmp(line, "peace", 5) == 0) forget_all();
         if (sscanf(line + (whole ? 5 : 0), "%d %7s %ld", &of.target, word, &of.ms) < 2) continue;
-        while (kind < NAMES && strcmp(names[kind], word) != 0) kind++;
-        if (kind == NAMES || whole != (kind >= RESET)) continue;
+        while (kind < LANDED && strcmp(names[kind], word) != 0) kind++;
+        if (kind == LANDED || whole != is_of_node((order_kind)kind)) continue;
         of.kind = (order_kind)kind;
         if (whole)
             node(&of);

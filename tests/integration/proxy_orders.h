@@ -7,7 +7,20 @@
 
 #include <stdbool.h>
 
-typedef enum order_kind { BEFORE, AFTER, LOSE, DROP, HOLD, LATE, TWICE, RESET, HOLE } order_kind;
+/* LANDED is told, and no order. */
+typedef enum order_kind {
+    BEFORE,
+    AFTER,
+    LOSE,
+    DROP,
+    HOLD,
+    STRAY,
+    LATE,
+    TWICE,
+    RESET,
+    HOLE,
+    LANDED
+} order_kind;
 
 typedef struct order {
     int target; /* an API key, or the node of RESET and HOLE */

@@ -13,7 +13,7 @@ scenario() {
     n=$(rows 150000 1000000) rate=$(rows 10000 60000)
     topics in out
     write_heavy main.yaml
-    "$build/penstock" explain main.yaml --json >explain.json
+    "$build/penstock" explain main.yaml ${client[@]+"${client[@]}"} --json >explain.json
     grep -q '"state_policy":"replay"' explain.json || fail "explain does not say policy replay"
     most=$(number_of explain.json replay_rows_max)
     [ "${most:-0}" -gt 0 ] || fail "explain --json prints no replay_rows_max"

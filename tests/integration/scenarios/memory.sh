@@ -24,13 +24,13 @@ make_group() {
 begin_within() {
     local which=$1 file=$2
     shift 2
-    "$build/penstock" explain "$file" "$@" --json >"$which.json" || fail "penstock explain"
+    "$build/penstock" explain "$file" ${client[@]+"${client[@]}"} "$@" --json >"$which.json" || fail "penstock explain"
     ceiling=$(number_of "$which.json" memory_ceiling_bytes)
     [ -n "$ceiling" ] || fail "explain --json prints no memory_ceiling_bytes"
     make_group "$ceiling"
     (
         [ -z "$group" ] || echo $BASHPID >"$group/cgroup.procs"
-        exec "$build/penstock" run "$file" "$@" --until-end --summary json
+        exec "$build/penstock" run "$file" ${client[@]+"${client[@]}"} "$@" --until-end --summary json
     ) >"$work/$which.out" 2>>"$work/$which.err" </dev/null &
     worker_pid=$!
     pids+=("$worker_pid")
@@ -98,7 +98,7 @@ whole() {
     produce --topic "$prefix.wide" --mode tiny --batch-bytes 10000000 --rows "$(rows 1500000 5000000)"
     write_small wide "batch_max: 10MiB"
     within_ceiling wide wide.yaml --set runtime.memory_max=1GiB
-    ! "$build/penstock" run wide.yaml --set runtime.memory_max=128MiB --until-end >narrow.out 2>narrow.err ||
+    ! "$build/penstock" run wide.yaml ${client[@]+"${client[@]}"} --set runtime.memory_max=128MiB --until-end >narrow.out 2>narrow.err ||
         fail "batches of 10 MiB were accepted within 128 MiB"
     says narrow 'source.kafka.batch_max'
     # The file does not say it: then the log does, before and when they come, and the worker goes on.
@@ -153,7 +153,7 @@ scenario() {
     write_main many.yaml
     sed -i -e "s/^pipeline: .*/&-many/" -e "s/$prefix.in/$prefix.many/" -e "s/$prefix.out/$prefix.many-out/" many.yaml
     within_ceiling many many.yaml
-    ! "$build/penstock" run main.yaml --set runtime.memory_max=33MiB --until-end >tight.out 2>tight.err ||
+    ! "$build/penstock" run main.yaml ${client[@]+"${client[@]}"} --set runtime.memory_max=33MiB --until-end >tight.out 2>tight.err ||
         fail "a ceiling of 33 MiB was accepted"
     says tight 'memory_max'
 }

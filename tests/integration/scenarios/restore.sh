@@ -94,7 +94,7 @@ stages:
 sink: {kafka: {topic: $prefix.out, commit_interval: 100ms}}
 runtime: {series_max: $((series + series / 8)), memory_max: 4GiB}
 END
-    "$build/penstock" explain main.yaml --json >explain.json
+    "$build/penstock" explain main.yaml ${client[@]+"${client[@]}"} --json >explain.json
     bound=$(number_of explain.json restore_bytes_max)
     [ "${bound:-0}" -gt 0 ] || fail "explain --json prints no restore_bytes_max"
     # The table is said three times over before the first kill: old state has been deleted by then.
