@@ -3,6 +3,7 @@
  * ever for a broker that is gone, takes one request's answer for another's, or asks who is not the
  * leader any more.
  */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -289,6 +290,42 @@ static void sleeps_when_idle(void **state) {
     wire_world_close(world);
 }
 
+/* Whom it asks first it knows by an address, and then by its id: as two. */
+static bool throttle_both(wire_world *world, wire_question *question, wire_does *does) {
+    (void)world, (void)does;
+    if (question->api == PS_WIRE_METADATA && faults-- > 0)
+        ((ps_wire_metadata_response *)question->answer)->throttle_time_ms = 150;
+    return false;
+}
+
+/* If this fails, a client that a broker throttles burns a core until it may ask again. */
+static void sleeps_while_throttled(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    world->hook = throttle_both;
+    faults = 2;
+    ps_wire_client *client = client_of(world->addresses);
+    wait_for(client, is_known, client);
+    const int64_t heard_ns = ps_wire_client_heard_ns(client);
+    assert_non_null(strstr(ps_wire_client_trouble(client), "throttles us for 150 ms"));
+    uint32_t steps = 0, asked = 1;
+    for (; asked < 3 && steps < 1000; steps++) {
+        ps_wire_client_refresh(client);
+        ps_error why;
+        const int64_t left_ns = ps_wire_client_deadline(client) - ps_clock_ns();
+        struct pollfd one = {.fd = ps_wire_client_fd(client), .events = POLLIN};
+        (void)poll(&one, 1, left_ns <= 0 ? 0 : (int)(left_ns / PS_NS_PER_MS) + 1);
+        assert_int_equal(ps_wire_client_step(client, ps_clock_ns(), &why), PS_OK);
+        wire_brokers_lock();
+        asked = world->asked[PS_WIRE_METADATA];
+        wire_brokers_unlock();
+    }
+    assert_true(steps < 40);
+    assert_true(ps_clock_ns() - heard_ns >= 149 * PS_NS_PER_MS);
+    ps_wire_client_close(client);
+    wire_world_close(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_who_leads),
@@ -301,6 +338,7 @@ int main(void) {
         cmocka_unit_test(finds_a_coordinator_that_moves),
         cmocka_unit_test(a_broker_is_killed),
         cmocka_unit_test(sleeps_when_idle),
+        cmocka_unit_test(sleeps_while_throttled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

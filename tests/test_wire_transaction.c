@@ -361,6 +361,31 @@ static void init_ends_its_own(void **state) {
     }
 }
 
+/* If this fails, a lane that is over its quota is muted by the broker, and cuts its connection
+ * because no answer comes; or it burns a core until it may go on. */
+static void throttled(void **state) {
+    (void)state;
+    ledger *l = begun(false);
+    goes_wrong(
+        l, (ledger_fault){
+               .api = PS_WIRE_PRODUCE, .from = 1, .times = 1, .applies = true, .throttle_ms = 150});
+    goes_wrong(l, (ledger_fault){.api = PS_WIRE_TXN_OFFSET_COMMIT,
+                                 .from = 1,
+                                 .times = 1,
+                                 .applies = true,
+                                 .throttle_ms = 100});
+    put_rows(l, 0, 0, ROWS, ROW_BYTES);
+    assert_int_equal(drain(l), PS_OK);
+    assert_true(l->steps < 100);
+    assert_true(nth(l, PS_WIRE_PRODUCE, 1)->at_ns - nth(l, PS_WIRE_PRODUCE, 0)->at_ns >=
+                149 * PS_NS_PER_MS);
+    assert_int_equal(commit(l, 5, 3000), PS_OK);
+    assert_true(nth(l, PS_WIRE_END_TXN, 0)->at_ns - nth(l, PS_WIRE_TXN_OFFSET_COMMIT, 0)->at_ns >=
+                99 * PS_NS_PER_MS);
+    assert_int_equal(times(l, PS_WIRE_TXN_OFFSET_COMMIT), 1);
+    close_ledger(l);
+}
+
 /* If this fails, what is put after a failed init is written in an epoch that may be a successor's.
  */
 static void a_failed_init_leaves_nothing(void **state) {
@@ -409,6 +434,7 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_committed),
         cmocka_unit_test(a_batch_is_refused),
         cmocka_unit_test(init_ends_its_own),
+        cmocka_unit_test(throttled),
         cmocka_unit_test(a_failed_init_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@ typedef struct came {
     int64_t id;
     uint32_t count, crc, first; /* rows; of the first row */
     uint32_t bytes;
+    int64_t at_ns; /* when it came */
     uint8_t codec;
     bool flag; /* transactional; committed */
 } came;
@@ -32,6 +33,7 @@ typedef struct ledger_fault {
     wire_does does;
     bool applies; /* it is carried out, only the answer is bad */
     int64_t delay_ms;
+    int32_t throttle_ms;
     int32_t refused[4], refused_count;
     uint32_t seen;
 } ledger_fault;
@@ -63,6 +65,7 @@ typedef struct ledger {
     uint64_t refused_tags[64];
     int32_t refused[4];
     ps_error why;
+    uint32_t steps; /* of the last drain */
 } ledger;
 
 typedef struct ledger_plan {

@@ -58,6 +58,10 @@ ps_status ps_wire_client_send(ps_wire_client *client, const ps_wire_call *call, 
         ps_wire_link_dial(client, link);
         return PS_AGAIN;
     }
+    if (ps_wire_link_quiet(client, link)) {
+        link->waits = true;
+        return PS_AGAIN;
+    }
     if (link->under_way == link->slot_count || !ps_wire_connection_room(link->connection))
         return PS_AGAIN;
     int16_t version = call->version;

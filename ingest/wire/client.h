@@ -126,7 +126,8 @@ typedef struct ps_wire_call {
     void *opaque;
 } ps_wire_call;
 
-/* AGAIN: the line is not connected yet (it is being dialled), or full. */
+/* AGAIN: the line is not connected yet (it is being dialled), or full, or its broker throttles us.
+ */
 ps_status ps_wire_client_send(ps_wire_client *client, const ps_wire_call *call,
                               ps_error *error) PS_MUST_USE;
 /* Within a callback: keeps the answer; nothing more is read on that line until its release. */

@@ -37,13 +37,12 @@ typedef struct ps_wire_link {
     ps_wire_slot *slots; /* a ring: [first, first + under_way) in the order that they were sent */
     uint32_t slot_count, first, under_way;
     uint8_t *requests, *pool,
-        *response; /* memory: of all slots; of an answer's arrays; the answer */
-    uint64_t life; /* grows when it breaks */
-    bool dialled;
-    bool wanted; /* somebody waits for it to be dialled */
-    bool held;   /* an answer is being read */
-    bool kicked; /* something was sent, or epoll says so */
-    int64_t retry_ns;
+        *response;        /* memory: of all slots; of an answer's arrays; the answer */
+    uint64_t life;        /* grows when it breaks */
+    bool dialled, wanted; /* wanted: somebody waits for it to be dialled */
+    bool held, kicked;    /* an answer is being read; something was sent, or epoll says so */
+    int64_t retry_ns, quiet_until_ns; /* quiet: the broker throttles us */
+    bool waits;                       /* somebody wants to send then */
     uint32_t failures;
     int watched; /* the descriptor that epoll has, -1: none */
     short events;
@@ -116,6 +115,7 @@ size_t ps_wire_pool_bytes(const ps_wire_client_recipe *recipe, ps_wire_line line
 /* Connects it, now or when its back-off is over. */
 void ps_wire_link_dial(ps_wire_client *client, ps_wire_link *link);
 bool ps_wire_link_ready(const ps_wire_link *link);
+bool ps_wire_link_quiet(const ps_wire_client *client, const ps_wire_link *link);
 /* `why` NULL: nobody's fault. */
 void ps_wire_link_break(ps_wire_client *client, ps_wire_link *link, const char *why);
 ps_status ps_wire_link_step(ps_wire_client *client, ps_wire_link *link,

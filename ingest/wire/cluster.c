@@ -178,9 +178,10 @@ static int64_t somebody_ns(const ps_wire_client *client) {
     for (uint32_t i = 0; i < client->node_count; i++) {
         const ps_wire_link *link = &client->nodes[i].links[PS_WIRE_CONTROL];
         if (link->connection == NULL) continue;
-        if (ps_wire_link_ready(link)) return 0;
-        if (link->dialled) return INT64_MAX;
-        if (link->retry_ns < soonest) soonest = link->retry_ns;
+        const bool ready = ps_wire_link_ready(link);
+        if (link->dialled && !ready) return INT64_MAX;
+        const int64_t its = ready ? link->quiet_until_ns : link->retry_ns;
+        if (its < soonest) soonest = its;
     }
     return soonest;
 }

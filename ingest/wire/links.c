@@ -113,6 +113,17 @@ bool ps_wire_link_ready(const ps_wire_link *link) {
     return link->dialled && ps_wire_connection_phase(link->connection) == PS_WIRE_READY;
 }
 
+bool ps_wire_link_quiet(const ps_wire_client *client, const ps_wire_link *link) {
+    return client->now_ns < link->quiet_until_ns;
+}
+
+static void throttle(ps_wire_client *client, ps_wire_link *link, int32_t ms) {
+    if (ms <= 0) return;
+    link->quiet_until_ns = client->now_ns + ms * PS_NS_PER_MS;
+    ps_wire_client_say(client, "%s:%u: throttles us for %" PRId32 " ms: a quota is used up",
+                       link->node->host, link->node->port, ms);
+}
+
 /* Half of it is chance: those who failed together do not come back together. */
 static int64_t back_off_ns(ps_wire_client *client, uint32_t failures) {
     int64_t pause = BACK_OFF_MS_MIN * PS_NS_PER_MS;
@@ -208,6 +219,7 @@ static void answer(ps_wire_client *client, ps_wire_link *link, ps_bytes frame) {
         ps_wire_link_break(client, link, why.message);
         return;
     }
+    throttle(client, link, ps_wire_throttle_ms(asked->api, link->response));
     const ps_wire_slot slot = pop(link);
     const uint64_t life = link->life;
     link->failures = 0;
@@ -229,6 +241,7 @@ static void expire(ps_wire_client *client, ps_wire_link *link) {
 }
 
 ps_status ps_wire_link_step(ps_wire_client *client, ps_wire_link *link, ps_error *error) {
+    if (link->waits && !ps_wire_link_quiet(client, link)) link->waits = false;
     if (link->wanted && !link->dialled) ps_wire_link_dial(client, link);
     if (!link->dialled) return PS_OK;
     if (link->kicked || ps_wire_connection_pending(link->connection) ||
@@ -257,6 +270,7 @@ int64_t ps_wire_link_deadline(const ps_wire_link *link) {
     int64_t next = ps_wire_connection_deadline(link->connection);
     if (link->under_way > 0 && !link->held && link->slots[link->first].until_ns < next)
         next = link->slots[link->first].until_ns;
+    if (link->waits && link->quiet_until_ns < next) next = link->quiet_until_ns;
     return next;
 }
 
