@@ -323,11 +323,10 @@ static bool keeps(wire_world *world, wire_question *question, wire_does *does) {
     }
 }
 
-/* ---- a producer ---- */
-
 static void on_sent(void *opaque, const ps_wire_sent *sent) {
     ledger *l = opaque;
     if (sent->code != 0) {
+        l->told++;
         l->refused_code = sent->code;
         l->refused_count = sent->refused_count;
         for (uint32_t i = 0; i < sent->count && i < 64; i++) l->refused_tags[i] = sent->tags[i];

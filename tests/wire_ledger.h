@@ -61,6 +61,7 @@ typedef struct ledger {
     ps_wire_client *client;
     ps_wire_producer *producer;
     uint32_t sent[WIRE_PARTITIONS], refused_count; /* rows in order; indices */
+    uint32_t told; /* batches that were refused, and of the last one: */
     int16_t refused_code;
     uint64_t refused_tags[64];
     int32_t refused[4];

@@ -9,8 +9,7 @@
  * Nothing blocks but ps_wire_client_ask and ps_wire_client_wait, which a thread that has nothing
  * else to do may call, and host names, which are looked up when the client opens, when a broker
  * comes up that was not known, and when none of a broker's addresses answers (numbers are not
- * looked up). All memory is taken by open. Threads:
- * one at a time.
+ * looked up). All memory is taken by open. Threads: one at a time.
  */
 #ifndef PS_INGEST_WIRE_CLIENT_H
 #define PS_INGEST_WIRE_CLIENT_H
@@ -89,6 +88,9 @@ typedef struct ps_wire_leader {
 } ps_wire_leader;
 
 const ps_wire_topic *ps_wire_client_topic(const ps_wire_client *client, uint32_t topic);
+/* 0, or the code why nothing will ever get there; `since_ns`: when somebody first wanted to. */
+int16_t ps_wire_client_lost(const ps_wire_client *client, uint32_t topic, uint32_t partition,
+                            int64_t since_ns);
 ps_wire_leader ps_wire_client_leader(ps_wire_client *client, uint32_t topic, uint32_t partition);
 /* An answer that told the leader itself (KIP-951): newer epochs count. */
 void ps_wire_client_lead(ps_wire_client *client, uint32_t topic, uint32_t partition,

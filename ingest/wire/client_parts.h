@@ -129,7 +129,6 @@ ps_status ps_wire_nodes_seed(ps_wire_client *client, const char *brokers,
                              ps_error *error) PS_MUST_USE;
 uint32_t ps_wire_seeds_count(const char *brokers);
 ps_wire_node *ps_wire_node_find(ps_wire_client *client, int32_t id);
-/* What an answer said of a broker. */
 void ps_wire_node_learn(ps_wire_client *client, int32_t id, ps_bytes host, int32_t port);
 /* Whom to ask what anybody knows; NULL: nobody now, all of them failed a moment ago. */
 ps_wire_node *ps_wire_node_any(ps_wire_client *client);
@@ -141,10 +140,11 @@ void ps_wire_cluster_step(ps_wire_client *client);
 int64_t ps_wire_cluster_deadline(const ps_wire_client *client);
 void ps_wire_coordinators_step(ps_wire_client *client);
 int64_t ps_wire_coordinators_deadline(const ps_wire_client *client);
-/* Asked once more, pauses growing. */
 void ps_wire_again_sent(ps_wire_again *again, int64_t now_ns);
 void ps_wire_again_want(ps_wire_again *again, int64_t now_ns, int64_t pause_ns);
 uint32_t ps_wire_pieces_max(const ps_wire_client_recipe *recipe); /* of one request */
+/* It is not there, and not only new. */
+bool ps_wire_client_absent(const ps_wire_client *client, uint32_t topic);
 void ps_wire_client_say(ps_wire_client *client, const char *trouble, ...) PS_PRINTF(2, 3);
 
 #endif
