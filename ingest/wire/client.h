@@ -57,7 +57,8 @@ void ps_wire_client_close(ps_wire_client *client);
 size_t ps_wire_client_bytes(const ps_wire_client_recipe *recipe);
 
 /* All I/O that is possible now, with the callbacks of what was answered or broken off. Fails only
- * for what will not get better: refused credentials, a broker that is too old. */
+ * for what will not get better: refused credentials, a broker that is too old, an answer for which
+ * there is no room (IO). */
 ps_status ps_wire_client_step(ps_wire_client *client, int64_t now_ns, ps_error *error) PS_MUST_USE;
 /* When it wants to be called though nothing comes: of connections, requests, back-offs. 0: now. */
 int64_t ps_wire_client_deadline(const ps_wire_client *client);
