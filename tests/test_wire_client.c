@@ -3,6 +3,7 @@
  * ever for a broker that is gone, takes one request's answer for another's, or asks who is not the
  * leader any more.
  */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -226,6 +227,44 @@ static void an_answer_that_never_comes(void **state) {
     survives(silent_once, "no answer within", 300);
 }
 
+static bool hurried(wire_world *world, wire_question *question, wire_does *does) {
+    (void)world;
+    if (question->api == PS_WIRE_METADATA) question->delay_ms = faults;
+    if (question->api == PS_WIRE_API_VERSIONS) question->delay_ms = faults / 10;
+    if (question->api == PS_WIRE_LIST_OFFSETS && faults > 0) *does = WIRE_IS_SILENT;
+    return question->api == PS_WIRE_LIST_OFFSETS && faults > 0;
+}
+
+/* If this fails, a lane stands still for longer than it was told to: behind another question that
+ * has more time, or for as long again as a connection took. */
+static void asks_no_longer_than_that(void **state) {
+    (void)state;
+    for (int behind = 0; behind < 2; behind++) {
+        wire_world *world = wire_world_open(1, 1);
+        ps_wire_client *client = client_of(world->addresses);
+        wait_for(client, is_known, client);
+        ps_error why;
+        if (behind) assert_int_equal(list(client, 1, 5000, &why), PS_OK);
+        wire_brokers_lock();
+        world->hook = hurried;
+        faults = 3000;
+        wire_brokers_unlock();
+        if (behind) ps_wire_client_refresh(client);
+        if (behind)
+            assert_int_equal(ps_wire_client_wait(client, NULL, NULL, in_ms(150), &why), PS_AGAIN);
+        const int64_t begin = ps_clock_ns();
+        assert_int_equal(list(client, 1, 400, &why), PS_IO);
+        const int64_t took_ms = (ps_clock_ns() - begin) / PS_NS_PER_MS;
+        if (took_ms < 395 || took_ms > 550) fail_msg("%lld ms", (long long)took_ms);
+        wire_brokers_lock();
+        faults = 0;
+        wire_brokers_unlock();
+        assert_int_equal(list(client, 1, 5000, &why), PS_OK);
+        ps_wire_client_close(client);
+        wire_world_close(world);
+    }
+}
+
 static bool group_is_at_1(void *client) {
     return ps_wire_client_coordinator(client, PS_WIRE_OF_GROUP) == 1;
 }
@@ -289,6 +328,42 @@ static void sleeps_when_idle(void **state) {
     wire_world_close(world);
 }
 
+/* Whom it asks first it knows by an address, and then by its id: as two. */
+static bool throttle_both(wire_world *world, wire_question *question, wire_does *does) {
+    (void)world, (void)does;
+    if (question->api == PS_WIRE_METADATA && faults-- > 0)
+        ((ps_wire_metadata_response *)question->answer)->throttle_time_ms = 150;
+    return false;
+}
+
+/* If this fails, a client that a broker throttles burns a core until it may ask again. */
+static void sleeps_while_throttled(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    world->hook = throttle_both;
+    faults = 2;
+    ps_wire_client *client = client_of(world->addresses);
+    wait_for(client, is_known, client);
+    const int64_t heard_ns = ps_wire_client_heard_ns(client);
+    assert_non_null(strstr(ps_wire_client_trouble(client), "throttles us for 150 ms"));
+    uint32_t steps = 0, asked = 1;
+    for (; asked < 3 && steps < 1000; steps++) {
+        ps_wire_client_refresh(client);
+        ps_error why;
+        const int64_t left_ns = ps_wire_client_deadline(client) - ps_clock_ns();
+        struct pollfd one = {.fd = ps_wire_client_fd(client), .events = POLLIN};
+        (void)poll(&one, 1, left_ns <= 0 ? 0 : (int)(left_ns / PS_NS_PER_MS) + 1);
+        assert_int_equal(ps_wire_client_step(client, ps_clock_ns(), &why), PS_OK);
+        wire_brokers_lock();
+        asked = world->asked[PS_WIRE_METADATA];
+        wire_brokers_unlock();
+    }
+    assert_true(steps < 40);
+    assert_true(ps_clock_ns() - heard_ns >= 149 * PS_NS_PER_MS);
+    ps_wire_client_close(client);
+    wire_world_close(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_who_leads),
@@ -298,9 +373,11 @@ int main(void) {
         cmocka_unit_test(another_answer_than_asked),
         cmocka_unit_test(a_connection_that_breaks),
         cmocka_unit_test(an_answer_that_never_comes),
+        cmocka_unit_test(asks_no_longer_than_that),
         cmocka_unit_test(finds_a_coordinator_that_moves),
         cmocka_unit_test(a_broker_is_killed),
         cmocka_unit_test(sleeps_when_idle),
+        cmocka_unit_test(sleeps_while_throttled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

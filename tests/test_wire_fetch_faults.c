@@ -251,14 +251,49 @@ static void is_told_to_wait(void **state) {
     close_reader(r);
 }
 
+/* If this fails, a batch that is larger than the buffer is fetched again and again, and nobody
+ * hears of it. */
+static void an_answer_is_too_large(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 3);
+    wire_append(world, 0, &(wire_make){.producer_id = -1, .count = 10, .value_bytes = 4000});
+    reader *r = read_world_into(world, 20000);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    const int64_t until_ns = ps_clock_ns() + 3 * PS_NS_PER_S;
+    ps_status status = PS_OK;
+    ps_wire_fetched f;
+    uint32_t count = 0;
+    while (status == PS_OK && ps_clock_ns() < until_ns) {
+        status = ps_wire_fetcher_step(r->fetcher, ps_clock_ns(), &r->why);
+        while (ps_wire_fetcher_next(r->fetcher, &f, NULL) == PS_OK) {
+            count += f.news == PS_WIRE_RECORD;
+            ps_wire_fetcher_taken(r->fetcher);
+        }
+        pause_for(r);
+    }
+    assert_int_equal(status, PS_IO);
+    assert_int_equal(count, 30); /* what came before is read */
+    assert_non_null(strstr(r->why.message, "there is room for 20000"));
+    assert_non_null(strstr(r->why.message, "receive_bytes for answers to Fetch"));
+    close_reader(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_fetch_is_broken_off), cmocka_unit_test(a_session_is_lost),
-        cmocka_unit_test(a_leader_moves),        cmocka_unit_test(a_leader_moves_and_says_where),
-        cmocka_unit_test(a_leader_is_killed),    cmocka_unit_test(the_log_start_went_past),
-        cmocka_unit_test(the_log_lost_its_end),  cmocka_unit_test(a_topic_is_made_anew),
-        cmocka_unit_test(it_is_not_allowed),     cmocka_unit_test(a_disk_fails_for_a_while),
-        cmocka_unit_test(a_flipped_bit),         cmocka_unit_test(is_told_to_wait),
+        cmocka_unit_test(an_answer_is_too_large),
+        cmocka_unit_test(a_fetch_is_broken_off),
+        cmocka_unit_test(a_session_is_lost),
+        cmocka_unit_test(a_leader_moves),
+        cmocka_unit_test(a_leader_moves_and_says_where),
+        cmocka_unit_test(a_leader_is_killed),
+        cmocka_unit_test(the_log_start_went_past),
+        cmocka_unit_test(the_log_lost_its_end),
+        cmocka_unit_test(a_topic_is_made_anew),
+        cmocka_unit_test(it_is_not_allowed),
+        cmocka_unit_test(a_disk_fails_for_a_while),
+        cmocka_unit_test(a_flipped_bit),
+        cmocka_unit_test(is_told_to_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

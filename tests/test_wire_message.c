@@ -306,6 +306,9 @@ static void tags(void **state) {
                    &message),
         PS_OK);
     assert_int_equal(end->throttle_time_ms, 5);
+    assert_int_equal(ps_wire_throttle_ms(PS_WIRE_END_TXN, end), 5);
+    const ps_wire_produce_response late = {.throttle_time_ms = INT32_MAX};
+    assert_int_equal(ps_wire_throttle_ms(PS_WIRE_PRODUCE, &late), 30000);
     assert_int_equal(end->error_code, 6);
     const ps_wire_fetch_response_partition_data part = {
         .diverging_epoch = {-1, -1}, .current_leader = {3, 9}, .records = null_bytes};

@@ -313,30 +313,6 @@ static void what_cannot_be_committed(void **state) {
     }
 }
 
-/* Its rows are named, so that who put them may do without. */
-static void a_batch_is_refused(void **state) {
-    (void)state;
-    static const int16_t codes[] = {PS_WIRE_ERROR_MESSAGE_TOO_LARGE, PS_WIRE_ERROR_INVALID_RECORD};
-    for (int i = 0; i < 2; i++) {
-        ledger *l = begun(false);
-        goes_wrong(l, (ledger_fault){.api = PS_WIRE_PRODUCE,
-                                     .from = 1,
-                                     .times = 1,
-                                     .code = codes[i],
-                                     .refused = {1, 2},
-                                     .refused_count = i == 0 ? 0 : 2});
-        put_rows(l, 0, 0, 3, ROW_BYTES);
-        assert_int_equal(commit(l, 5, 3000), PS_ABORTED);
-        assert_int_equal(l->refused_code, codes[i]);
-        assert_int_equal(l->refused_count, i == 0 ? 0 : 2);
-        if (i == 1) assert_int_equal(l->refused[0], 1);
-        if (i == 1) assert_int_equal(l->refused[1], 2);
-        for (uint32_t row = 0; row < 3; row++) assert_int_equal(l->refused_tags[row], row);
-        assert_int_equal(ps_wire_producer_waiting(l->producer), 0);
-        close_ledger(l);
-    }
-}
-
 /* What is open is ended before a new epoch is asked for: 3.9 takes its own producer for another
  * one otherwise. */
 static void init_ends_its_own(void **state) {
@@ -359,6 +335,31 @@ static void init_ends_its_own(void **state) {
         assert_int_equal(again->code, 0);
         close_ledger(l);
     }
+}
+
+/* If this fails, a lane that is over its quota is muted by the broker, and cuts its connection
+ * because no answer comes; or it burns a core until it may go on. */
+static void throttled(void **state) {
+    (void)state;
+    ledger *l = begun(false);
+    goes_wrong(
+        l, (ledger_fault){
+               .api = PS_WIRE_PRODUCE, .from = 1, .times = 1, .applies = true, .throttle_ms = 150});
+    goes_wrong(l, (ledger_fault){.api = PS_WIRE_TXN_OFFSET_COMMIT,
+                                 .from = 1,
+                                 .times = 1,
+                                 .applies = true,
+                                 .throttle_ms = 100});
+    put_rows(l, 0, 0, ROWS, ROW_BYTES);
+    assert_int_equal(drain(l), PS_OK);
+    assert_true(l->steps < 100);
+    assert_true(nth(l, PS_WIRE_PRODUCE, 1)->at_ns - nth(l, PS_WIRE_PRODUCE, 0)->at_ns >=
+                149 * PS_NS_PER_MS);
+    assert_int_equal(commit(l, 5, 3000), PS_OK);
+    assert_true(nth(l, PS_WIRE_END_TXN, 0)->at_ns - nth(l, PS_WIRE_TXN_OFFSET_COMMIT, 0)->at_ns >=
+                99 * PS_NS_PER_MS);
+    assert_int_equal(times(l, PS_WIRE_TXN_OFFSET_COMMIT), 1);
+    close_ledger(l);
 }
 
 /* If this fails, what is put after a failed init is written in an epoch that may be a successor's.
@@ -407,8 +408,8 @@ int main(void) {
         cmocka_unit_test(the_coordinator_moves),
         cmocka_unit_test(a_successor_fences),
         cmocka_unit_test(what_cannot_be_committed),
-        cmocka_unit_test(a_batch_is_refused),
         cmocka_unit_test(init_ends_its_own),
+        cmocka_unit_test(throttled),
         cmocka_unit_test(a_failed_init_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,16 +33,16 @@ static ledger_fault *fault_of(ledger *l, ps_wire_api api) {
 static came *note(ledger *l, const wire_question *question) {
     PS_CHECK(l->came_count < CAME_MAX);
     came *one = &l->came[l->came_count++];
-    *one = (came){.api = question->api, .version = question->version, .node = question->node};
+    *one = (came){.api = question->api,
+                  .version = question->version,
+                  .node = question->node,
+                  .at_ns = ps_clock_ns()};
     return one;
 }
 
 static void begin_records(ledger *l, const ps_wire_batch *batch, ps_wire_records *records) {
     ps_bytes plain;
-    ps_error why = {""};
-    const ps_status status =
-        ps_wire_unpack(l->unpacker, batch->codec, batch->records, &plain, &why);
-    PS_CHECK(status == PS_OK);
+    PS_CHECK(ps_wire_unpack(l->unpacker, batch->codec, batch->records, &plain, NULL) == PS_OK);
     ps_wire_records_begin(records, batch, plain);
 }
 
@@ -115,6 +115,7 @@ static wire_does produce_one(ledger *l, wire_question *question,
     one->code = to->error_code;
     if (fault == NULL) return WIRE_ANSWERS;
     question->delay_ms = fault->delay_ms;
+    ((ps_wire_produce_response *)question->answer)->throttle_time_ms = fault->throttle_ms;
     ps_wire_produce_response_batch_index_and_error_message *errors =
         wire_memory(question, 4 * sizeof *errors);
     for (int32_t i = 0; i < fault->refused_count; i++) {
@@ -290,6 +291,8 @@ static void control(ledger *l, wire_question *question, const ledger_fault *faul
         break;
     default:
         code = commit_offsets(l, one, question, acts, code);
+        ((ps_wire_txn_offset_commit_response *)question->answer)->throttle_time_ms =
+            fault == NULL ? 0 : fault->throttle_ms;
     }
     one->code = code;
     if (fault != NULL) question->delay_ms = fault->delay_ms;
@@ -320,11 +323,10 @@ static bool keeps(wire_world *world, wire_question *question, wire_does *does) {
     }
 }
 
-/* ---- a producer ---- */
-
 static void on_sent(void *opaque, const ps_wire_sent *sent) {
     ledger *l = opaque;
     if (sent->code != 0) {
+        l->told++;
         l->refused_code = sent->code;
         l->refused_count = sent->refused_count;
         for (uint32_t i = 0; i < sent->count && i < 64; i++) l->refused_tags[i] = sent->tags[i];
@@ -436,7 +438,7 @@ static ps_status step_and_wait(ledger *l) {
 ps_status drain(ledger *l) {
     const int64_t until_ns = ps_clock_ns() + 2 * PS_NS_PER_S;
     ps_status status = PS_OK;
-    while (status == PS_OK && ps_wire_producer_waiting(l->producer) > 0) {
+    for (l->steps = 0; status == PS_OK && ps_wire_producer_waiting(l->producer) > 0; l->steps++) {
         status = step_and_wait(l);
         if (ps_clock_ns() > until_ns) fail_msg("it stands still");
     }

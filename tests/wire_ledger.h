@@ -20,6 +20,7 @@ typedef struct came {
     int64_t id;
     uint32_t count, crc, first; /* rows; of the first row */
     uint32_t bytes;
+    int64_t at_ns; /* when it came */
     uint8_t codec;
     bool flag; /* transactional; committed */
 } came;
@@ -32,6 +33,7 @@ typedef struct ledger_fault {
     wire_does does;
     bool applies; /* it is carried out, only the answer is bad */
     int64_t delay_ms;
+    int32_t throttle_ms;
     int32_t refused[4], refused_count;
     uint32_t seen;
 } ledger_fault;
@@ -59,10 +61,12 @@ typedef struct ledger {
     ps_wire_client *client;
     ps_wire_producer *producer;
     uint32_t sent[WIRE_PARTITIONS], refused_count; /* rows in order; indices */
+    uint32_t told; /* batches that were refused, and of the last one: */
     int16_t refused_code;
     uint64_t refused_tags[64];
     int32_t refused[4];
     ps_error why;
+    uint32_t steps; /* of the last drain */
 } ledger;
 
 typedef struct ledger_plan {

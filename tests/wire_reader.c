@@ -15,6 +15,10 @@
 #include "host/base/clock.h"
 
 reader *read_world(wire_world *world) {
+    return read_world_into(world, 1 << 20);
+}
+
+reader *read_world_into(wire_world *world, size_t receive_bytes) {
     static const char *const topics[] = {"topic"};
     const ps_wire_client_recipe recipe = {.brokers = world->addresses,
                                           .client_id = "test",
@@ -22,7 +26,7 @@ reader *read_world(wire_world *world) {
                                           .topic_count = 1,
                                           .nodes_max = 4,
                                           .partitions_max = 8,
-                                          .receive_bytes = {1 << 20, 0, 1 << 16}};
+                                          .receive_bytes = {receive_bytes, 0, 1 << 16}};
     reader *r = calloc(1, sizeof *r);
     r->world = world;
     ps_error why;

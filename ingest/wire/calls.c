@@ -58,6 +58,10 @@ ps_status ps_wire_client_send(ps_wire_client *client, const ps_wire_call *call, 
         ps_wire_link_dial(client, link);
         return PS_AGAIN;
     }
+    if (ps_wire_link_quiet(client, link)) {
+        link->waits = true;
+        return PS_AGAIN;
+    }
     if (link->under_way == link->slot_count || !ps_wire_connection_room(link->connection))
         return PS_AGAIN;
     int16_t version = call->version;
@@ -129,12 +133,13 @@ static bool is_done(void *opaque) {
 }
 
 /* Until it goes out, somebody else may have to be found. */
-static ps_status send_until(ps_wire_client *client, const ps_wire_call *call, int64_t until_ns,
+static ps_status send_until(ps_wire_client *client, ps_wire_call *call, int64_t until_ns,
                             ps_error *error) {
     for (;;) {
+        const int64_t now = ps_clock_ns();
+        call->timeout_ns = until_ns > now ? until_ns - now : 1;
         const ps_status status = ps_wire_client_send(client, call, error);
         if (status != PS_AGAIN) return status;
-        const int64_t now = ps_clock_ns();
         if (now >= until_ns)
             return ps_fail(error, PS_IO, "no broker is connected: %s",
                            client->trouble.message[0] != 0 ? client->trouble.message
@@ -146,6 +151,17 @@ static ps_status send_until(ps_wire_client *client, const ps_wire_call *call, in
     }
 }
 
+/* `one` is about to go: the line that would answer to it is closed. */
+static void give_up(ps_wire_client *client, const waiting *one, const char *why) {
+    for (uint32_t i = 0; i < client->node_count && !one->done; i++) {
+        ps_wire_link *link = &client->nodes[i].links[PS_WIRE_CONTROL];
+        bool its = false;
+        for (uint32_t n = 0; n < link->under_way; n++)
+            its |= link->slots[(link->first + n) % link->slot_count].opaque == one;
+        if (its) ps_wire_link_break(client, link, why);
+    }
+}
+
 ps_status ps_wire_client_ask(ps_wire_client *client, const ps_wire_call *call, int64_t until_ns,
                              int16_t *version, const void **response, ps_error *error) {
     waiting one = {.client = client};
@@ -153,12 +169,11 @@ ps_status ps_wire_client_ask(ps_wire_client *client, const ps_wire_call *call, i
     asked.line = PS_WIRE_CONTROL;
     asked.answered = on_answer;
     asked.opaque = &one;
-    const int64_t now = ps_clock_ns();
-    asked.timeout_ns = until_ns > now ? until_ns - now : 1;
     PS_TRY(send_until(client, &asked, until_ns, error));
-    const ps_status waited = ps_wire_client_wait(client, is_done, &one, INT64_MAX, error);
-    if (waited != PS_OK && !one.done) ps_wire_client_cut_all(client); /* `one` is about to go */
-    PS_TRY(waited);
+    /* Requests before it may have more time, and it comes behind them. */
+    const ps_status waited = ps_wire_client_wait(client, is_done, &one, until_ns, error);
+    if (!one.done) give_up(client, &one, waited == PS_AGAIN ? "no answer in time" : NULL);
+    if (waited != PS_AGAIN) PS_TRY(waited);
     if (one.status != PS_OK) return ps_fail(error, PS_IO, "no answer: %s", client->trouble.message);
     *version = one.version;
     *response = one.response;

@@ -9,8 +9,7 @@
  * Nothing blocks but ps_wire_client_ask and ps_wire_client_wait, which a thread that has nothing
  * else to do may call, and host names, which are looked up when the client opens, when a broker
  * comes up that was not known, and when none of a broker's addresses answers (numbers are not
- * looked up). All memory is taken by open. Threads:
- * one at a time.
+ * looked up). All memory is taken by open. Threads: one at a time.
  */
 #ifndef PS_INGEST_WIRE_CLIENT_H
 #define PS_INGEST_WIRE_CLIENT_H
@@ -58,7 +57,8 @@ void ps_wire_client_close(ps_wire_client *client);
 size_t ps_wire_client_bytes(const ps_wire_client_recipe *recipe);
 
 /* All I/O that is possible now, with the callbacks of what was answered or broken off. Fails only
- * for what will not get better: refused credentials, a broker that is too old. */
+ * for what will not get better: refused credentials, a broker that is too old, an answer for which
+ * there is no room (IO). */
 ps_status ps_wire_client_step(ps_wire_client *client, int64_t now_ns, ps_error *error) PS_MUST_USE;
 /* When it wants to be called though nothing comes: of connections, requests, back-offs. 0: now. */
 int64_t ps_wire_client_deadline(const ps_wire_client *client);
@@ -89,6 +89,9 @@ typedef struct ps_wire_leader {
 } ps_wire_leader;
 
 const ps_wire_topic *ps_wire_client_topic(const ps_wire_client *client, uint32_t topic);
+/* 0, or the code why nothing will ever get there; `since_ns`: when somebody first wanted to. */
+int16_t ps_wire_client_lost(const ps_wire_client *client, uint32_t topic, uint32_t partition,
+                            int64_t since_ns);
 ps_wire_leader ps_wire_client_leader(ps_wire_client *client, uint32_t topic, uint32_t partition);
 /* An answer that told the leader itself (KIP-951): newer epochs count. */
 void ps_wire_client_lead(ps_wire_client *client, uint32_t topic, uint32_t partition,
@@ -126,7 +129,8 @@ typedef struct ps_wire_call {
     void *opaque;
 } ps_wire_call;
 
-/* AGAIN: the line is not connected yet (it is being dialled), or full. */
+/* AGAIN: the line is not connected yet (it is being dialled), or full, or its broker throttles us.
+ */
 ps_status ps_wire_client_send(ps_wire_client *client, const ps_wire_call *call,
                               ps_error *error) PS_MUST_USE;
 /* Within a callback: keeps the answer; nothing more is read on that line until its release. */

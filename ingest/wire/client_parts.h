@@ -37,13 +37,12 @@ typedef struct ps_wire_link {
     ps_wire_slot *slots; /* a ring: [first, first + under_way) in the order that they were sent */
     uint32_t slot_count, first, under_way;
     uint8_t *requests, *pool,
-        *response; /* memory: of all slots; of an answer's arrays; the answer */
-    uint64_t life; /* grows when it breaks */
-    bool dialled;
-    bool wanted; /* somebody waits for it to be dialled */
-    bool held;   /* an answer is being read */
-    bool kicked; /* something was sent, or epoll says so */
-    int64_t retry_ns;
+        *response;        /* memory: of all slots; of an answer's arrays; the answer */
+    uint64_t life;        /* grows when it breaks */
+    bool dialled, wanted; /* wanted: somebody waits for it to be dialled */
+    bool held, kicked;    /* an answer is being read; something was sent, or epoll says so */
+    int64_t retry_ns, quiet_until_ns; /* quiet: the broker throttles us */
+    bool waits;                       /* somebody wants to send then */
     uint32_t failures;
     int watched; /* the descriptor that epoll has, -1: none */
     short events;
@@ -116,6 +115,7 @@ size_t ps_wire_pool_bytes(const ps_wire_client_recipe *recipe, ps_wire_line line
 /* Connects it, now or when its back-off is over. */
 void ps_wire_link_dial(ps_wire_client *client, ps_wire_link *link);
 bool ps_wire_link_ready(const ps_wire_link *link);
+bool ps_wire_link_quiet(const ps_wire_client *client, const ps_wire_link *link);
 /* `why` NULL: nobody's fault. */
 void ps_wire_link_break(ps_wire_client *client, ps_wire_link *link, const char *why);
 ps_status ps_wire_link_step(ps_wire_client *client, ps_wire_link *link,
@@ -129,7 +129,6 @@ ps_status ps_wire_nodes_seed(ps_wire_client *client, const char *brokers,
                              ps_error *error) PS_MUST_USE;
 uint32_t ps_wire_seeds_count(const char *brokers);
 ps_wire_node *ps_wire_node_find(ps_wire_client *client, int32_t id);
-/* What an answer said of a broker. */
 void ps_wire_node_learn(ps_wire_client *client, int32_t id, ps_bytes host, int32_t port);
 /* Whom to ask what anybody knows; NULL: nobody now, all of them failed a moment ago. */
 ps_wire_node *ps_wire_node_any(ps_wire_client *client);
@@ -141,10 +140,11 @@ void ps_wire_cluster_step(ps_wire_client *client);
 int64_t ps_wire_cluster_deadline(const ps_wire_client *client);
 void ps_wire_coordinators_step(ps_wire_client *client);
 int64_t ps_wire_coordinators_deadline(const ps_wire_client *client);
-/* Asked once more, pauses growing. */
 void ps_wire_again_sent(ps_wire_again *again, int64_t now_ns);
 void ps_wire_again_want(ps_wire_again *again, int64_t now_ns, int64_t pause_ns);
 uint32_t ps_wire_pieces_max(const ps_wire_client_recipe *recipe); /* of one request */
+/* It is not there, and not only new. */
+bool ps_wire_client_absent(const ps_wire_client *client, uint32_t topic);
 void ps_wire_client_say(ps_wire_client *client, const char *trouble, ...) PS_PRINTF(2, 3);
 
 #endif

@@ -13,7 +13,9 @@ enum {
     PAUSE_MS_MAX = 1000, /* this */
     CALM_S = 5,          /* after which it begins with the short one again */
     EVERY_S = 300,       /* though nothing is wrong */
-    ANSWER_MS = 5000     /* of Metadata, FindCoordinator */
+    ANSWER_MS = 5000,    /* of Metadata, FindCoordinator */
+    ABSENT_ANSWERS = 2,
+    ABSENT_MS = 2000
 };
 
 void ps_wire_again_want(ps_wire_again *again, int64_t now_ns, int64_t pause_ns) {
@@ -32,6 +34,27 @@ void ps_wire_again_sent(ps_wire_again *again, int64_t now_ns) {
 
 const ps_wire_topic *ps_wire_client_topic(const ps_wire_client *client, uint32_t topic) {
     return &client->topics[topic].shown;
+}
+
+/* One that was there has to be missed twice, one that never was for a while too. */
+bool ps_wire_client_absent(const ps_wire_client *client, uint32_t topic) {
+    const ps_wire_topic *of = ps_wire_client_topic(client, topic);
+    if (of->error_code != PS_WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION) return false;
+    if (of->wrong < ABSENT_ANSWERS) return false;
+    return of->made > 0 || client->now_ns - of->wrong_ns >= ABSENT_MS * PS_NS_PER_MS;
+}
+
+int16_t ps_wire_client_lost(const ps_wire_client *client, uint32_t topic, uint32_t partition,
+                            int64_t since_ns) {
+    const ps_wire_topic *of = ps_wire_client_topic(client, topic);
+    if (of->error_code != 0) {
+        const ps_wire_action action = ps_wire_error_action(PS_WIRE_METADATA, of->error_code);
+        const bool is_so = action == PS_WIRE_FATAL || ps_wire_client_absent(client, topic);
+        return is_so ? of->error_code : 0;
+    }
+    if (!of->known || partition < of->partitions) return 0;
+    if (client->now_ns - since_ns < ABSENT_MS * PS_NS_PER_MS) return 0;
+    return PS_WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
 void ps_wire_client_refresh(ps_wire_client *client) {
@@ -178,9 +201,10 @@ static int64_t somebody_ns(const ps_wire_client *client) {
     for (uint32_t i = 0; i < client->node_count; i++) {
         const ps_wire_link *link = &client->nodes[i].links[PS_WIRE_CONTROL];
         if (link->connection == NULL) continue;
-        if (ps_wire_link_ready(link)) return 0;
-        if (link->dialled) return INT64_MAX;
-        if (link->retry_ns < soonest) soonest = link->retry_ns;
+        const bool ready = ps_wire_link_ready(link);
+        if (link->dialled && !ready) return INT64_MAX;
+        const int64_t its = ready ? link->quiet_until_ns : link->retry_ns;
+        if (its < soonest) soonest = its;
     }
     return soonest;
 }

@@ -95,7 +95,8 @@ void ps_wire_connection_dial(ps_wire_connection *connection, const struct sockad
 void ps_wire_connection_hang_up(ps_wire_connection *connection);
 
 /* All that is possible now. Fails, and is CLOSED then: IO: may be better the next time;
- * BAD_CONFIG: will not, before somebody changes something: a password, a certificate, a broker. */
+ * BAD_CONFIG: will not, before somebody changes something: a password, a certificate, a broker;
+ * UNSUPPORTED: nor will this, an answer of more than receive_bytes. */
 ps_status ps_wire_connection_step(ps_wire_connection *connection, int64_t now_ns,
                                   ps_error *error) PS_MUST_USE;
 

@@ -90,7 +90,7 @@ void ps_wire_lane_answered(void *opaque, ps_status status, int16_t version, cons
         return;
     }
     lane->not_before_ns =
-        answer->throttle_time_ms > 0 ? client->now_ns + answer->throttle_time_ms * PS_NS_PER_MS : 0;
+        client->now_ns + ps_wire_throttle_ms(PS_WIRE_FETCH, answer) * PS_NS_PER_MS;
     if (answer->error_code != 0) {
         const bool lost = answer->error_code == PS_WIRE_ERROR_FETCH_SESSION_ID_NOT_FOUND ||
                           answer->error_code == PS_WIRE_ERROR_INVALID_FETCH_SESSION_EPOCH ||

@@ -11,7 +11,7 @@
 #include "ingest/wire/error.h"
 #include "ingest/wire/fetcher_parts.h"
 
-enum { PAUSE_MS = 50, ABSENT_MS = 2000, ABSENT_ANSWERS = 2 };
+enum { PAUSE_MS = 50 };
 
 static uint32_t lanes_of(const ps_wire_client *client) {
     return client->nodes_max - client->seed_count;
@@ -245,21 +245,13 @@ static void find_lanes(ps_wire_fetcher *fetcher) {
     }
 }
 
-/* A topic that is not there may only be new: one that was there has to be missed twice, one that
- * never was for a while too. */
-static bool is_absent(const ps_wire_fetcher *fetcher, const ps_wire_topic *topic) {
-    if (topic->error_code != PS_WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION) return false;
-    if (topic->wrong < ABSENT_ANSWERS) return false;
-    return topic->made > 0 || fetcher->client->now_ns - topic->wrong_ns >= ABSENT_MS * PS_NS_PER_MS;
-}
-
 static void watch_topics(ps_wire_fetcher *fetcher) {
     for (uint32_t i = 0; i < fetcher->recipe.partitions; i++) {
         ps_wire_part *part = &fetcher->parts[i];
         if (part->state != PS_WIRE_PART_SEEKING && part->state != PS_WIRE_PART_READING) continue;
         const ps_wire_topic *topic = ps_wire_client_topic(fetcher->client, part->topic);
         if (part->made == 0) part->made = topic->made;
-        if (part->made != topic->made || is_absent(fetcher, topic))
+        if (part->made != topic->made || ps_wire_client_absent(fetcher->client, part->topic))
             ps_wire_part_stop_at(fetcher, i, PS_WIRE_NO_TOPIC, topic->error_code);
         else if (topic->error_code == PS_WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED)
             ps_wire_part_stop_at(fetcher, i, PS_WIRE_REFUSED, topic->error_code);

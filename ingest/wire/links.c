@@ -115,6 +115,17 @@ bool ps_wire_link_ready(const ps_wire_link *link) {
     return link->dialled && ps_wire_connection_phase(link->connection) == PS_WIRE_READY;
 }
 
+bool ps_wire_link_quiet(const ps_wire_client *client, const ps_wire_link *link) {
+    return client->now_ns < link->quiet_until_ns;
+}
+
+static void throttle(ps_wire_client *client, ps_wire_link *link, int32_t ms) {
+    if (ms <= 0) return;
+    link->quiet_until_ns = client->now_ns + ms * PS_NS_PER_MS;
+    ps_wire_client_say(client, "%s:%u: throttles us for %" PRId32 " ms: a quota is used up",
+                       link->node->host, link->node->port, ms);
+}
+
 /* Half of it is chance: those who failed together do not come back together. */
 static int64_t back_off_ns(ps_wire_client *client, uint32_t failures) {
     int64_t pause = BACK_OFF_MS_MIN * PS_NS_PER_MS;
@@ -189,10 +200,24 @@ static void watch(ps_wire_client *client, ps_wire_link *link) {
         (void)epoll_ctl(client->poll, EPOLL_CTL_ADD, fd, &event);
 }
 
-static void answer(ps_wire_client *client, ps_wire_link *link, ps_bytes frame) {
+/* The same request would bring the same answer: for ever, unless somebody hears of it. */
+static ps_status too_large(ps_wire_client *client, ps_wire_link *link, const char *why,
+                           ps_error *error) {
+    static const char *const words[PS_WIRE_LINES] = {"Fetch", "Produce", "all other requests"};
+    const char *const line = words[link - link->node->links];
+    (void)ps_fail(error, PS_IO,
+                  "%s:%u: %s; receive_bytes for answers to %s must be larger, or what is asked for "
+                  "smaller",
+                  link->node->host, link->node->port, why, line);
+    ps_wire_link_break(client, link, why);
+    return PS_IO;
+}
+
+static ps_status answer(ps_wire_client *client, ps_wire_link *link, ps_bytes frame,
+                        ps_error *error) {
     if (link->under_way == 0) {
         ps_wire_link_break(client, link, "it answered what nobody had asked");
-        return;
+        return PS_OK;
     }
     const ps_wire_slot *asked = &link->slots[link->first];
     ps_wire_pool pool = {link->pool, client->pool_bytes[link - link->node->links], 0};
@@ -204,12 +229,14 @@ static void answer(ps_wire_client *client, ps_wire_link *link, ps_bytes frame) {
         (void)ps_fail(&why, PS_IO, "its answer is to request %" PRId32 ", not %" PRId32,
                       correlation, asked->correlation);
         ps_wire_link_break(client, link, why.message);
-        return;
+        return PS_OK;
     }
+    if (status == PS_NO_MEMORY) return too_large(client, link, why.message, error);
     if (status != PS_OK) {
         ps_wire_link_break(client, link, why.message);
-        return;
+        return PS_OK;
     }
+    throttle(client, link, ps_wire_throttle_ms(asked->api, link->response));
     const ps_wire_slot slot = pop(link);
     const uint64_t life = link->life;
     link->failures = 0;
@@ -218,6 +245,7 @@ static void answer(ps_wire_client *client, ps_wire_link *link, ps_bytes frame) {
     slot.answered(slot.opaque, PS_OK, slot.version, link->response);
     client->answering = NULL;
     if (life == link->life && !link->held) ps_wire_connection_drop(link->connection);
+    return PS_OK;
 }
 
 /* An answer that waits behind one that is held was not late by itself. */
@@ -231,6 +259,7 @@ static void expire(ps_wire_client *client, ps_wire_link *link) {
 }
 
 ps_status ps_wire_link_step(ps_wire_client *client, ps_wire_link *link, ps_error *error) {
+    if (link->waits && !ps_wire_link_quiet(client, link)) link->waits = false;
     if (link->wanted && !link->dialled) ps_wire_link_dial(client, link);
     if (!link->dialled) return PS_OK;
     if (link->kicked || ps_wire_connection_pending(link->connection) ||
@@ -238,6 +267,7 @@ ps_status ps_wire_link_step(ps_wire_client *client, ps_wire_link *link, ps_error
         ps_error why;
         link->kicked = false;
         const ps_status status = ps_wire_connection_step(link->connection, client->now_ns, &why);
+        if (status == PS_UNSUPPORTED) return too_large(client, link, why.message, error);
         if (status != PS_OK) ps_wire_link_break(client, link, why.message);
         if (status != PS_OK && status != PS_IO)
             return ps_fail(error, status, "%s:%u: %s", link->node->host, link->node->port,
@@ -245,7 +275,7 @@ ps_status ps_wire_link_step(ps_wire_client *client, ps_wire_link *link, ps_error
     }
     ps_bytes frame;
     while (link->dialled && !link->held && ps_wire_connection_frame(link->connection, &frame))
-        answer(client, link, frame);
+        PS_TRY(answer(client, link, frame, error));
     expire(client, link);
     if (link->dialled) watch(client, link);
     return PS_OK;
@@ -259,6 +289,7 @@ int64_t ps_wire_link_deadline(const ps_wire_link *link) {
     int64_t next = ps_wire_connection_deadline(link->connection);
     if (link->under_way > 0 && !link->held && link->slots[link->first].until_ns < next)
         next = link->slots[link->first].until_ns;
+    if (link->waits && link->quiet_until_ns < next) next = link->quiet_until_ns;
     return next;
 }
 

@@ -77,6 +77,11 @@ const char *ps_wire_api_name(ps_wire_api api); /* "fetch" */
 size_t ps_wire_request_bytes(ps_wire_api api);
 size_t ps_wire_response_bytes(ps_wire_api api);
 
+/* For how long an answer asks us to send nothing more on its connection (KIP-219), 30 s at most: a
+ * broker's window of quotas is 11 s long unless somebody changed it, it holds back by itself who
+ * comes too early, and whoever waits for longer loses transaction and group. */
+int32_t ps_wire_throttle_ms(ps_wire_api api, const void *response);
+
 /* Where a decoded message has its arrays: aligned to 8, taken from `used` on. */
 typedef struct ps_wire_pool {
     uint8_t *memory;

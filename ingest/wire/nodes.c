@@ -109,7 +109,7 @@ static void cut_lines(ps_wire_client *client, ps_wire_node *node) {
         if (link->connection == NULL) continue;
         ps_wire_link_break(client, link, NULL);
         link->failures = 0;
-        link->retry_ns = 0;
+        link->retry_ns = link->quiet_until_ns = 0;
     }
 }
 
@@ -156,6 +156,7 @@ static rank rank_of(const ps_wire_client *client, const ps_wire_node *node) {
     const ps_wire_link *link = &node->links[PS_WIRE_CONTROL];
     const bool is_broker = node->id >= 0;
     if (link->connection == NULL) return NOT_NOW;
+    if (ps_wire_link_quiet(client, link)) return NOT_NOW;
     if (ps_wire_link_ready(link)) return is_broker ? READY_BROKER : READY_SEED;
     if (link->dialled) return DIALLED;
     if (client->now_ns < link->retry_ns || link->held) return NOT_NOW;

@@ -339,10 +339,18 @@ static void gather(ps_wire_producer *producer, int64_t now_ns) {
         const uint32_t index = producer->active[(producer->turn + i) % count];
         ps_wire_load *load = due_of(producer, &producer->outlet[index], now_ns);
         if (load == NULL) continue;
+        ps_wire_outlet *outlet = &producer->outlet[index];
+        const partition_answer no = {.error_code =
+                                         ps_wire_client_lost(producer->client, load->topic,
+                                                             load->partition, load->opened_ns),
+                                     .error_message.length = PS_NULL_LENGTH};
+        if (no.error_code != 0 && outlet->under_way == 0) {
+            refused(producer, outlet, load, &no);
+            return;
+        }
         const ps_wire_leader leader =
             ps_wire_client_leader(producer->client, load->topic, load->partition);
         /* What went to another one is answered first: it may still be taken there. */
-        const ps_wire_outlet *outlet = &producer->outlet[index];
         if (leader.node < 0 || (outlet->under_way > 0 && outlet->node != leader.node)) continue;
         ps_wire_produce *produce = request_to(producer, leader.node);
         if (produce != NULL && produce->count < PS_WIRE_SHARES_MAX) insert(produce, load);
@@ -361,6 +369,7 @@ ps_status ps_wire_produce_due(ps_wire_producer *producer, int64_t now_ns, ps_err
         ps_wire_produce *produce = &producer->produces[i];
         if (!produce->building) continue;
         produce->building = false;
+        if (producer->status != PS_OK) continue;
         if (status == PS_OK) status = send_one(producer, produce, error);
         if (status == PS_AGAIN) status = PS_OK; /* that broker's line is not there yet, or full */
     }

@@ -20,7 +20,13 @@
 #include "ingest/wire/client.h"
 #include "ingest/wire/writer.h"
 
-/* What became of a batch. The rows' tags are in their order. */
+/* What became of a batch. The rows' tags are in their order. A `code` other than 0 says why no
+ * broker will ever take it, and is the meaning of errors.def: 10 and 18 of the whole batch, 87 and
+ * 32 of the rows that are named or, if none is, of any; 29, 31, 53: this user may not; 3: the topic
+ * or partition is not there, and metadata says so too (one that is made anew meanwhile is written
+ * to). All is void then, within the same step: ABORTED, or IO for 29, 31 and 53, until an init.
+ * Batches under way may still be told, others are not; nor are any where a step is ABORTED without
+ * a code: an epoch or a transaction was lost, and none of its batches is to blame. */
 typedef struct ps_wire_sent {
     uint32_t topic, partition; /* of the client; within the topic */
     int16_t code;              /* 0: it is in the log */
@@ -45,7 +51,8 @@ typedef struct ps_wire_producer_recipe {
     uint8_t codec;        /* a ps_wire_codec: of batches, but those that it would make larger */
     int64_t linger_ns;    /* an open batch is sent after this time, or when it is full */
     int64_t timeout_ns;   /* for an answer */
-    /* Called for each batch that was answered for good, in order within a partition. */
+    /* Called for each batch that was answered for good, in order within a partition. It may call
+     * nothing of the producer. */
     void (*sent)(void *opaque, const ps_wire_sent *sent);
     void *opaque;
 } ps_wire_producer_recipe;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ingest/wire/shape.h"
 
+#include <string.h>
+
+enum { THROTTLE_MS_MAX = 30000 };
+
 /* Each struct of the table is a function, so that the fields' offsets need not repeat its name. */
 #define BEGIN(struct_name)                                     \
     static const ps_wire_shape *shape_of_##struct_name(void) { \
@@ -77,6 +81,18 @@ size_t ps_wire_request_bytes(ps_wire_api api) {
 size_t ps_wire_response_bytes(ps_wire_api api) {
     const ps_wire_format *format = row(api);
     return format == NULL ? 0 : format->response()->bytes;
+}
+
+int32_t ps_wire_throttle_ms(ps_wire_api api, const void *response) {
+    const ps_wire_format *format = row(api);
+    const ps_wire_shape *shape = format == NULL ? NULL : format->response();
+    for (uint32_t i = 0; shape != NULL && i < shape->field_count; i++) {
+        if (strcmp(shape->field[i].name, "throttle_time_ms") != 0) continue;
+        int32_t ms;
+        memcpy(&ms, (const uint8_t *)response + shape->field[i].offset, sizeof ms);
+        return ms < 0 ? 0 : ms > THROTTLE_MS_MAX ? THROTTLE_MS_MAX : ms;
+    }
+    return 0;
 }
 
 const ps_wire_format *ps_wire_find_format(ps_wire_api api, int16_t version, ps_error *error) {

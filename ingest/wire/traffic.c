@@ -24,7 +24,8 @@ static ps_status judge(const ps_wire_connection *c, const uint8_t *at, int32_t s
         return ps_fail(error, PS_BAD_CONFIG, "this port speaks TLS, which is not set");
     if (size < 4) return ps_fail(error, PS_IO, "sent a frame of %d bytes: not Kafka's", size);
     if ((size_t)size > c->recipe.receive_bytes)
-        return ps_fail(error, PS_IO, "sent a frame of %d bytes: there is room for %zu", size,
+        return ps_fail(error, c->phase == PS_WIRE_READY ? PS_UNSUPPORTED : PS_IO,
+                       "sent a frame of %d bytes: there is room for %zu", size,
                        c->recipe.receive_bytes);
     if (c->in_flight == 0)
         return ps_fail(error, PS_IO, "sent an answer that nothing was asked for");
