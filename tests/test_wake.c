@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What an idle lane sleeps on. If one of these fails, lanes sleep on news, or never sleep.
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "host/base/clock.h"
 #include "host/base/wake.h"

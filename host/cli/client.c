@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 /* Whether `auto` takes native where nothing is lacking. */
-enum { AUTO_IS_NATIVE = 0 };
+enum { AUTO_IS_NATIVE = 1 };
 
 typedef const char *foreign(const void *config);
 
