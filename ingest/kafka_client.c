@@ -12,6 +12,7 @@
 #include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/base/secret.h"
+#include "ingest/kafka_token.h"
 
 enum { RECEIVE_BYTES = 100000000 }; /* librdkafka's default of receive.message.max.bytes */
 
@@ -43,10 +44,11 @@ static void warn_of(const ps_string_pair *pair) {
 
 static ps_status set_user(rd_kafka_conf_t *conf, const ps_string_pair *pair, ps_error *error) {
     char reason[256];
+    if (ps_secret_is_in(pair->name)) ps_secret_protect();
+    if (ps_kafka_token_is_ours(pair->name)) return ps_kafka_token_set(conf, pair, error);
     const rd_kafka_conf_res_t result =
         rd_kafka_conf_set(conf, pair->name, pair->value, reason, sizeof reason);
     warn_of(pair);
-    if (ps_secret_is_in(pair->name)) ps_secret_protect();
     if (result == RD_KAFKA_CONF_OK) return PS_OK;
     if (result == RD_KAFKA_CONF_UNKNOWN)
         return ps_fail(error, PS_BAD_CONFIG, "properties: librdkafka %s knows no '%s'",
@@ -237,6 +239,11 @@ static ps_status refuse(const rd_kafka_conf_t *conf, const ps_kafka_recipe *reci
                        refused[r].name, refused[r].kept == NULL ? "" : ": ",
                        refused[r].kept == NULL ? "" : now, refused[r].why);
     }
+    /* A sink may get one from its source: of its own properties alone nobody knows. */
+    if (!writing && ps_kafka_token_is_missing(conf))
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "properties: OAUTHBEARER needs '" PS_KAFKA_TOKEN
+                       "', or '" PS_KAFKA_TOKEN_COMMAND "'");
     const char *timeout = ps_kafka_property(recipe->properties, "transaction.timeout.ms");
     if (recipe->role == PS_KAFKA_TRANSACTIONAL && timeout != NULL &&
         strtoll(timeout, NULL, 10) < recipe->transaction_ms_min)
@@ -302,6 +309,7 @@ static rd_kafka_t *open_unpinned(rd_kafka_type_t type, rd_kafka_conf_t *conf, ch
                         !CPU_EQUAL(&lane, &process) &&
                         sched_setaffinity(0, sizeof process, &process) == 0;
     rd_kafka_t *made = rd_kafka_new(type, conf, reason, bytes);
+    if (made != NULL) ps_kafka_token_serve(made);
     if (pinned) (void)sched_setaffinity(0, sizeof lane, &lane);
     return made;
 }

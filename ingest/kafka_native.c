@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "ingest/kafka_link.h"
+#include "ingest/kafka_token.h"
 #include "ingest/wire/batch.h"
 
 /* The group's metadata can be read since then: without it no offsets go into a transaction. */

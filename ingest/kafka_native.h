@@ -10,10 +10,6 @@
 #include "ingest/kafka_client.h"
 #include "ingest/wire/connection.h"
 
-/* Ours, for OAUTHBEARER with either client: a token, or a command for the shell that prints one. */
-#define PS_KAFKA_TOKEN         "penstock.oauthbearer.token"
-#define PS_KAFKA_TOKEN_COMMAND "penstock.oauthbearer.token.command"
-
 /* The name of the first property of a CONSUMER, TRANSACTIONAL or IDEMPOTENT role that only
  * librdkafka can do, or a few words such as "librdkafka older than 2.15"; NULL: penstock's own
  * client can do all of it. Borrowed from the map. */

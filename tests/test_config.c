@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "host/cli/client.h"
 #include "host/cli/config.h"
 #include "host/cli/http.h"
 #include "host/cli/yaml_mask.h"
@@ -157,8 +158,6 @@ static void test_faults(void **state) {
     expect_fault(replace("[ewma]", "[ewma, nope]"), NULL, 8, 44, "detectors: 'nope' is not one of");
     expect_fault(replace("{discard: {}}", "{}"), NULL, 9, 1, "sink wants one part");
     expect_fault(replace("sink:", "snik:"), NULL, 9, 1, "unknown key 'snik'; did you mean 'sink'?");
-    expect_fault(replace("lanes: 3", "client: native"), NULL, 10, 19,
-                 "client: this build has no native Kafka client");
     expect_fault(replace("lanes: 3", "backend: gpux"), NULL, 10, 20,
                  "backend: 'gpux' is not one of auto, cpu, opencl, cuda");
     expect_fault(replace("9464", "x"), NULL, 11, 19,
@@ -340,6 +339,55 @@ static void test_hostile(void **state) {
     free(text);
 }
 
+static void expect_client(const char *text, const char *set, const char *name, const char *why) {
+    ps_config config;
+    ps_client_choice choice;
+    ps_pipeline_config pipeline;
+    static const ps_plan plan;
+    if (!read_text(&config, text, set)) {
+        ps_faults_print(&config.faults);
+        fail_msg("not expected of: %s", text);
+    }
+    ps_client_choose(&config, &choice);
+    ps_config_pipeline(&config, &plan, &pipeline);
+    assert_string_equal(choice.name, name);
+    if (strstr(choice.why, why) == NULL) fail_msg("%s: not %s", choice.why, why);
+    assert_int_equal(choice.native, strcmp(name, "native") == 0);
+    assert_int_equal(pipeline.native, choice.native);
+    ps_config_deinit(&config);
+}
+
+/* Which Kafka client, and what of a file only librdkafka can do. */
+static void test_client(void **state) {
+    (void)state;
+#define JOB(of_source, of_sink)                                                      \
+    "pipeline: p\nsource: {kafka: {brokers: b, topics: [t], properties: {" of_source \
+    "}}}\ndecode: {json: {}}\nsink: {kafka: {topic: o, properties: {" of_sink "}}}\n"
+    static const char *const asked[] = {"runtime.client=auto", "runtime.client=native",
+                                        "runtime.client=librdkafka"};
+    static const char plain[] = JOB("client.id: x", "linger.ms: 3");
+    static const char rack[] = JOB("client.rack: a", "partitioner: random");
+    static const char sink[] = JOB("log_level: 3", "partitioner: random");
+    expect_client(good, NULL, "none", "neither source nor sink is Kafka");
+    expect_client(good, asked[1], "none", "neither source nor sink is Kafka");
+    expect_client(plain, NULL, "librdkafka", "runtime.client is auto");
+    expect_client(plain, asked[1], "native", "runtime.client asks for it");
+    expect_client(plain, asked[2], "librdkafka", "runtime.client asks for it");
+    expect_client(rack, asked[0], "librdkafka",
+                  "native does not go with 'client.rack' (source kafka)");
+    expect_client(rack, asked[2], "librdkafka", "runtime.client asks for it");
+    expect_client(sink, asked[0], "librdkafka",
+                  "native does not go with 'partitioner' (sink kafka)");
+    expect_fault(rack, asked[1], 1, 1,
+                 "client: native does not go with 'client.rack' (source kafka): use auto or "
+                 "librdkafka");
+    expect_fault(sink, asked[1], 1, 1,
+                 "client: native does not go with 'partitioner' (sink kafka)");
+    expect_fault(JOB("client.rack: a", "linger.ms: 3") "runtime: {client: native}\n", NULL, 5, 19,
+                 "client: native does not go with");
+#undef JOB
+}
+
 static void test_listen(void **state) {
     (void)state;
     char host[PS_HTTP_HOST_MAX], port[8];
@@ -365,6 +413,6 @@ int main(void) {
         cmocka_unit_test(test_memory), cmocka_unit_test(test_all_at_once),
         cmocka_unit_test(test_set),    cmocka_unit_test(test_environment),
         cmocka_unit_test(test_mask),   cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_hostile)};
+        cmocka_unit_test(test_client), cmocka_unit_test(test_hostile)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

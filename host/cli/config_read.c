@@ -59,8 +59,9 @@ static const char *resolve_secret(const char *text, ps_spot place, const char *n
 /* Keys of `properties` whose values may be `file:/path`: librdkafka has its own file: forms for
  * none of them. */
 static bool is_secret_name(const char *name) {
-    static const char *const ends[] = {"password",        "secret", "key.pem",
-                                       "certificate.pem", "ca.pem", "passphrase"};
+    static const char *const ends[] = {"password",         "secret", "key.pem",
+                                       "certificate.pem",  "ca.pem", "passphrase",
+                                       "oauthbearer.token"};
     const size_t length = strlen(name);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         const size_t end = strlen(ends[i]);

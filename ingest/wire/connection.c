@@ -68,7 +68,7 @@ ps_status ps_wire_connection_open(const ps_wire_connection_recipe *recipe, ps_wi
     if (memory == NULL)
         return ps_fail(error, PS_NO_MEMORY, "no memory for a connection: %zu bytes", bytes);
     ps_wire_connection *c = ps_carve(&memory, sizeof *c);
-    *c = (ps_wire_connection){.recipe = *recipe, .fd = -1, .token_fd = -1};
+    *c = (ps_wire_connection){.recipe = *recipe, .fd = -1, .token.fd = -1};
     if (recipe->security != NULL) c->security = *recipe->security;
     c->in = ps_carve(&memory, s.in);
     c->in_room = s.in - WIRE_PADDING;
@@ -90,7 +90,7 @@ void ps_wire_connection_close(ps_wire_connection *c) {
 }
 
 void ps_wire_connection_hang_up(ps_wire_connection *c) {
-    ps_wire_token_end(c);
+    ps_wire_token_end(&c->token);
     ps_wire_tls_end(c);
     if (c->fd >= 0) (void)close(c->fd);
     ps_wire_forget(c);
@@ -178,17 +178,18 @@ static ps_status take_answer(ps_wire_connection *c, int64_t now_ns, ps_error *er
 
 /* Our own questions: one at a time, each after the answer to the one before. */
 static ps_status go_on_asking(ps_wire_connection *c, int64_t now_ns, ps_error *error) {
-    if (c->token_pid != 0) {
+    if (c->token.pid != 0) {
         bool done = false;
-        PS_TRY(ps_wire_token_read(c, now_ns, &done, error));
+        PS_TRY(ps_wire_token_read(&c->token, now_ns, &done, error));
         if (!done) return PS_OK;
+        c->auth_length += c->token.used;
         PS_TRY(ps_wire_sasl_introduce(c, error));
     }
     ps_wire_flush(c);
     ps_wire_receive(c);
     while (c->front > 0 && c->phase != PS_WIRE_READY) {
         PS_TRY(take_answer(c, now_ns, error));
-        if (c->token_pid != 0) return PS_OK;
+        if (c->token.pid != 0) return PS_OK;
         ps_wire_flush(c);
         ps_wire_receive(c);
     }
@@ -258,12 +259,12 @@ ps_wire_phase ps_wire_connection_phase(const ps_wire_connection *c) {
 int ps_wire_connection_fd(const ps_wire_connection *c) {
     /* After its end a socket is always ready, and answers may be held for long. */
     if (c->failed != PS_OK) return -1;
-    return c->token_pid != 0 ? c->token_fd : c->fd;
+    return c->token.pid != 0 ? c->token.fd : c->fd;
 }
 
 short ps_wire_connection_events(const ps_wire_connection *c) {
     if (c->failed != PS_OK || c->phase == PS_WIRE_CLOSED) return 0;
-    if (c->token_pid != 0) return POLLIN;
+    if (c->token.pid != 0) return POLLIN;
     if (c->phase == PS_WIRE_CONNECTING) return POLLOUT;
     if (c->phase == PS_WIRE_SECURING) return c->read_wants;
     const bool unsent = c->out_count > 0 || c->staged_begin < c->staged_end;
@@ -273,8 +274,8 @@ short ps_wire_connection_events(const ps_wire_connection *c) {
 int64_t ps_wire_connection_deadline(const ps_wire_connection *c) {
     if (c->phase == PS_WIRE_CLOSED) return INT64_MAX;
     if (c->failed != PS_OK) return c->front == 0 ? 0 : INT64_MAX;
-    if (c->token_pid != 0 && c->token_fd < 0 && c->token_look_ns < c->phase_until_ns)
-        return c->token_look_ns;
+    if (c->token.pid != 0 && c->token.fd < 0 && c->token.look_ns < c->phase_until_ns)
+        return c->token.look_ns;
     if (c->phase != PS_WIRE_READY) return c->phase_until_ns;
     if (!c->again_due) return c->again_at_ns;
     return c->in_flight == 0 ? 0 : INT64_MAX;

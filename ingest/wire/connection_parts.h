@@ -14,6 +14,7 @@
 #include "ingest/wire/connection.h"
 #include "ingest/wire/message.h"
 #include "ingest/wire/scram.h"
+#include "ingest/wire/token.h"
 
 enum {
     WIRE_SIZE = 4,       /* bytes before a frame that say how long it is */
@@ -84,10 +85,8 @@ struct ps_wire_connection {
     uint8_t *auth; /* what SASL says; secret */
     size_t auth_length;
     char refusal[256];
-    int token_fd;          /* -1 once its output has ended */
-    pid_t token_pid;       /* 0: none; stays until it is waited for */
-    int64_t token_look_ns; /* whether it is gone */
-    int64_t again_at_ns;   /* to authenticate again */
+    ps_wire_token token; /* prints behind auth_length */
+    int64_t again_at_ns; /* to authenticate again */
     bool again_due;
 };
 
@@ -126,10 +125,5 @@ ps_status ps_wire_sasl_answer(ps_wire_connection *c, int64_t now_ns, ps_error *e
 /* Once the token is there. */
 ps_status ps_wire_sasl_introduce(ps_wire_connection *c, ps_error *error);
 void ps_wire_sasl_wipe(ps_wire_connection *c);
-
-/* token.c: the token is put behind c->auth_length. */
-ps_status ps_wire_token_begin(ps_wire_connection *c, ps_error *error);
-ps_status ps_wire_token_read(ps_wire_connection *c, int64_t now_ns, bool *done, ps_error *error);
-void ps_wire_token_end(ps_wire_connection *c);
 
 #endif

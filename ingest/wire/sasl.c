@@ -46,12 +46,9 @@ static ps_status say(ps_wire_connection *c, wire_sasl_step step, ps_error *error
                        ps_wire_connection_version(c, PS_WIRE_SASL_AUTHENTICATE), &request, error);
 }
 
-/* A token is one word; a \1 in it would end it. */
 static ps_status check_token(const ps_wire_connection *c, ps_error *error) {
-    bool good = c->auth_length > WIRE_BEARER_BYTES;
-    for (size_t i = WIRE_BEARER_BYTES; good && i < c->auth_length; i++)
-        good = c->auth[i] > ' ' && c->auth[i] < 127;
-    if (good) return PS_OK;
+    if (ps_wire_token_is_word(c->auth + WIRE_BEARER_BYTES, c->auth_length - WIRE_BEARER_BYTES))
+        return PS_OK;
     return ps_fail(error, PS_BAD_CONFIG, "%s is not a token: one word is wanted",
                    c->security.token != NULL ? "what is given" : "what the token's command prints");
 }
@@ -80,7 +77,10 @@ ps_status ps_wire_sasl_begin(ps_wire_connection *c, int64_t now_ns, ps_error *er
         PS_TRY(put(c, WIRE_BEARER, WIRE_BEARER_BYTES, error));
         if (c->security.token == NULL) {
             c->sasl = WIRE_SASL_TOKEN;
-            return ps_wire_token_begin(c, error);
+            /* Two bytes end the message. */
+            return ps_wire_token_begin(&c->token, c->security.token_command,
+                                       c->auth + c->auth_length, WIRE_AUTH - 2 - c->auth_length,
+                                       error);
         }
         PS_TRY(put(c, c->security.token, strlen(c->security.token), error));
     }

@@ -300,8 +300,12 @@ plan = json.load(open("out"))
 assert plan["memory_ceiling_bytes"] == sum(t["times"] * t["bytes"] for t in plan["memory"])
 assert plan["restore_bytes_max"] == 0 # a sink that keeps no state
 assert plan["backend"] == "cpu" and plan["client"] == "none" and plan["delivery"] == "none"
+assert plan["client_why"] == "neither source nor sink is Kafka"
 assert [c["kernel"] for c in plan["calls"]][0] == "sha256"
 PY
+    if "$penstock" help kafka >/dev/null 2>&1; then
+        explains_the_client
+    fi
     run 0 devices --json
     python3 -c 'import json; d = json.load(open("out")); assert d["self_test"] == "ok" and d["cores"] >= 1' ||
         fail "devices --json: $(head -c 300 out)"
@@ -321,6 +325,28 @@ PY
         PS_GPU=ignore run 0 devices --json
         out_has '"name":"opencl","devices":0'
     fi
+}
+
+# Which Kafka client, and why; what only librdkafka can do is refused where the other one is asked for by name.
+explains_the_client() {
+    cat >kafka.yaml <<'YAML'
+pipeline: kafka
+source: {kafka: {brokers: "127.0.0.1:1", topics: [in]}}
+sink: {kafka: {topic: out}}
+YAML
+    local rack=(--set source.kafka.properties.client.rack=a)
+    run 0 explain kafka.yaml --set runtime.client=native
+    out_has "client   native: runtime.client asks for it"
+    run 0 explain kafka.yaml "${rack[@]}"
+    out_has "client   librdkafka: native does not go with 'client.rack' (source kafka)"
+    run 0 explain kafka.yaml "${rack[@]}" --json
+    out_has '"client":"librdkafka","client_why":"native does not go with '"'client.rack' (source kafka)"'"'
+    for command in check explain run; do
+        run 2 "$command" kafka.yaml "${rack[@]}" --set runtime.client=native
+        err_has "client: native does not go with 'client.rack' (source kafka): use auto or librdkafka"
+    done
+    timeout 2 "$penstock" run kafka.yaml --set runtime.client=librdkafka >out 2>err </dev/null
+    err_has "Kafka client librdkafka: runtime.client asks for it"
 }
 
 # What a driver takes of the host's memory is in the ceiling, or the driver is left alone.
