@@ -12,12 +12,15 @@
  *   API lose         that answer and all that follow on the connection are swallowed
  *   API drop         the request is swallowed, and so is every answer from then on
  *   API hold MS      the request, and what follows it on the connection, waits
+ *   API stray        … until `land`, when whoever sent it has given it up: told once more, as
+ *                    `API landed`, when the broker has answered, and so is each that followed it
  *   API late MS      the answer, and what follows it on the connection, waits
  *   API twice MS     the request arrives once more, so much later, on a connection of its own
  *   node N reset     all connections to the N-th broker end with a RST
  *   node N hole MS   four of them pass nothing on any more, and neither side is told; for so long
  *                    new connections to that broker are taken, and nobody answers them
  *   peace            what was not obeyed yet is forgotten
+ *   land             what has strayed goes on
  *
  * A node that nobody is connected to passes its order on to the next one; where nobody is connected
  * at all, it is not told.
@@ -39,7 +42,13 @@
 
 #include "tests/integration/proxy_orders.h"
 
-enum { NODES_MAX = 9, FRAME_BYTES_MAX = 256 << 20, CHUNK_BYTES = 1 << 16, HOLE_PAIRS = 4 };
+enum {
+    NODES_MAX = 9,
+    FRAME_BYTES_MAX = 256 << 20,
+    CHUNK_BYTES = 1 << 16,
+    HOLE_PAIRS = 4,
+    LAND_MS = 5000
+};
 
 typedef struct pair pair;
 
@@ -59,6 +68,7 @@ struct pair {
     pthread_mutex_t mutex;
     uint32_t users;    /* pumps that still use this */
     bool mute;         /* nothing more is answered */
+    bool stray;        /* whoever asks is not there any more; of pump_requests */
     atomic_bool deaf;  /* nothing more is asked */
     atomic_bool reset; /* the client gets a RST */
     bool watching;     /* for the answer to `correlation` */
@@ -159,7 +169,7 @@ static void leave(pair *of) {
     if (last && of->next != NULL) of->next->at = of->at;
     (void)pthread_mutex_unlock(&of->node->mutex);
     if (!last) return;
-    if (of->watching) orders_return(&of->watched);
+    if (of->watching && of->watched.kind != LANDED) orders_return(&of->watched);
     (void)close(of->client);
     (void)close(of->broker);
     (void)pthread_mutex_destroy(&of->mutex);
@@ -189,6 +199,30 @@ static bool may_break(pair *of) {
     return may;
 }
 
+/* A request whose sender has long gone, and its answer: one after the other, or the end of the
+ * connection would overtake the last of them. */
+static bool land(pair *of, const uint8_t *head, const uint8_t *body, size_t bytes) {
+    const order landed = {.target = body[0] << 8 | body[1], .kind = LANDED};
+    bool waits = true;
+    watch(of, &landed, body + 4);
+    if (!put(of->broker, head, 4) || !put(of->broker, body, bytes)) return false;
+    for (int ms = 0; waits && ms < LAND_MS; ms += 10) {
+        pause_ms(10);
+        (void)pthread_mutex_lock(&of->mutex);
+        waits = of->watching;
+        (void)pthread_mutex_unlock(&of->mutex);
+    }
+    return !waits;
+}
+
+/* Until it may land. */
+static void stray(pair *of) {
+    const unsigned before = orders_landings();
+    set_mute(of);
+    of->stray = true;
+    while (orders_landings() == before) pause_ms(10);
+}
+
 /* One request: false when the connection has to end. */
 static bool pass_request(pair *of, const uint8_t *head, uint8_t **body, size_t *room) {
     const size_t bytes = number_of(head);
@@ -202,8 +236,10 @@ static bool pass_request(pair *of, const uint8_t *head, uint8_t **body, size_t *
     if (!get(of->client, *body, bytes)) return false;
     order obeyed;
     if (of->deaf) return true;
+    if (of->stray) return land(of, head, *body, bytes);
     if (may_break(of) && orders_take((*body)[0] << 8 | (*body)[1], &obeyed)) {
-        if (obeyed.kind == BEFORE || obeyed.kind == DROP || obeyed.kind == HOLD)
+        if (obeyed.kind == BEFORE || obeyed.kind == DROP || obeyed.kind == HOLD ||
+            obeyed.kind == STRAY)
             orders_tell(&obeyed);
         switch (obeyed.kind) {
         case BEFORE:
@@ -214,6 +250,9 @@ static bool pass_request(pair *of, const uint8_t *head, uint8_t **body, size_t *
         case HOLD:
             pause_ms(obeyed.ms);
             break;
+        case STRAY:
+            stray(of);
+            return land(of, head, *body, bytes);
         case TWICE:
             start_echo(of, &obeyed, head, *body, bytes);
             break;

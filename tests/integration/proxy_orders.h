@@ -7,7 +7,20 @@
 
 #include <stdbool.h>
 
-typedef enum order_kind { BEFORE, AFTER, LOSE, DROP, HOLD, LATE, TWICE, RESET, HOLE } order_kind;
+/* LANDED is told, and no order. */
+typedef enum order_kind {
+    BEFORE,
+    AFTER,
+    LOSE,
+    DROP,
+    HOLD,
+    STRAY,
+    LATE,
+    TWICE,
+    RESET,
+    HOLE,
+    LANDED
+} order_kind;
 
 typedef struct order {
     int target; /* an API key, or the node of RESET and HOLE */
@@ -29,6 +42,9 @@ bool orders_take(int api, order *out);
 /* An order that was taken and hit nothing: the next request of its kind obeys it, unless peace was
  * made meanwhile. */
 void orders_return(const order *of);
+
+/* How often those that are held back were let go. */
+unsigned orders_landings(void);
 
 /* On stdout: this was done. */
 void orders_tell(const order *of);
