@@ -69,7 +69,7 @@ forgiven fail "the test broker did not start"
 chaos() { # chaos FAILURE: the end of a report with this expression of Python in it
     PYTHONPATH=$root/tests/chaos python3 -c '
 import sys, report, world
-result = {"seed": 1, "minutes": 1, "planned": {}, "faults": {}, "clean": False}
+result = {"seed": 1, "minutes": 1, "client": "auto", "planned": {}, "faults": {}, "clean": False}
 report.judge_verdict(result, {"lost": 1, "clean": False} if sys.argv[1] == "verdict" else {})
 if sys.argv[1] != "verdict":
     report.note(result, getattr(world, sys.argv[1])("a sentence"))

@@ -12,13 +12,15 @@
  *   API lose         that answer and all that follow on the connection are swallowed
  *   API drop         the request is swallowed, and so is every answer from then on
  *   API hold MS      the request, and what follows it on the connection, waits
- *   API stray MS     … and is passed on when whoever sent it has given it up: told once more for
- * each, `API landed`, when the broker has answered it; no answer is passed on API late MS      the
- * answer, and what follows it on the connection, waits API twice MS     the request arrives once
- * more, so much later, on a connection of its own node N reset     all connections to the N-th
- * broker end with a RST node N hole MS   four of them pass nothing on any more, and neither side is
- * told; for so long new connections to that broker are taken, and nobody answers them peace what
- * was not obeyed yet is forgotten
+ *   API stray        … until `land`, when whoever sent it has given it up: told once more, as
+ *                    `API landed`, when the broker has answered, and so is each that followed it
+ *   API late MS      the answer, and what follows it on the connection, waits
+ *   API twice MS     the request arrives once more, so much later, on a connection of its own
+ *   node N reset     all connections to the N-th broker end with a RST
+ *   node N hole MS   four of them pass nothing on any more, and neither side is told; for so long
+ *                    new connections to that broker are taken, and nobody answers them
+ *   peace            what was not obeyed yet is forgotten
+ *   land             what has strayed goes on
  *
  * A node that nobody is connected to passes its order on to the next one; where nobody is connected
  * at all, it is not told.
@@ -213,6 +215,14 @@ static bool land(pair *of, const uint8_t *head, const uint8_t *body, size_t byte
     return !waits;
 }
 
+/* Until it may land. */
+static void stray(pair *of) {
+    const unsigned before = orders_landings();
+    set_mute(of);
+    of->stray = true;
+    while (orders_landings() == before) pause_ms(10);
+}
+
 /* One request: false when the connection has to end. */
 static bool pass_request(pair *of, const uint8_t *head, uint8_t **body, size_t *room) {
     const size_t bytes = number_of(head);
@@ -241,9 +251,7 @@ static bool pass_request(pair *of, const uint8_t *head, uint8_t **body, size_t *
             pause_ms(obeyed.ms);
             break;
         case STRAY:
-            set_mute(of);
-            of->stray = true;
-            pause_ms(obeyed.ms);
+            stray(of);
             return land(of, head, *body, bytes);
         case TWICE:
             start_echo(of, &obeyed, head, *body, bytes);

@@ -2,6 +2,7 @@
 #include "tests/integration/proxy_orders.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@ enum { ORDERS_MAX = 256 };
 
 static order orders[ORDERS_MAX];
 static unsigned rounds;
+static atomic_uint landings;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *const names[] = {"before", "after", "lose",  "drop", "hold",  "stray",
@@ -57,6 +59,10 @@ void orders_return(const order *of) {
     (void)pthread_mutex_unlock(&mutex);
 }
 
+unsigned orders_landings(void) {
+    return atomic_load(&landings);
+}
+
 static void forget_all(void) {
     (void)pthread_mutex_lock(&mutex);
     memset(orders, 0, sizeof orders);
@@ -71,6 +77,7 @@ void orders_read(order_node *node) {
         const bool whole = strncmp(line, "node ", 5) == 0;
         size_t kind = 0;
         if (strncmp(line, "peace", 5) == 0) forget_all();
+        if (strncmp(line, "land", 4) == 0) atomic_fetch_add(&landings, 1);
         if (sscanf(line + (whole ? 5 : 0), "%d %7s %ld", &of.target, word, &of.ms) < 2) continue;
         while (kind < LANDED && strcmp(names[kind], word) != 0) kind++;
         if (kind == LANDED || whole != is_of_node((order_kind)kind)) continue;

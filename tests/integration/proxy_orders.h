@@ -43,6 +43,9 @@ bool orders_take(int api, order *out);
  * made meanwhile. */
 void orders_return(const order *of);
 
+/* How often those that are held back were let go. */
+unsigned orders_landings(void);
+
 /* On stdout: this was done. */
 void orders_tell(const order *of);
 

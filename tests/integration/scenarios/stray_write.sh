@@ -4,28 +4,34 @@ breaks="records that a network held back come out in a later transaction: events
 committed() { admin committed "$prefix" "$prefix.in"; }
 landed() { grep -cx '0 landed' proxy.out || true; }
 
-# await_stray SECONDS: until what was held back has reached the broker, in the midst of what is
-# committed by whoever goes on: before it and after it.
-await_stray() {
-    local deadline=$((SECONDS + $1)) before=$held_at during
-    until [ "$(landed)" -gt "$landed_before" ]; do
-        [ $SECONDS -lt "$deadline" ] || fail "what was held back never arrived: $(tail -n 3 proxy.out | tr '\n' '|')"
-        during=$(committed)
+# moves_on SECONDS: until a thousand rows more are committed, by whoever goes on.
+moves_on() {
+    local deadline=$((SECONDS + $1)) least=$(($(committed) + $(rows 1000)))
+    until [ "$(committed)" -gt "$least" ]; do
+        [ $SECONDS -lt "$deadline" ] || fail "nothing more was committed within $1 s: $(last_words worker)"
         sleep 0.05
     done
-    [ "${during:-0}" -gt "$before" ] || fail "nothing was committed before it arrived: the test tested nothing"
-    until [ "$(committed)" -gt $((during + $(rows 1000))) ]; do
-        [ $SECONDS -lt "$deadline" ] || fail "nothing was committed after it had arrived: $(last_words worker)"
-        sleep 0.05
-    done
-    say "$(($(landed) - landed_before)) writes arrived late, at row $during, held back at row $before"
 }
 
-# hold_back MS: the next Produce, and what follows it on its connection.
+# hold_back: the next Produce, and what follows it on its connection.
 hold_back() {
-    landed_before=$(landed)
-    fault 20 1 0 stray "$1"
+    fault 20 1 0 stray
     held_at=$(committed)
+}
+
+# let_go: what was held back reaches the broker, in the midst of what is committed: before it and after it.
+let_go() {
+    local deadline before
+    before=$(landed)
+    moves_on 60
+    echo "land" >&7
+    deadline=$((SECONDS + 20))
+    until [ "$(landed)" -gt "$before" ]; do
+        [ $SECONDS -lt "$deadline" ] || fail "what was held back never arrived: $(tail -n 3 proxy.out | tr '\n' '|')"
+        sleep 0.05
+    done
+    moves_on 60
+    say "$(($(landed) - before)) writes from row $held_at on arrived late, before row $(committed)"
 }
 
 # What a reader of committed records sees: the source's offsets, each once, in order.
@@ -39,7 +45,7 @@ in_order() {
 }
 
 scenario() {
-    local pid held_at landed_before later=$((scale > 1 ? 6000 : 0)) # a sanitizer's worker takes its time to come back
+    local pid held_at
     topics in out
     start_proxy
     write_main main.yaml
@@ -50,20 +56,20 @@ scenario() {
     pid=$worker_pid
     wait_moving 60
 
-    # Held back for longer than its transaction may last, and asking again is of no use: the transaction is given up.
-    hold_back $((21000 + later))
+    # For longer than its transaction may last, and asking again is of no use: the transaction is given up.
+    hold_back
     for _ in 1 2 3 4 5 6 7 8; do echo "0 drop" >&7; done
     sleep 16
     [ "$(committed)" -eq "$held_at" ] || fail "the transaction was committed: the test is void"
     echo "peace" >&7
-    await_stray 40
+    let_go
     kill -0 "$pid" 2>/dev/null || fail "the worker did not survive: $(last_words worker)"
 
     # On its way when its process dies, and there when another one goes on.
-    hold_back $((9000 + later))
+    hold_back
     kill_hard "$pid"
     worker worker main.yaml
-    await_stray 40
+    let_go
     kill_hard "$stream_pid"
     wait_committed 60
     kill -TERM "$worker_pid"
