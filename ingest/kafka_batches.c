@@ -8,7 +8,7 @@
 
 #include "host/base/log.h"
 #include "ingest/kafka_admin.h"
-#include "ingest/kafka_source_parts.h"
+#include "ingest/kafka_native_source.h"
 
 /* An answer has more in it than batches: names, aborted transactions. */
 enum { ASK_MS = 500, FETCH = 1, BESIDE_BYTES = 64 << 10 };
@@ -54,20 +54,29 @@ void ps_kafka_batches_check(rd_kafka_t *client, const ps_kafka_source_config *co
                all->servers, config->batch_max);
 }
 
-/* On a broker's thread, before the answer is unpacked. One line for each doubling. */
+/* One line for each doubling. Threads: any. */
+void ps_kafka_batches_tell(ps_kafka_source *source, const char *broker, size_t bytes) {
+    if ((int64_t)bytes <= atomic_load(&source->answer_untold)) return;
+    atomic_store(&source->answer_untold, (int64_t)bytes * 2);
+    ps_log(PS_LOG_WARNING, "source kafka",
+           "%s sent a batch of %zu bytes, the memory ceiling counts %" PRId64 ": more memory may "
+           "be taken than `explain` prints; set source.kafka.batch_max to %zu or more",
+           broker, bytes, source->answer_bytes, bytes);
+}
+
+void ps_kafka_batches_count(ps_kafka_source *source, int64_t answer_bytes) {
+    source->answer_bytes = answer_bytes;
+    atomic_store(&source->answer_untold, answer_bytes + BESIDE_BYTES);
+}
+
+/* On a broker's thread, before the answer is unpacked. */
 static rd_kafka_resp_err_t on_response(rd_kafka_t *client, int fd, const char *broker, int32_t id,
                                        int16_t api, int16_t version, int32_t correlation,
                                        size_t bytes, int64_t rtt, rd_kafka_resp_err_t err,
                                        void *opaque) {
     ps_kafka_source *source = opaque;
     (void)client, (void)fd, (void)id, (void)version, (void)correlation, (void)rtt, (void)err;
-    if (api != FETCH || (int64_t)bytes <= atomic_load(&source->answer_untold))
-        return RD_KAFKA_RESP_ERR_NO_ERROR;
-    atomic_store(&source->answer_untold, (int64_t)bytes * 2);
-    ps_log(PS_LOG_WARNING, "source kafka",
-           "%s sent a batch of %zu bytes, the memory ceiling counts %" PRId64 ": more memory may "
-           "be taken than `explain` prints; set source.kafka.batch_max to %zu or more",
-           broker, bytes, source->answer_bytes, bytes);
+    if (api == FETCH) ps_kafka_batches_tell(source, broker, bytes);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -75,8 +84,9 @@ rd_kafka_resp_err_t ps_kafka_batches_born(rd_kafka_t *client, const rd_kafka_con
                                           void *source, char *reason, size_t bytes) {
     (void)conf, (void)reason, (void)bytes;
     ps_kafka_source *own = source;
-    own->answer_bytes = ps_kafka_answer_bytes(&own->config->properties, own->env->memory_bytes,
-                                              own->config->expansion, own->config->batch_max);
-    atomic_store(&own->answer_untold, own->answer_bytes + BESIDE_BYTES);
+    if (own->native != NULL) return RD_KAFKA_RESP_ERR_NO_ERROR; /* it fetches nothing */
+    ps_kafka_batches_count(own,
+                           ps_kafka_answer_bytes(&own->config->properties, own->env->memory_bytes,
+                                                 own->config->expansion, own->config->batch_max));
     return rd_kafka_interceptor_add_on_response_received(client, "penstock", on_response, source);
 }

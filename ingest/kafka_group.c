@@ -10,7 +10,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
-#include "ingest/kafka_source_parts.h"
+#include "ingest/kafka_native_source.h"
 
 /* A seek is answered by librdkafka's own thread in microseconds; longer than this is a bug there.
  */

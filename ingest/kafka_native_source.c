@@ -9,7 +9,7 @@
 
 #include "host/base/log.h"
 #include "ingest/kafka_native.h"
-#include "ingest/kafka_source_parts.h"
+#include "ingest/kafka_native_source.h"
 #include "ingest/wire/error.h"
 #include "ingest/wire/fetcher.h"
 
@@ -100,6 +100,7 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
     ps_wire_client_recipe counted = client;
     counted.receive_bytes[PS_WIRE_TO_FETCH] =
         (size_t)larger(answer, config->batch_max) + BESIDE_BYTES;
+    ps_kafka_batches_count(source, larger(answer, config->batch_max));
     PS_TRY(check_memory(source, ps_wire_client_bytes(&counted) + ps_wire_fetcher_bytes(&fetcher),
                         error));
     PS_TRY(ps_wire_fetcher_open(&fetcher, &native->fetcher, error));
@@ -145,6 +146,8 @@ int64_t ps_kafka_native_end(const ps_kafka_source *source, uint32_t partition) {
 void ps_kafka_native_step(ps_kafka_source *source) {
     ps_error error = {{0}};
     const ps_status status = ps_wire_fetcher_step(source->native->fetcher, ps_clock_ns(), &error);
+    ps_kafka_batches_tell(source, source->config->brokers,
+                          ps_wire_client_largest(source->native->client, PS_WIRE_TO_FETCH));
     if (status == PS_OK || status == PS_AGAIN) return;
     ps_kafka_source_fail(source, status, "%s: %s", source->config->brokers, error.message);
 }

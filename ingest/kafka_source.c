@@ -12,7 +12,7 @@
 #include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/batch/headers.h"
-#include "ingest/kafka_source_parts.h"
+#include "ingest/kafka_native_source.h"
 
 #define FATAL_AGAIN_NS (60 * PS_NS_PER_S)
 

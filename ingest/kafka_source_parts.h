@@ -103,21 +103,6 @@ static inline void ps_kafka_source_took(ps_kafka_place *place, ps_batch *batch, 
     if (batch->filled_ns == 0) batch->filled_ns = ps_clock_ns();
 }
 
-/* kafka_native_source.c: records by ingest/wire, where `native` is set. */
-ps_status ps_kafka_native_open(ps_kafka_source *source, ps_error *error) PS_MUST_USE;
-void ps_kafka_native_close(ps_kafka_source *source);
-size_t ps_kafka_native_source_bytes(const ps_kafka_source_config *config, const ps_lane_env *env);
-/* Serves the sockets: at every step of the lane, or it would not sleep. */
-void ps_kafka_native_step(ps_kafka_source *source);
-/* OK: the batch is full. AGAIN: nothing more is there now. */
-ps_status ps_kafka_native_fill(ps_kafka_source *source, ps_batch *batch) PS_MUST_USE;
-int64_t ps_kafka_native_deadline(const ps_kafka_source *source, int64_t due_ns);
-/* From the partition's place on. */
-void ps_kafka_native_read(ps_kafka_source *source, uint32_t partition);
-void ps_kafka_native_stop(ps_kafka_source *source, uint32_t partition);
-/* Its end as last heard of, -1: unknown. */
-int64_t ps_kafka_native_end(const ps_kafka_source *source, uint32_t partition);
-
 /* kafka_group.c */
 /* The topics to subscribe to; the caller's. */
 rd_kafka_topic_partition_list_t *ps_kafka_source_topics(const ps_kafka_source *source);
@@ -154,6 +139,9 @@ size_t ps_kafka_source_memory(const void *config, const ps_lane_env *env);
  */
 void ps_kafka_batches_check(rd_kafka_t *client, const ps_kafka_source_config *config,
                             ps_partitions *all);
+/* What the ceiling counts of an answer; and how large one was, for a line where it is larger. */
+void ps_kafka_batches_count(ps_kafka_source *source, int64_t answer_bytes);
+void ps_kafka_batches_tell(ps_kafka_source *source, const char *broker, size_t bytes);
 /* For a consumer's recipe: says when a larger one has come. */
 rd_kafka_resp_err_t ps_kafka_batches_born(rd_kafka_t *client, const rd_kafka_conf_t *conf,
                                           void *source, char *reason, size_t bytes);

@@ -9,7 +9,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
-#include "ingest/kafka_source_parts.h"
+#include "ingest/kafka_native_source.h"
 
 /* Short enough that closing does not hang behind a dead broker. */
 enum { ASK_MS = 1000, RETRY_MS = 50, LOOK_MS = 200 };

@@ -122,6 +122,10 @@ static ps_status open_all(ps_wire_client *client, const ps_wire_client_recipe *r
     return open_nodes(client, recipe, error);
 }
 
+size_t ps_wire_client_largest(const ps_wire_client *client, ps_wire_line line) {
+    return client->largest[line];
+}
+
 ps_status ps_wire_client_open(const ps_wire_client_recipe *recipe, ps_wire_client **out,
                               ps_error *error) {
     ps_wire_client *client = calloc(1, sizeof *client);

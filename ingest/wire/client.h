@@ -71,6 +71,8 @@ ps_status ps_wire_client_wait(ps_wire_client *client, bool (*done)(void *), void
 /* Who has answered last; 0: nobody ever did. And why the newest failure was, "" for none. */
 int64_t ps_wire_client_heard_ns(const ps_wire_client *client);
 const char *ps_wire_client_trouble(const ps_wire_client *client);
+/* Bytes of the largest answer on a line. */
+size_t ps_wire_client_largest(const ps_wire_client *client, ps_wire_line line);
 
 /* ---- who is who ---- */
 
@@ -100,6 +102,8 @@ void ps_wire_client_lead(ps_wire_client *client, uint32_t topic, uint32_t partit
 void ps_wire_client_refresh(ps_wire_client *client);
 /* NONE: not known now, it is being looked for. */
 int32_t ps_wire_client_coordinator(ps_wire_client *client, ps_wire_coordinator kind);
+/* The error by which brokers refuse to name one, which asking again does not mend; 0: none. */
+int16_t ps_wire_client_coordinator_refused(const ps_wire_client *client, ps_wire_coordinator kind);
 void ps_wire_client_coordinator_moved(ps_wire_client *client, ps_wire_coordinator kind);
 
 /* ---- requests ---- */

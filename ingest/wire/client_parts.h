@@ -76,6 +76,7 @@ typedef struct ps_wire_topic_state {
 typedef struct ps_wire_coordinator_state {
     char *key; /* NULL: none */
     int32_t node;
+    int16_t refused; /* why there will be none; 0: there may */
     ps_wire_again again;
 } ps_wire_coordinator_state;
 
@@ -99,6 +100,7 @@ struct ps_wire_client {
     ps_wire_link *answering; /* whose callback runs */
     ps_wire_link *asked;     /* whose answer ps_wire_client_ask gave away */
     int64_t now_ns, heard_ns;
+    size_t largest[PS_WIRE_LINES]; /* answers */
     int32_t correlation;
     uint64_t random;
     ps_error trouble;

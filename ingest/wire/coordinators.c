@@ -21,6 +21,10 @@ int32_t ps_wire_client_coordinator(ps_wire_client *client, ps_wire_coordinator k
     return of->node;
 }
 
+int16_t ps_wire_client_coordinator_refused(const ps_wire_client *client, ps_wire_coordinator kind) {
+    return client->coordinators[kind].refused;
+}
+
 void ps_wire_client_coordinator_moved(ps_wire_client *client, ps_wire_coordinator kind) {
     ps_wire_coordinator_state *of = &client->coordinators[kind];
     of->node = PS_WIRE_NODE_NONE;
@@ -34,7 +38,10 @@ static void take(ps_wire_client *client, ps_wire_coordinator_state *of,
         if (one->key.length != strlen(of->key) ||
             memcmp(one->key.data, of->key, one->key.length) != 0)
             continue;
+        of->refused = 0;
         if (one->error_code != 0) {
+            if (ps_wire_error_action(PS_WIRE_FIND_COORDINATOR, one->error_code) == PS_WIRE_FATAL)
+                of->refused = one->error_code;
             ps_wire_client_say(client, "coordinator of %s: %s", of->key,
                                ps_wire_error_name(one->error_code));
             return;

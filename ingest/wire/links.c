@@ -236,6 +236,8 @@ static ps_status answer(ps_wire_client *client, ps_wire_link *link, ps_bytes fra
         ps_wire_link_break(client, link, why.message);
         return PS_OK;
     }
+    size_t *largest = &client->largest[link - link->node->links];
+    if (frame.length > *largest) *largest = frame.length;
     throttle(client, link, ps_wire_throttle_ms(asked->api, link->response));
     const ps_wire_slot slot = pop(link);
     const uint64_t life = link->life;

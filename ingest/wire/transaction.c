@@ -75,6 +75,8 @@ static ps_status ask(ps_wire_producer *producer, const question *asked, int64_t 
                                    .version = asked->version,
                                    .request = asked->request};
         if (node == PS_WIRE_NODE_NONE) {
+            *code = ps_wire_client_coordinator_refused(producer->client, asked->kind);
+            if (*code != 0) return PS_OK;
             PS_TRY(pause_for(producer, SEARCH_NS, error));
             continue;
         }
