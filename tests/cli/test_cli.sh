@@ -335,6 +335,8 @@ source: {kafka: {brokers: "127.0.0.1:1", topics: [in]}}
 sink: {kafka: {topic: out}}
 YAML
     local rack=(--set source.kafka.properties.client.rack=a)
+    run 0 explain kafka.yaml
+    grep -q 'librdkafka older than' out && return
     run 0 explain kafka.yaml --set runtime.client=native
     out_has "client   native: runtime.client asks for it"
     run 0 explain kafka.yaml "${rack[@]}"
