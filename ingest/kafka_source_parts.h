@@ -91,10 +91,8 @@ void ps_kafka_source_take(ps_kafka_source *source);
 /* The end of a partition, or of a stretch of it that has no records for us. */
 void ps_kafka_source_end(ps_kafka_source *source, ps_batch *batch, uint32_t partition,
                          int64_t offset);
-/* What to do about an offset that is not there. */
-const char *ps_kafka_source_range_advice(const ps_kafka_source *source);
-/* Makes `scratch` so large. */
-bool ps_kafka_source_room(ps_kafka_source *source, size_t bytes);
+const char *ps_kafka_source_range_advice(const ps_kafka_source *source); /* offset not there */
+bool ps_kafka_source_room(ps_kafka_source *source, size_t bytes);        /* of scratch */
 /* A record is in the batch. */
 static inline void ps_kafka_source_took(ps_kafka_place *place, ps_batch *batch, int64_t offset) {
     if (place->first == PS_OFFSET_NONE) place->first = offset;
@@ -135,8 +133,7 @@ void ps_kafka_source_commit_forget(ps_kafka_source *source, uint32_t partition);
 
 /* kafka_batches.c */
 size_t ps_kafka_source_memory(const void *config, const ps_lane_env *env);
-/* Notes how large batches the topics take, and says which take larger ones than the ceiling counts.
- */
+/* Notes how large batches the topics take, and says where that is more than the ceiling counts. */
 void ps_kafka_batches_check(rd_kafka_t *client, const ps_kafka_source_config *config,
                             ps_partitions *all);
 /* What the ceiling counts of an answer; and how large one was, for a line where it is larger. */

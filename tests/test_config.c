@@ -380,7 +380,7 @@ static void test_client(void **state) {
     if (!has_both_clients(plain)) skip();
     expect_client(good, NULL, "none", "neither source nor sink is Kafka");
     expect_client(good, asked[1], "none", "neither source nor sink is Kafka");
-    expect_client(plain, NULL, "librdkafka", "runtime.client is auto");
+    expect_client(plain, NULL, "native", "it can do all");
     expect_client(plain, asked[1], "native", "runtime.client asks for it");
     expect_client(plain, asked[2], "librdkafka", "runtime.client asks for it");
     expect_client(rack, asked[0], "librdkafka",

@@ -3,9 +3,6 @@
 
 #include <stdio.h>
 
-/* Whether `auto` takes native where nothing is lacking. */
-enum { AUTO_IS_NATIVE = 1 };
-
 typedef const char *foreign(const void *config);
 
 /* Notes the first thing that native does not go with. */
@@ -34,11 +31,10 @@ void ps_client_choose(const ps_config *config, ps_client_choice *out) {
     ask(of_source, &config->source, "source", out);
     ask(of_sink, &config->sink, "sink", out);
     const bool any = config->runtime.client == PS_CLIENT_AUTO;
-    out->native = any ? AUTO_IS_NATIVE && !out->lacks : config->runtime.client == PS_CLIENT_NATIVE;
+    out->native = any ? !out->lacks : config->runtime.client == PS_CLIENT_NATIVE;
     out->name = out->native ? "native" : "librdkafka";
     if (!any && !(out->native && out->lacks))
         say(out, "runtime.client asks for it");
     else if (!out->lacks)
-        say(out, out->native ? "it can do all that source and sink ask for"
-                             : "runtime.client is auto, which takes it for now; native would do");
+        say(out, "it can do all that source and sink ask for");
 }

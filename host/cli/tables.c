@@ -133,8 +133,8 @@ const ps_option ps_runtime_options[] = {
     {.name = "client",
      .preset = "auto",
      .help = "Kafka client that moves the records: `native`, penstock's own, `librdkafka`, or "
-             "`auto`, which takes librdkafka for now. `native` is refused where `properties` ask "
-             "for what only librdkafka can do; `penstock explain` says which it is, and why.",
+             "`auto`, which takes native unless `properties` ask for what only librdkafka can do; "
+             "`penstock explain` says which it is, and why.",
      .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_runtime, client),
      .choices = "auto|native|librdkafka"},

@@ -7,9 +7,8 @@
  * what is sent behind it: there is a line for each kind of request, dialled when it is first used.
  *
  * Nothing blocks but ps_wire_client_ask and ps_wire_client_wait, which a thread that has nothing
- * else to do may call, and host names, which are looked up when the client opens, when a broker
- * comes up that was not known, and when none of a broker's addresses answers (numbers are not
- * looked up). All memory is taken by open. Threads: one at a time.
+ * else to do may call, and the look-up of host names: when the client opens, when a broker comes up
+ * that was not known, when none of its addresses answers. All memory is open's. Threads: one.
  */
 #ifndef PS_INGEST_WIRE_CLIENT_H
 #define PS_INGEST_WIRE_CLIENT_H
@@ -62,16 +61,14 @@ size_t ps_wire_client_bytes(const ps_wire_client_recipe *recipe);
 ps_status ps_wire_client_step(ps_wire_client *client, int64_t now_ns, ps_error *error) PS_MUST_USE;
 /* When it wants to be called though nothing comes: of connections, requests, back-offs. 0: now. */
 int64_t ps_wire_client_deadline(const ps_wire_client *client);
-/* An epoll of all its connections: readable when step has something to do. */
-int ps_wire_client_fd(const ps_wire_client *client);
+int ps_wire_client_fd(const ps_wire_client *client); /* epoll: readable when step has work */
 /* Steps until `done` (NULL: never) says so: OK, or until `until_ns`: AGAIN. */
 ps_status ps_wire_client_wait(ps_wire_client *client, bool (*done)(void *), void *opaque,
                               int64_t until_ns, ps_error *error) PS_MUST_USE;
 
-/* Who has answered last; 0: nobody ever did. And why the newest failure was, "" for none. */
+/* When somebody answered, 0: never; the newest failure, "": none; the largest answer on a line. */
 int64_t ps_wire_client_heard_ns(const ps_wire_client *client);
 const char *ps_wire_client_trouble(const ps_wire_client *client);
-/* Bytes of the largest answer on a line. */
 size_t ps_wire_client_largest(const ps_wire_client *client, ps_wire_line line);
 
 /* ---- who is who ---- */
@@ -95,14 +92,13 @@ const ps_wire_topic *ps_wire_client_topic(const ps_wire_client *client, uint32_t
 int16_t ps_wire_client_lost(const ps_wire_client *client, uint32_t topic, uint32_t partition,
                             int64_t since_ns);
 ps_wire_leader ps_wire_client_leader(ps_wire_client *client, uint32_t topic, uint32_t partition);
-/* An answer that told the leader itself (KIP-951): newer epochs count. */
+/* As an answer told it (KIP-951): newer epochs count. */
 void ps_wire_client_lead(ps_wire_client *client, uint32_t topic, uint32_t partition,
                          ps_wire_leader leader);
-/* What is known is wrong: asks again, soon and not too often. */
-void ps_wire_client_refresh(ps_wire_client *client);
+void ps_wire_client_refresh(ps_wire_client *client); /* what is known is wrong: asks again, soon */
 /* NONE: not known now, it is being looked for. */
 int32_t ps_wire_client_coordinator(ps_wire_client *client, ps_wire_coordinator kind);
-/* The error by which brokers refuse to name one, which asking again does not mend; 0: none. */
+/* Why none will ever be named; 0: one may. */
 int16_t ps_wire_client_coordinator_refused(const ps_wire_client *client, ps_wire_coordinator kind);
 void ps_wire_client_coordinator_moved(ps_wire_client *client, ps_wire_coordinator kind);
 

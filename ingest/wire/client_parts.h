@@ -44,8 +44,7 @@ typedef struct ps_wire_link {
     int64_t retry_ns, quiet_until_ns; /* quiet: the broker throttles us */
     bool waits;                       /* somebody wants to send then */
     uint32_t failures;
-    int watched; /* the descriptor that epoll has, -1: none */
-    short events;
+    int watched, events; /* the descriptor that epoll has, -1: none; and for what */
 } ps_wire_link;
 
 struct ps_wire_node {
@@ -82,8 +81,7 @@ typedef struct ps_wire_coordinator_state {
 
 struct ps_wire_client {
     ps_wire_node *nodes; /* the seeds, then those that metadata named */
-    uint32_t seed_count, node_count, nodes_max;
-    uint32_t turn; /* who is tried next, where anybody will do */
+    uint32_t seed_count, node_count, nodes_max, turn; /* turn: who is tried next, of all */
     int poll;
     void *tls;
     char *client_id;
