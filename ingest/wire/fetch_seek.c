@@ -70,7 +70,7 @@ static void on_offsets(void *opaque, ps_status status, int16_t version, const vo
         for (int32_t i = 0; i < answer->topics[t].partitions_count; i++)
             take_partition(lane, topic, &answer->topics[t].partitions[i]);
     }
-    for (uint32_t i = 0; i < fetcher->recipe.partitions; i++) /* those that it did not answer */
+    for (uint32_t i = 0; i < fetcher->parts_end; i++) /* those that it did not answer */
         if (fetcher->parts[i].lane == (uint32_t)(lane - fetcher->lanes))
             fetcher->parts[i].sought = false;
 }
@@ -91,10 +91,10 @@ static uint32_t put(ps_wire_fetcher *fetcher, const ps_wire_lane *lane, int8_t *
     const ps_wire_client *client = fetcher->client;
     uint32_t used = 0, topics = 0;
     *isolation = -1;
-    memset(fetcher->marks, 0, fetcher->recipe.partitions);
+    memset(fetcher->marks, 0, fetcher->parts_end);
     for (uint32_t t = 0; t < client->topic_count; t++) {
         const uint32_t begin = used;
-        for (uint32_t i = 0; i < fetcher->recipe.partitions; i++) {
+        for (uint32_t i = 0; i < fetcher->parts_end; i++) {
             const ps_wire_part *part = &fetcher->parts[i];
             if (part->topic != t || !wants(fetcher, lane, part)) continue;
             if (*isolation < 0) *isolation = isolation_of(fetcher, part);
@@ -135,7 +135,7 @@ void ps_wire_lane_seek(ps_wire_fetcher *fetcher, ps_wire_lane *lane) {
         ps_wire_client_say(fetcher->client, "ListOffsets: %s", why.message);
     if (status != PS_OK) return;
     lane->seeking = true;
-    for (uint32_t i = 0; i < fetcher->recipe.partitions; i++) {
+    for (uint32_t i = 0; i < fetcher->parts_end; i++) {
         if (fetcher->marks[i] == 0) continue;
         ps_wire_part *part = &fetcher->parts[i];
         part->sought = true;

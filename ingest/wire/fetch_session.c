@@ -35,7 +35,7 @@ static bool is_as_told(ps_wire_fetcher *fetcher, const ps_wire_lane *lane,
 static uint32_t mark(ps_wire_fetcher *fetcher, const ps_wire_lane *lane) {
     uint32_t wanted = 0;
     const bool anew = lane->session_epoch == 0;
-    for (uint32_t i = 0; i < fetcher->recipe.partitions; i++) {
+    for (uint32_t i = 0; i < fetcher->parts_end; i++) {
         const ps_wire_part *part = &fetcher->parts[i];
         const bool member = !anew && lane->members[i];
         uint8_t *to = &fetcher->marks[i];
@@ -52,7 +52,7 @@ static uint32_t mark(ps_wire_fetcher *fetcher, const ps_wire_lane *lane) {
 static uint32_t count_marks(ps_wire_fetcher *fetcher, uint8_t which) {
     const uint32_t topics = fetcher->client->topic_count;
     memset(fetcher->counts, 0, (topics + 1) * sizeof *fetcher->counts);
-    for (uint32_t i = 0; i < fetcher->recipe.partitions; i++)
+    for (uint32_t i = 0; i < fetcher->parts_end; i++)
         if (fetcher->marks[i] == which) fetcher->counts[fetcher->parts[i].topic]++;
     uint32_t all = 0;
     for (uint32_t t = 0; t <= topics; t++) {
@@ -81,11 +81,12 @@ static void put_partition(ps_wire_fetcher *fetcher, uint32_t index) {
 
 static int32_t put_told(ps_wire_fetcher *fetcher) {
     const ps_wire_client *client = fetcher->client;
-    const uint32_t partitions = fetcher->recipe.partitions, topics = client->topic_count;
+    const uint32_t partitions = fetcher->parts_end, topics = client->topic_count;
     (void)count_marks(fetcher, TO_TELL);
+    uint32_t index = fetcher->rotation % partitions;
     for (uint32_t i = 0; i < partitions; i++) {
-        const uint32_t index = (i + fetcher->rotation) % partitions;
         if (fetcher->marks[index] == TO_TELL) put_partition(fetcher, index);
+        if (++index == partitions) index = 0;
     }
     int32_t used = 0; /* counts[t] is by now where topic t ends */
     for (uint32_t i = 0; i < topics; i++) {
@@ -104,7 +105,7 @@ static int32_t put_told(ps_wire_fetcher *fetcher) {
 static int32_t put_forgotten(ps_wire_fetcher *fetcher) {
     const ps_wire_client *client = fetcher->client;
     if (count_marks(fetcher, TO_FORGET) == 0) return 0;
-    for (uint32_t i = 0; i < fetcher->recipe.partitions; i++) {
+    for (uint32_t i = 0; i < fetcher->parts_end; i++) {
         const ps_wire_part *part = &fetcher->parts[i];
         if (fetcher->marks[i] == TO_FORGET)
             fetcher->forgotten_partitions[fetcher->counts[part->topic]++] = (int32_t)part->within;
@@ -124,7 +125,7 @@ static int32_t put_forgotten(ps_wire_fetcher *fetcher) {
 
 /* The request is on its way: this is what the session knows from now on. */
 static void settle(ps_wire_fetcher *fetcher, ps_wire_lane *lane) {
-    for (uint32_t i = 0; i < fetcher->recipe.partitions; i++) {
+    for (uint32_t i = 0; i < fetcher->parts_end; i++) {
         ps_wire_part *part = &fetcher->parts[i];
         lane->members[i] = fetcher->marks[i] == AS_TOLD || fetcher->marks[i] == TO_TELL;
         if (!lane->members[i]) continue;

@@ -192,6 +192,7 @@ void ps_wire_fetcher_start(ps_wire_fetcher *fetcher, uint32_t partition, uint32_
     PS_CHECK_OP(within, <, fetcher->client->partitions_max);
     ps_wire_fetcher_stop(fetcher, partition);
     ps_wire_part *part = &fetcher->parts[partition];
+    if (partition >= fetcher->parts_end) fetcher->parts_end = partition + 1;
     part->topic = topic;
     part->within = within;
     set_index(fetcher, part, partition + 1);
@@ -246,7 +247,7 @@ static void find_lanes(ps_wire_fetcher *fetcher) {
 }
 
 static void watch_topics(ps_wire_fetcher *fetcher) {
-    for (uint32_t i = 0; i < fetcher->recipe.partitions; i++) {
+    for (uint32_t i = 0; i < fetcher->parts_end; i++) {
         ps_wire_part *part = &fetcher->parts[i];
         if (part->state != PS_WIRE_PART_SEEKING && part->state != PS_WIRE_PART_READING) continue;
         const ps_wire_topic *topic = ps_wire_client_topic(fetcher->client, part->topic);
@@ -261,7 +262,7 @@ static void watch_topics(ps_wire_fetcher *fetcher) {
 static void resume(ps_wire_fetcher *fetcher, int64_t now_ns) {
     fetcher->resume_ns = INT64_MAX;
     fetcher->changes++;
-    for (uint32_t i = 0; i < fetcher->recipe.partitions; i++) {
+    for (uint32_t i = 0; i < fetcher->parts_end; i++) {
         const ps_wire_part *part = &fetcher->parts[i];
         if (part->retry_ns > now_ns && part->retry_ns < fetcher->resume_ns)
             fetcher->resume_ns = part->retry_ns;

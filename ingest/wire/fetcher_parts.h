@@ -81,15 +81,17 @@ struct ps_wire_fetcher {
     ps_wire_fetcher_recipe recipe;
     ps_wire_client *client;
     ps_wire_unpacker *unpacker;
-    ps_wire_part *parts; /* [partitions] */
-    uint32_t *index;     /* [topics * partitions_max] which partition + 1; 0: none */
-    uint32_t *queue;     /* [partitions] a ring of those with news */
+    ps_wire_part *parts; /* [partitions], those below parts_end have been started */
+    uint32_t parts_end;
+    uint32_t *index; /* [topics * partitions_max] which partition + 1; 0: none */
+    uint32_t *queue; /* [partitions] a ring of those with news */
     uint32_t queue_first, queue_count;
     ps_wire_lane *lanes; /* [lanes_max] */
     uint32_t lane_count, lanes_max;
     uint32_t reading_lane;
     ps_wire_reading reading;
-    ps_wire_fetched current;
+    ps_wire_fetched current; /* as it was shown; of a record only where it is: */
+    const uint8_t *current_at;
     bool has_current;
     ps_error current_error;
     uint64_t changes; /* of what should be asked for */

@@ -21,12 +21,21 @@
 #include "simd/dispatch.h"
 #include "tests/integration/client.h"
 
-enum { PARTITIONS_MAX = 256, NODES_MAX = 16, PATIENCE_S = 60, HEADERS_MAX = 4, SCRATCH = 1 << 16 };
+enum {
+    PARTITIONS_MAX = 256,
+    NODES_MAX = 16,
+    PATIENCE_S = 60,
+    HEADERS_MAX = 4,
+    SCRATCH = 1 << 16,
+    SOURCE_MAX = 300,
+    WARM_COMMITS = 3
+};
 
 typedef struct copier {
     const char *brokers, *from, *to, *group, *id;
     int64_t interval_ns, stop_ns;
-    uint32_t headers;
+    uint32_t headers, fetch_kib, batch_kib, batches, codec;
+    int64_t linger_ns;
     ps_wire_client *reads, *writes;
     ps_wire_fetcher *fetcher;
     ps_wire_producer *producer;
@@ -35,7 +44,11 @@ typedef struct copier {
     int64_t safe[PARTITIONS_MAX]; /* as committed */
     int64_t end[PARTITIONS_MAX];  /* as seen first, -1: not yet */
     uint64_t copied, commits, resets;
+    uint64_t warm_copied; /* before what is counted: memory was touched for the first time */
+    struct rusage warm;
     uint8_t packed[SCRATCH];
+    char source[SOURCE_MAX + 24];
+    uint32_t source_bytes, source_partition;
 } copier;
 
 static void sent(void *opaque, const ps_wire_sent *batch) {
@@ -77,7 +90,7 @@ static void open_all(copier *c) {
     const ps_wire_fetcher_recipe reads = {.client = c->reads,
                                           .partitions = PARTITIONS_MAX,
                                           .read_committed = true,
-                                          .partition_bytes = 256 << 10,
+                                          .partition_bytes = (int32_t)c->fetch_kib << 10,
                                           .answer_bytes = 4 << 20,
                                           .least_bytes = 1,
                                           .wait_ms = 100,
@@ -90,10 +103,11 @@ static void open_all(copier *c) {
                                             .transactional = c->id,
                                             .group = c->group,
                                             .transaction_ms = 15000,
-                                            .batch_bytes = 256 << 10,
+                                            .batch_bytes = (size_t)c->batch_kib << 10,
                                             .record_bytes = 1 << 20,
-                                            .batches_max = 64,
-                                            .linger_ns = 5 * PS_NS_PER_MS,
+                                            .batches_max = c->batches,
+                                            .codec = (uint8_t)c->codec,
+                                            .linger_ns = c->linger_ns,
                                             .timeout_ns = 5 * PS_NS_PER_S,
                                             .sent = sent};
     if (ps_wire_producer_open(&writes, &c->producer, &why) != PS_OK) client_die("%s", why.message);
@@ -162,15 +176,26 @@ static void begin(copier *c) {
     }
 }
 
+/* topic/partition/offset. Of a run of records only the offset is another one. */
+static ps_bytes source_of(copier *c, uint32_t partition, int64_t offset) {
+    char digits[24], *at = digits + sizeof digits;
+    if (c->source_bytes == 0 || c->source_partition != partition) {
+        c->source_partition = partition;
+        c->source_bytes = (uint32_t)snprintf(c->source, SOURCE_MAX, "%s/%u/", c->from, partition);
+    }
+    do *--at = (char)('0' + offset % 10);
+    while ((offset /= 10) > 0);
+    const uint32_t count = (uint32_t)(digits + sizeof digits - at);
+    memcpy(c->source + c->source_bytes, at, count);
+    return (ps_bytes){(const uint8_t *)c->source, c->source_bytes + count};
+}
+
 /* False: no buffer is free now. */
 static bool put(copier *c, const ps_wire_fetched *f) {
     static const char digest[] = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-    char source[320];
     const ps_wire_record *r = &f->record;
-    const int length =
-        snprintf(source, sizeof source, "%s/%u/%" PRId64, c->from, f->partition, r->offset);
     const ps_header added[HEADERS_MAX] = {
-        {{(const uint8_t *)"ps-source", 9}, {(const uint8_t *)source, (uint32_t)length}},
+        {{(const uint8_t *)"ps-source", 9}, source_of(c, f->partition, r->offset)},
         {{(const uint8_t *)"ps-sha256", 9}, {(const uint8_t *)digest, 64}},
         {{(const uint8_t *)"ps-score", 8}, {(const uint8_t *)"0.1234567", 9}},
         {{(const uint8_t *)"ps-anomaly", 10}, {(const uint8_t *)"false", 5}}};
@@ -220,7 +245,10 @@ static ps_status commit(copier *c, ps_error *why) {
     PS_TRY(ps_wire_producer_commit(c->producer, &all, all.count > 0, &nobody,
                                    ps_clock_ns() + 15 * PS_NS_PER_S, why));
     memcpy(c->safe, c->next, sizeof c->safe);
-    c->commits++;
+    if (++c->commits == WARM_COMMITS) {
+        c->warm_copied = c->copied;
+        (void)getrusage(RUSAGE_SELF, &c->warm);
+    }
     return PS_OK;
 }
 
@@ -286,16 +314,20 @@ static double seconds_of(struct timeval time) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option options[] = {{"brokers", required_argument, NULL, 'b'},
-                                            {"from", required_argument, NULL, 'f'},
-                                            {"to", required_argument, NULL, 't'},
-                                            {"group", required_argument, NULL, 'g'},
-                                            {"id", required_argument, NULL, 'i'},
-                                            {"interval-ms", required_argument, NULL, 'm'},
-                                            {"headers", required_argument, NULL, 'n'},
-                                            {"seconds", required_argument, NULL, 's'},
-                                            {NULL, 0, NULL, 0}};
-    static copier c = {.interval_ns = 100 * PS_NS_PER_MS, .headers = HEADERS_MAX};
+    static const struct option options[] = {
+        {"brokers", required_argument, NULL, 'b'},   {"from", required_argument, NULL, 'f'},
+        {"to", required_argument, NULL, 't'},        {"group", required_argument, NULL, 'g'},
+        {"id", required_argument, NULL, 'i'},        {"interval-ms", required_argument, NULL, 'm'},
+        {"headers", required_argument, NULL, 'n'},   {"seconds", required_argument, NULL, 's'},
+        {"fetch-kib", required_argument, NULL, 'F'}, {"batch-kib", required_argument, NULL, 'B'},
+        {"batches", required_argument, NULL, 'N'},   {"codec", required_argument, NULL, 'C'},
+        {"linger-ms", required_argument, NULL, 'L'}, {NULL, 0, NULL, 0}};
+    static copier c = {.interval_ns = 100 * PS_NS_PER_MS,
+                       .headers = HEADERS_MAX,
+                       .fetch_kib = 256,
+                       .batch_kib = 256,
+                       .batches = 64,
+                       .linger_ns = 5 * PS_NS_PER_MS};
     memset(c.end, -1, sizeof c.end);
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
         if (o == 'b') c.brokers = optarg;
@@ -305,26 +337,34 @@ int main(int argc, char **argv) {
         if (o == 'i') c.id = optarg;
         if (o == 'm') c.interval_ns = strtol(optarg, NULL, 10) * PS_NS_PER_MS;
         if (o == 'n') c.headers = (uint32_t)strtoul(optarg, NULL, 10);
+        if (o == 'F') c.fetch_kib = (uint32_t)strtoul(optarg, NULL, 10);
+        if (o == 'B') c.batch_kib = (uint32_t)strtoul(optarg, NULL, 10);
+        if (o == 'N') c.batches = (uint32_t)strtoul(optarg, NULL, 10);
+        if (o == 'C') c.codec = (uint32_t)strtoul(optarg, NULL, 10);
+        if (o == 'L') c.linger_ns = strtol(optarg, NULL, 10) * PS_NS_PER_MS;
         if (o == 's') c.stop_ns = ps_clock_ns() + strtol(optarg, NULL, 10) * PS_NS_PER_S;
     }
     if (c.brokers == NULL || c.from == NULL || c.to == NULL || c.group == NULL || c.id == NULL ||
         c.headers > HEADERS_MAX)
         client_die("wire_copy --brokers B --from TOPIC --to TOPIC --group G --id TRANSACTIONAL "
-                   "[--interval-ms N] [--headers 0..4] [--seconds S]");
+                   "[--interval-ms N] [--headers 0..4] [--seconds S] [--fetch-kib K] "
+                   "[--batch-kib K] [--batches N] [--linger-ms N] [--codec 0..4]");
     ps_error why;
     if (ps_dispatch_init(&why) != PS_OK) client_die("%s", why.message);
     open_all(&c);
     begin(&c);
-    struct rusage before, after;
-    (void)getrusage(RUSAGE_SELF, &before);
+    struct rusage after;
+    (void)getrusage(RUSAGE_SELF, &c.warm);
     const double from = client_seconds();
     copy(&c);
     (void)getrusage(RUSAGE_SELF, &after);
-    const double per = 1e9 / (double)(c.copied == 0 ? 1 : c.copied), took = client_seconds() - from;
+    const double took = client_seconds() - from;
+    const uint64_t counted = c.copied - c.warm_copied;
+    const double per = 1e9 / (double)(counted == 0 ? 1 : counted);
     printf("{\"records\":%" PRIu64 ",\"seconds\":%.3f,\"ns_user\":%.0f,\"ns_sys\":%.0f,"
            "\"commits\":%" PRIu64 ",\"resets\":%" PRIu64 ",\"rss_mib\":%ld}\n",
-           c.copied, took, per * (seconds_of(after.ru_utime) - seconds_of(before.ru_utime)),
-           per * (seconds_of(after.ru_stime) - seconds_of(before.ru_stime)), c.commits, c.resets,
+           c.copied, took, per * (seconds_of(after.ru_utime) - seconds_of(c.warm.ru_utime)),
+           per * (seconds_of(after.ru_stime) - seconds_of(c.warm.ru_stime)), c.commits, c.resets,
            after.ru_maxrss / 1024);
     ps_wire_fetcher_close(c.fetcher);
     ps_wire_producer_close(c.producer);
