@@ -166,9 +166,10 @@ static bool open_consumer(loop *l) {
 
 static bool open_producer(loop *l) {
     const ps_bare_config *c = l->shared->config;
-    char id[128], linger[16];
+    char id[128], linger[16], batch[16];
     (void)snprintf(id, sizeof id, "%s-%u", c->group, l->number);
     (void)snprintf(linger, sizeof linger, "%u", c->linger_ms);
+    (void)snprintf(batch, sizeof batch, "%u", c->batch_bytes > 0 ? c->batch_bytes : 1000000);
     const char *const properties[] = {"bootstrap.servers",
                                       c->brokers,
                                       "enable.idempotence",
@@ -176,7 +177,9 @@ static bool open_producer(loop *l) {
                                       "linger.ms",
                                       linger,
                                       "batch.size",
-                                      "1000000",
+                                      batch,
+                                      "compression.codec",
+                                      c->codec != NULL ? c->codec : "none",
                                       "queue.buffering.max.messages",
                                       "1000000",
                                       "queue.buffering.max.kbytes",

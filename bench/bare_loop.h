@@ -26,6 +26,8 @@ typedef struct ps_bare_config {
     bool hash; /* else a constant digest */
     int64_t commit_interval_ns;
     uint32_t linger_ms;
+    const char *codec;    /* of what it writes; NULL: none */
+    uint32_t batch_bytes; /* of what it writes, before that; 0: a megabyte */
 } ps_bare_config;
 
 /* Runs from the group's committed offsets to the ends seen at start; `rows` is how many records

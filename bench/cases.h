@@ -18,10 +18,13 @@ typedef struct ps_result {
     double ratio_to_bare;  /* of CPU, to a bare loop or the processor; 0: neither is beside it */
     double ratio_to_least; /* of throughput, to at least once; 0: not beside it */
     double ratio_spread;   /* of that ratio over the rounds, (largest - smallest) / median */
+    double ratio_to_plain; /* of CPU, to what it is without a codec plus the codec's own; 0: none */
     uint64_t rows;
     ps_samples cpu_ns, wall_ns, rss_mib, fixed_cpu_ms;
-    double p50_ms, p99_ms, p999_ms, max_ms; /* latency cases */
+    double p50_ms, p99_ms, p999_ms, max_ms; /* latency cases: medians of so many runs */
+    uint32_t late_runs;
     ps_samples start_ms;
+    ps_samples idle_us; /* CPU of a second with nothing to do */
 } ps_result;
 
 typedef struct ps_bench {
@@ -41,7 +44,10 @@ typedef struct ps_bench {
 /* What `backend: auto` is compared with. */
 #define PS_IMPL_PROCESSOR "backend: cpu"
 
+/* Whether it was asked for, or nothing was. */
 bool ps_bench_wants(const ps_bench *bench, const char *name);
+/* Whether it was asked for: what takes too long to be one of all. */
+bool ps_bench_names_it(const ps_bench *bench, const char *name);
 
 /* The row of that name, made on first use. */
 ps_result *ps_result_of(ps_bench *bench, const char *kernel, const char *impl, bool own);
@@ -53,9 +59,16 @@ void ps_result_add(ps_result *result, const ps_measure *measure, double fixed_cp
 void ps_results_print(ps_bench *bench);
 ps_status ps_results_write(const ps_bench *bench, ps_error *error) PS_MUST_USE;
 
-/* The main job's stages between this source and this sink, into bench->file. */
-ps_status ps_bench_write_yaml(const ps_bench *bench, const char *source, const char *sink,
-                              const char *runtime, ps_error *error) PS_MUST_USE;
+/* A pipeline file but for its name. */
+typedef struct ps_bench_yaml {
+    const char *source, *sink;
+    const char *stages;  /* NULL: the main job's */
+    const char *runtime; /* of `runtime: {…}`; NULL: none */
+} ps_bench_yaml;
+
+/* Into bench->file. */
+ps_status ps_bench_write_yaml(const ps_bench *bench, const ps_bench_yaml *yaml,
+                              ps_error *error) PS_MUST_USE;
 
 /* `penstock run` on bench->file, to its end. */
 ps_status ps_bench_run_yaml(const ps_bench *bench, ps_measure *measure,

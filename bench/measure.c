@@ -130,6 +130,19 @@ double ps_samples_spread(const ps_samples *samples) {
     return median > 0 ? (max - min) / median : 0;
 }
 
+double ps_samples_ratio(const ps_samples *own, const ps_samples *other, const ps_samples *more,
+                        double *spread) {
+    ps_samples ratios = {.count = 0};
+    uint32_t rounds = own->count < other->count ? own->count : other->count;
+    if (more != NULL && more->count < rounds) rounds = more->count;
+    for (uint32_t i = 0; i < rounds; i++) {
+        const double beside = other->at[i] + (more != NULL ? more->at[i] : 0);
+        if (beside > 0) ps_samples_add(&ratios, own->at[i] / beside);
+    }
+    if (spread != NULL) *spread = ps_samples_spread(&ratios);
+    return ps_samples_median(&ratios);
+}
+
 double ps_json_number(const char *line, const char *name) {
     char quoted[64];
     (void)snprintf(quoted, sizeof quoted, "\"%s\":", name);

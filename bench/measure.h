@@ -42,6 +42,12 @@ void ps_samples_add(ps_samples *samples, double value);
 double ps_samples_median(const ps_samples *samples);
 double ps_samples_spread(const ps_samples *samples); /* (max - min) / median */
 
+/* Each round's ratio by itself, own / (other + more), then their median: the runs were within
+ * seconds of each other, and what the machine did in other rounds is not theirs. `more` and
+ * `spread`, the ratios' own, may be NULL. 0: there is no round of all. */
+double ps_samples_ratio(const ps_samples *own, const ps_samples *other, const ps_samples *more,
+                        double *spread);
+
 /* A number behind `"name":` in a line of flat JSON, or -1. */
 double ps_json_number(const char *line, const char *name);
 

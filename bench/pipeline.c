@@ -10,31 +10,37 @@
 
 enum { SYNTHETIC_ROWS = 6000000, TIME_MAX_S = 135 };
 
-static const char names[] = "synthetic auto start headers json at_least_once intervals latency";
+static const char names[] =
+    "synthetic auto start headers json at_least_once intervals latency slow "
+    "compressed plane";
 
 const char *ps_bench_pipeline_names(void) {
     return names;
 }
 
-bool ps_bench_wants(const ps_bench *b, const char *name) {
+bool ps_bench_names_it(const ps_bench *b, const char *name) {
     for (uint32_t i = 0; i < b->config->name_count; i++)
         if (strcmp(b->config->names[i], name) == 0) return true;
-    return b->config->name_count == 0;
+    return false;
 }
 
-static const char stages[] = "decode:\n"
-                             "  json: {fields: {host: string, cpu: float}}\n"
-                             "  series: $key\n"
-                             "stages:\n"
-                             "  - hash: {algorithm: sha256, of: value}\n"
-                             "  - detect: {field: cpu, detectors: [ewma], threshold: 6}\n";
+bool ps_bench_wants(const ps_bench *b, const char *name) {
+    return b->config->name_count == 0 || ps_bench_names_it(b, name);
+}
 
-ps_status ps_bench_write_yaml(const ps_bench *b, const char *source, const char *sink,
-                              const char *runtime, ps_error *error) {
+static const char main_stages[] = "decode:\n"
+                                  "  json: {fields: {host: string, cpu: float}}\n"
+                                  "  series: $key\n"
+                                  "stages:\n"
+                                  "  - hash: {algorithm: sha256, of: value}\n"
+                                  "  - detect: {field: cpu, detectors: [ewma], threshold: 6}\n";
+
+ps_status ps_bench_write_yaml(const ps_bench *b, const ps_bench_yaml *yaml, ps_error *error) {
     FILE *out = fopen(b->file, "we");
     if (!out) return ps_fail(error, PS_IO, "%s: %s", b->file, strerror(errno));
-    (void)fprintf(out, "pipeline: %s\nsource:\n  %s\n%ssink:\n  %s\n%s", b->group, source, stages,
-                  sink, runtime);
+    (void)fprintf(out, "pipeline: %s\nsource:\n  %s\n%ssink:\n  %s\n", b->group, yaml->source,
+                  yaml->stages ? yaml->stages : main_stages, yaml->sink);
+    if (yaml->runtime) (void)fprintf(out, "runtime: {%s}\n", yaml->runtime);
     if (fclose(out)) return ps_fail(error, PS_IO, "%s: %s", b->file, strerror(errno));
     return PS_OK;
 }
@@ -58,7 +64,8 @@ static ps_status synthetic_round(ps_bench *b, ps_error *error) {
         (void)snprintf(source, sizeof source,
                        "synthetic: {rows: %.0f, series: 1000, bytes: %d, seed: 1}", scale[i],
                        PS_EVENT_BYTES);
-        PS_TRY(ps_bench_write_yaml(b, source, "discard: {}", "runtime: {lanes: 1}\n", error));
+        const ps_bench_yaml yaml = {.source = source, .sink = "discard: {}", .runtime = "lanes: 1"};
+        PS_TRY(ps_bench_write_yaml(b, &yaml, error));
         PS_TRY(ps_bench_run_yaml(b, i ? &full : &fixed, error));
     }
     ps_result *r = ps_result_of(b, "synthetic_json_sha256_ewma_discard", "penstock", true);
@@ -70,8 +77,7 @@ static ps_status synthetic_round(ps_bench *b, ps_error *error) {
  * device is in sight: what the choice costs, and what it gains. */
 static ps_status auto_round(ps_bench *b, ps_error *error) {
     char source[PS_YAML_LINE_MAX];
-    static const char *const runtimes[] = {"runtime: {lanes: 1, backend: cpu}\n",
-                                           "runtime: {lanes: 1, backend: auto}\n"};
+    static const char *const runtimes[] = {"lanes: 1, backend: cpu", "lanes: 1, backend: auto"};
     static const char *const names_of[] = {PS_IMPL_PROCESSOR, "backend: auto"};
     const uint32_t rows = SYNTHETIC_ROWS / 2;
     ps_measure measure;
@@ -79,7 +85,9 @@ static ps_status auto_round(ps_bench *b, ps_error *error) {
     (void)snprintf(source, sizeof source, "synthetic: {rows: %u, series: 1000, bytes: %d, seed: 1}",
                    rows, PS_EVENT_BYTES);
     for (int i = 0; i < 2; i++) {
-        PS_TRY(ps_bench_write_yaml(b, source, "discard: {}", runtimes[i], error));
+        const ps_bench_yaml yaml = {
+            .source = source, .sink = "discard: {}", .runtime = runtimes[i]};
+        PS_TRY(ps_bench_write_yaml(b, &yaml, error));
         (void)setenv("PS_GPU", i == 0 ? "ignore" : "look", 1);
         const ps_status status = ps_bench_run_yaml(b, &measure, error);
         (void)unsetenv("PS_GPU");

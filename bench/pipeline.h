@@ -10,7 +10,7 @@
 #include "host/base/status.h"
 
 typedef struct ps_bench_config {
-    const char *const *names; /* cases to run; none: all that can */
+    const char *const *names; /* cases to run; none: all but latency, slow, compressed and plane */
     uint32_t name_count;
     const char *json;    /* file for the results, NULL: none */
     const char *brokers; /* NULL: only what needs no Kafka */

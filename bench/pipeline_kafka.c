@@ -1,55 +1,73 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Whole runs on Kafka: the worker with each of its clients beside loops that are as lean as their
+ * library allows.
+ */
 #include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/bare_loop.h"
-#include "bench/cases.h"
-#include "bench/latency.h"
+#include "bench/kafka_runs.h"
 #include "bench/topics.h"
 #include "host/base/clock.h"
 
-enum {
-    PARTITIONS = 8,
-    /* 20,000 events/s of one millisecond's linger are a thousand requests a second and partition.
-     */
-    LATENCY_PARTITIONS = 2,
-    LATENCY_ROUNDS = 5
-};
-
-/* A bare loop beside a case. */
+/* A loop beside a case. */
 typedef struct rival {
     const char *impl; /* NULL: no more */
     ps_bare_form form;
     bool exactly_once, hash;
+    bool wire; /* not librdkafka's: tests/integration/wire_copy.c, which has our own protocol */
 } rival;
 
-/* A case on Kafka: what penstock's sink is told, and its rivals. */
+/* A case on Kafka: what penstock is told, and its rivals. */
 typedef struct kafka_case {
-    const char *name, *kernel, *sink;
+    const char *name;
+    ps_bench_job job;
     const rival *rivals;
 } kafka_case;
 
-static const rival beside_headers[] = {{"bare loop", PS_BARE_HEADERS, true, true},
-                                       {"bare loop, constant digest", PS_BARE_HEADERS, true, false},
-                                       {.impl = NULL}};
-static const rival beside_json[] = {{"bare loop", PS_BARE_JSON, true, true}, {.impl = NULL}};
-static const rival beside_once[] = {{"bare loop", PS_BARE_HEADERS, false, true}, {.impl = NULL}};
+#define BARE "bare loop"
 
-static const kafka_case headers_case = {.name = "headers",
-                                        .kernel = "kafka_headers_exactly_once",
-                                        .sink = "form: headers, commit_interval: 100ms",
-                                        .rivals = beside_headers};
-static const kafka_case json_case = {.name = "json",
-                                     .kernel = "kafka_json_exactly_once",
-                                     .sink = "form: json, commit_interval: 100ms",
-                                     .rivals = beside_json};
-static const kafka_case once_case = {.name = "at_least_once",
-                                     .kernel = "kafka_headers_at_least_once",
-                                     .sink = "delivery: at_least_once, commit_interval: 100ms",
-                                     .rivals = beside_once};
-static const kafka_case *const kafka_cases[] = {&headers_case, &json_case, &once_case};
+static const rival beside_headers[] = {
+    {.impl = BARE, .form = PS_BARE_HEADERS, .exactly_once = true, .hash = true},
+    {.impl = "bare loop, constant digest", .form = PS_BARE_HEADERS, .exactly_once = true},
+    {.impl = NULL}};
+static const rival beside_json[] = {
+    {.impl = BARE, .form = PS_BARE_JSON, .exactly_once = true, .hash = true}, {.impl = NULL}};
+static const rival beside_once[] = {{.impl = BARE, .form = PS_BARE_HEADERS, .hash = true},
+                                    {.impl = NULL}};
+static const rival beside_plane[] = {{.impl = BARE, .form = PS_BARE_HEADERS, .exactly_once = true},
+                                     {.impl = "wire loop", .wire = true},
+                                     {.impl = NULL}};
+
+/* Four headers with as little computed for them as a worker can be told: where from, and three
+ * hashes of the key. No decoding, no state, no filter. */
+static const char plane_stages[] = "stages:\n"
+                                   "  - hash: {algorithm: xxh3, of: key, as: first}\n"
+                                   "  - hash: {algorithm: xxh3, of: key, as: second}\n"
+                                   "  - hash: {algorithm: xxh3, of: key, as: third}\n";
+
+#define COMMITS "commit_interval: 100ms"
+
+static const kafka_case kafka_cases[] = {
+    {.name = "headers",
+     .job = {.kernel = "kafka_headers_exactly_once", .sink = "form: headers, " COMMITS},
+     .rivals = beside_headers},
+    {.name = "json",
+     .job = {.kernel = "kafka_json_exactly_once", .sink = "form: json, " COMMITS},
+     .rivals = beside_json},
+    {.name = "at_least_once",
+     .job = {.kernel = "kafka_headers_at_least_once", .sink = "delivery: at_least_once, " COMMITS},
+     .rivals = beside_once},
+    {.name = "plane",
+     .job = {.kernel = "kafka_plane_exactly_once",
+             .stages = plane_stages,
+             .sink = "form: headers, " COMMITS},
+     .rivals = beside_plane},
+};
+enum { KAFKA_CASES = sizeof kafka_cases / sizeof *kafka_cases };
 
 /* Each round begins with the next of them, so that no one always runs on what the one before it
  * left (a broker that is busy, a processor that is hot). `impl` of the first is PS_IMPL_LEAST. */
@@ -94,215 +112,152 @@ static int probe_start(void *context) {
     return 0;
 }
 
-static ps_status start_round(ps_bench *b, ps_error *error) {
+static ps_status start_round(ps_bench *b, const char *impl, ps_error *error) {
     const char *const argv[] = {"penstock", "run", b->file, "--until-end", NULL};
     start_probe probe = {argv};
     ps_measure m;
     PS_TRY(ps_measure_child(probe_start, &probe, false, &m, error));
     const double ms = ps_json_number(m.line, "start_ms");
     if (ms < 0) return ps_fail(error, PS_IO, "penstock run never said that it started");
-    ps_result *r = ps_result_of(b, "start_to_first_poll", "penstock", true);
+    ps_result *r = ps_result_of(b, "start_to_first_poll", impl, true);
     r->rows = 1;
     ps_samples_add(&r->start_ms, ms);
     return PS_OK;
 }
 
-static void kafka_source(const ps_bench *b, char *out, size_t bytes) {
-    (void)snprintf(out, bytes, "kafka: {brokers: \"%s\", topics: [%s]}", b->config->brokers,
-                   b->source);
-}
-
-static ps_status new_output(ps_bench *b, int partitions, ps_error *error) {
-    b->runs++;
-    (void)snprintf(b->output, sizeof b->output, "%s.out-%u", b->prefix, b->runs);
-    (void)snprintf(b->group, sizeof b->group, "%s.%u", b->prefix, b->runs);
-    return ps_topic_create(b->config->brokers, b->output, partitions, error);
-}
-
-static ps_status old_output(ps_bench *b, bool state, ps_error *error) {
-    char name[96];
-    PS_TRY(ps_topic_delete(b->config->brokers, b->output, error));
-    if (!state) return PS_OK;
-    (void)snprintf(name, sizeof name, "%s.state", b->group);
-    /* A pipeline without state has no such topic. */
-    const ps_status gone = ps_topic_delete(b->config->brokers, name, NULL);
-    return gone == PS_IO ? PS_OK : gone;
-}
-
-/* A run, then one that finds nothing left to do: its CPU is what starting and stopping cost. */
-static ps_status penstock_round(ps_bench *b, const kafka_case *c, const char *impl,
+static ps_status penstock_round(ps_bench *b, const kafka_case *c, const ps_bench_client *client,
                                 ps_error *error) {
-    char source[PS_YAML_LINE_MAX], sink[PS_YAML_LINE_MAX];
+    ps_bench_job job = c->job;
+    job.client = client->name;
+    PS_TRY(ps_bench_run_job(b, &job, client->impl, error));
+    if (ps_bench_wants(b, "start")) PS_TRY(start_round(b, client->impl, error));
+    return ps_bench_output_end(b, true, error);
+}
+
+/* The program of the acceptance tests, beside this one. */
+static bool find_wire_loop(char *path, size_t bytes) {
+    char self[PATH_MAX];
+    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length < 0) return false;
+    self[length] = '\0';
+    return (size_t)snprintf(path, bytes, "%s/accept_wire_copy", dirname(self)) < bytes &&
+           access(path, X_OK) == 0;
+}
+
+static int become_wire_loop(void *context) {
+    const ps_bench *b = context;
+    char path[PATH_MAX];
+    if (!find_wire_loop(path, sizeof path)) return 127;
+    (void)execl(path, path, "--brokers", b->config->brokers, "--from", b->source, "--to", b->output,
+                "--group", b->group, "--id", b->group, (char *)NULL);
+    return 127;
+}
+
+/* `rows` is what it says itself. */
+static ps_status run_rival(ps_bench *b, const rival *r, ps_measure *out, double *rows,
+                           ps_error *error) {
+    if (r->wire) {
+        PS_TRY(ps_measure_child(become_wire_loop, b, false, out, error));
+        *rows = ps_json_number(out->line, "records");
+        return out->exit_code == 0 ? PS_OK : ps_fail(error, PS_IO, "the wire loop failed");
+    }
+    ps_bare_config bare = ps_bench_bare(r->form, r->exactly_once);
+    bare.hash = r->hash;
+    PS_TRY(ps_bench_run_bare(b, &bare, out, error));
+    *rows = ps_json_number(out->line, "rows");
+    return PS_OK;
+}
+
+static ps_status rival_round(ps_bench *b, const kafka_case *c, const rival *r, ps_error *error) {
     ps_measure full, fixed;
-    PS_TRY(new_output(b, PARTITIONS, error));
-    kafka_source(b, source, sizeof source);
-    (void)snprintf(sink, sizeof sink, "kafka: {topic: %s, %s}", b->output, c->sink);
-    PS_TRY(ps_bench_write_yaml(b, source, sink, "", error));
-    PS_TRY(ps_bench_run_yaml(b, &full, error));
-    const double rows = ps_json_number(full.line, "rows_in");
+    double rows, none;
+    char path[PATH_MAX];
+    if (r->wire && !find_wire_loop(path, sizeof path)) return PS_OK; /* a program by itself */
+    PS_TRY(ps_bench_output_begin(b, PS_BENCH_PARTITIONS, error));
+    PS_TRY(run_rival(b, r, &full, &rows, error));
     if (rows != (double)b->config->rows)
-        return ps_fail(error, PS_IO, "%s: %.0f rows went through, not %" PRIu64, c->kernel, rows,
-                       b->config->rows);
-    PS_TRY(ps_bench_run_yaml(b, &fixed, error));
-    ps_result_add(ps_result_of(b, c->kernel, impl, true), &full, fixed.cpu_s, b->config->rows,
-                  full.wall_s - fixed.wall_s);
-    if (ps_bench_wants(b, "start")) PS_TRY(start_round(b, error));
-    return old_output(b, true, error);
+        return ps_fail(error, PS_IO, "%s: the %s passed %.0f rows on, not %" PRIu64, c->job.kernel,
+                       r->impl, rows, b->config->rows);
+    PS_TRY(run_rival(b, r, &fixed, &none, error));
+    ps_result_add(ps_result_of(b, c->job.kernel, r->impl, false), &full, fixed.cpu_s,
+                  b->config->rows, full.wall_s - fixed.wall_s);
+    return ps_bench_output_end(b, false, error);
 }
 
-static int bare_child(void *context) {
-    uint64_t rows = 0;
-    ps_error error = {0};
-    const ps_status status = ps_bare_loop(context, &rows, &error);
-    (void)printf("{\"rows\":%" PRIu64 "}\n", rows);
-    if (status != PS_OK) (void)fprintf(stderr, "%s\n", error.message);
-    return status != PS_OK;
-}
-
-static ps_bare_config bare_of(const ps_bench *b, const rival *r) {
-    return (ps_bare_config){.brokers = b->config->brokers,
-                            .source = b->source,
-                            .output = b->output,
-                            .group = b->group,
-                            .threads = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
-                            .form = r->form,
-                            .exactly_once = r->exactly_once,
-                            .hash = r->hash,
-                            .commit_interval_ns = 100 * PS_NS_PER_MS,
-                            .linger_ms = 5};
-}
-
-static ps_status bare_round(ps_bench *b, const kafka_case *c, const rival *r, ps_error *error) {
-    ps_measure full, fixed;
-    PS_TRY(new_output(b, PARTITIONS, error));
-    ps_bare_config bare = bare_of(b, r);
-    PS_TRY(ps_measure_child(bare_child, &bare, false, &full, error));
-    const double rows = ps_json_number(full.line, "rows");
-    if (full.exit_code != 0 || rows != (double)b->config->rows)
-        return ps_fail(error, PS_IO, "%s: the bare loop passed %.0f rows on, not %" PRIu64,
-                       c->kernel, rows, b->config->rows);
-    PS_TRY(ps_measure_child(bare_child, &bare, false, &fixed, error));
-    ps_result_add(ps_result_of(b, c->kernel, r->impl, false), &full, fixed.cpu_s, b->config->rows,
-                  full.wall_s - fixed.wall_s);
-    return old_output(b, false, error);
-}
-
-static ps_status kafka_round(ps_bench *b, const kafka_case *c, ps_error *error) {
-    for (const rival *r = c->rivals; r->impl; r++) PS_TRY(bare_round(b, c, r, error));
-    return penstock_round(b, c, "penstock", error);
+/* All of a case, each round beginning with another one. */
+static ps_status kafka_round(ps_bench *b, const kafka_case *c, uint32_t round, ps_error *error) {
+    uint32_t rivals = 0;
+    while (c->rivals[rivals].impl) rivals++;
+    const uint32_t all = rivals + PS_BENCH_CLIENTS;
+    for (uint32_t i = 0; i < all; i++) {
+        const uint32_t at = (round + i) % all;
+        if (at < rivals)
+            PS_TRY(rival_round(b, c, &c->rivals[at], error));
+        else
+            PS_TRY(penstock_round(b, c, &ps_bench_clients[at - rivals], error));
+    }
+    return PS_OK;
 }
 
 static ps_status intervals_round(ps_bench *b, uint32_t round, ps_error *error) {
     enum { INTERVALS = sizeof intervals / sizeof *intervals };
     for (uint32_t i = 0; i < INTERVALS; i++) {
         const uint32_t at = (round + i) % INTERVALS;
-        const kafka_case one = {
-            .name = "intervals", .kernel = PS_CASE_INTERVALS, .sink = intervals[at].sink};
-        PS_TRY(penstock_round(b, &one, intervals[at].impl, error));
+        const ps_bench_job job = {.kernel = PS_CASE_INTERVALS, .sink = intervals[at].sink};
+        PS_TRY(ps_bench_run_job(b, &job, intervals[at].impl, error));
+        PS_TRY(ps_bench_output_end(b, true, error));
     }
     return PS_OK;
 }
 
+static bool wants_case(const ps_bench *b, const kafka_case *c) {
+    return strcmp(c->name, "plane") == 0 ? ps_bench_names_it(b, c->name)
+                                         : ps_bench_wants(b, c->name);
+}
+
 static bool any_kafka_case(const ps_bench *b) {
-    for (size_t i = 0; i < sizeof kafka_cases / sizeof *kafka_cases; i++)
-        if (ps_bench_wants(b, kafka_cases[i]->name)) return true;
-    return ps_bench_wants(b, "intervals");
+    for (size_t i = 0; i < KAFKA_CASES; i++)
+        if (wants_case(b, &kafka_cases[i])) return true;
+    return ps_bench_wants(b, "intervals") || ps_bench_names_it(b, "compressed");
 }
 
 static ps_status fill_source(ps_bench *b, ps_error *error) {
     char rows[32], to[PS_YAML_LINE_MAX];
     ps_measure done;
     (void)snprintf(b->source, sizeof b->source, "%s.in", b->prefix);
-    PS_TRY(ps_topic_create(b->config->brokers, b->source, PARTITIONS, error));
+    PS_TRY(ps_topic_create(b->config->brokers, b->source, PS_BENCH_PARTITIONS, error));
     (void)snprintf(rows, sizeof rows, "%" PRIu64, b->config->rows);
     (void)snprintf(to, sizeof to, "%s/%s", b->config->brokers, b->source);
     const char *const argv[] = {"penstock", "gen", "--rows", rows, "--to", to, NULL};
     return ps_measure_self(argv, true, &done, error);
 }
 
-/* ---------------------------------------------------------------- latency */
-
-/* p50, p99, p99.9 and the largest, in ms. */
-enum { LATE_FIGURES = 4 };
-typedef struct late_round {
-    double ms[LATE_FIGURES], events;
-} late_round;
-
-static ps_status latency_round(ps_bench *b, bool worker, late_round *out, ps_error *error) {
-    char source[PS_YAML_LINE_MAX], sink[PS_YAML_LINE_MAX];
-    ps_measure done;
-    (void)snprintf(b->source, sizeof b->source, "%s.latency-%d", b->prefix, worker);
-    PS_TRY(ps_topic_create(b->config->brokers, b->source, LATENCY_PARTITIONS, error));
-    PS_TRY(new_output(b, LATENCY_PARTITIONS, error));
-    kafka_source(b, source, sizeof source);
-    (void)snprintf(sink, sizeof sink, "kafka: {topic: %s, delivery: at_least_once}", b->output);
-    PS_TRY(ps_bench_write_yaml(b, source, sink, "runtime: {linger: 1ms}\n", error));
-    ps_latency_config config = {.brokers = b->config->brokers,
-                                .source = b->source,
-                                .output = worker ? b->output : b->source,
-                                .pipeline_file = worker ? b->file : NULL,
-                                .rate = 20000,
-                                .warmup_s = 3,
-                                .measure_s = 6};
-    PS_TRY(ps_measure_child(ps_latency_child, &config, false, &done, error));
-    if (done.exit_code != 0) return ps_fail(error, PS_IO, "latency: the measurement failed");
-    static const char *const names[LATE_FIGURES] = {"p50_ms", "p99_ms", "p999_ms", "max_ms"};
-    for (int i = 0; i < LATE_FIGURES; i++) out->ms[i] = ps_json_number(done.line, names[i]);
-    out->events = ps_json_number(done.line, "events");
-    PS_TRY(ps_topic_delete(b->config->brokers, b->source, error));
-    return old_output(b, worker, error);
-}
-
-/* One stall of the machine must not be the figure: medians of the rounds' figures. */
-static void latency_result(ps_bench *b, bool worker, const late_round *rounds) {
-    double median[LATE_FIGURES];
-    ps_result *r = ps_result_of(b, "latency_20000_per_s_at_least_once",
-                                worker ? "penstock" : "no worker", worker);
-    for (int i = 0; i < LATE_FIGURES; i++) {
-        ps_samples all = {.count = 0};
-        for (int k = 0; k < LATENCY_ROUNDS; k++) ps_samples_add(&all, rounds[k].ms[i]);
-        median[i] = ps_samples_median(&all);
-    }
-    r->p50_ms = median[0];
-    r->p99_ms = median[1];
-    r->p999_ms = median[2];
-    r->max_ms = median[3];
-    for (int k = 0; k < LATENCY_ROUNDS; k++) r->rows += (uint64_t)rounds[k].events;
-}
-
-static ps_status latency(ps_bench *b, ps_error *error) {
-    late_round rounds[2][LATENCY_ROUNDS];
-    for (int k = 0; k < LATENCY_ROUNDS; k++)
-        for (int worker = 0; worker < 2; worker++)
-            PS_TRY(latency_round(b, worker == 1, &rounds[worker][k], error));
-    latency_result(b, false, rounds[0]);
-    latency_result(b, true, rounds[1]);
-    return PS_OK;
-}
-
 /* A broker's first seconds go into its own compiler: one bare round that is not counted. */
 static ps_status warm_up(ps_bench *b, ps_error *error) {
     ps_measure unused;
-    PS_TRY(new_output(b, PARTITIONS, error));
-    ps_bare_config bare = bare_of(b, &beside_headers[1]);
-    PS_TRY(ps_measure_child(bare_child, &bare, false, &unused, error));
-    return old_output(b, false, error);
+    const ps_bare_config bare = ps_bench_bare(PS_BARE_HEADERS, true);
+    PS_TRY(ps_bench_output_begin(b, PS_BENCH_PARTITIONS, error));
+    PS_TRY(ps_bench_run_bare(b, &bare, &unused, error));
+    return ps_bench_output_end(b, false, error);
 }
 
 ps_status ps_bench_kafka_begin(ps_bench *b, ps_error *error) {
     if (!any_kafka_case(b)) return PS_OK;
     PS_TRY(fill_source(b, error));
-    return warm_up(b, error);
+    PS_TRY(warm_up(b, error));
+    return ps_bench_names_it(b, "compressed") ? ps_bench_compressed_begin(b, error) : PS_OK;
 }
 
 ps_status ps_bench_kafka_round(ps_bench *b, uint32_t round, ps_error *error) {
-    for (size_t i = 0; i < sizeof kafka_cases / sizeof *kafka_cases; i++)
-        if (ps_bench_wants(b, kafka_cases[i]->name)) PS_TRY(kafka_round(b, kafka_cases[i], error));
+    for (size_t i = 0; i < KAFKA_CASES; i++)
+        if (wants_case(b, &kafka_cases[i])) PS_TRY(kafka_round(b, &kafka_cases[i], round, error));
+    if (ps_bench_names_it(b, "compressed")) PS_TRY(ps_bench_compressed_round(b, round, error));
+    if (ps_bench_names_it(b, "slow")) PS_TRY(ps_bench_slow_round(b, round, error));
     return ps_bench_wants(b, "intervals") ? intervals_round(b, round, error) : PS_OK;
 }
 
 ps_status ps_bench_kafka_end(ps_bench *b, ps_error *error) {
+    if (ps_bench_names_it(b, "compressed")) PS_TRY(ps_bench_compressed_end(b, error));
     if (any_kafka_case(b)) PS_TRY(ps_topic_delete(b->config->brokers, b->source, error));
-    if (!ps_bench_wants(b, "latency")) return PS_OK;
-    return latency(b, error);
+    return ps_bench_names_it(b, "latency") ? ps_bench_latency(b, error) : PS_OK;
 }

@@ -29,16 +29,6 @@ void ps_result_add(ps_result *r, const ps_measure *m, double fixed_cpu_s, uint64
     ps_samples_add(&r->fixed_cpu_ms, fixed_cpu_s * 1e3);
 }
 
-/* Each round's ratio by itself, then their median: the two ran within seconds of each other, and
- * what the machine did in other rounds is not theirs. */
-static double paired_ratio(const ps_samples *own, const ps_samples *bare, double *spread) {
-    ps_samples ratios = {0};
-    for (uint32_t i = 0; i < own->count && i < bare->count; i++)
-        if (bare->at[i] > 0) ps_samples_add(&ratios, own->at[i] / bare->at[i]);
-    if (spread) *spread = ps_samples_spread(&ratios);
-    return ps_samples_median(&ratios);
-}
-
 static void find_ratios(ps_bench *b) {
     for (uint32_t i = 0; i < b->count; i++) {
         ps_result *r = &b->results[i];
@@ -46,8 +36,11 @@ static void find_ratios(ps_bench *b) {
         const ps_result *bare = find_result(b, r->kernel, "bare loop");
         if (!bare) bare = find_result(b, r->kernel, PS_IMPL_PROCESSOR);
         const ps_result *least = find_result(b, r->kernel, PS_IMPL_LEAST);
-        if (bare && bare != r) r->ratio_to_bare = paired_ratio(&r->cpu_ns, &bare->cpu_ns, NULL);
-        if (least) r->ratio_to_least = paired_ratio(&least->wall_ns, &r->wall_ns, &r->ratio_spread);
+        if (bare && bare != r)
+            r->ratio_to_bare = ps_samples_ratio(&r->cpu_ns, &bare->cpu_ns, NULL, NULL);
+        if (least)
+            r->ratio_to_least =
+                ps_samples_ratio(&least->wall_ns, &r->wall_ns, NULL, &r->ratio_spread);
     }
 }
 
@@ -67,6 +60,10 @@ static void print_row(const ps_result *r) {
         if (r->ratio_to_least > 0)
             (void)printf("  %.2fx at least once (spread %.0f %%)", r->ratio_to_least,
                          100 * r->ratio_spread);
+        if (r->ratio_to_plain > 0)
+            (void)printf("  %.2fx uncompressed and the codec", r->ratio_to_plain);
+        if (r->idle_us.count > 0)
+            (void)printf("  idle: %.2f ms CPU/s", ps_samples_median(&r->idle_us) / 1e3);
         (void)printf("\n");
     }
 }
@@ -88,9 +85,10 @@ static void write_row(FILE *out, const ps_result *r) {
         (void)fprintf(out, ",\"runs\":%u,\"start_ms\":%.2f", r->start_ms.count, ns / 1e6);
     else if (late)
         (void)fprintf(out,
-                      ",\"events\":%" PRIu64 ",\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,"
+                      ",\"runs\":%u,\"events\":%" PRIu64
+                      ",\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,"
                       "\"max_ms\":%.3f",
-                      r->rows, r->p50_ms, r->p99_ms, r->p999_ms, r->max_ms);
+                      r->late_runs, r->rows, r->p50_ms, r->p99_ms, r->p999_ms, r->max_ms);
     else
         (void)fprintf(
             out,
@@ -100,6 +98,9 @@ static void write_row(FILE *out, const ps_result *r) {
             "\"ratio_spread\":%.3f",
             r->cpu_ns.count, r->rows, 1e9 / wall_ns, ns, ps_samples_median(&r->fixed_cpu_ms),
             ps_samples_median(&r->rss_mib), r->ratio_to_bare, r->ratio_to_least, r->ratio_spread);
+    if (r->ratio_to_plain > 0) (void)fprintf(out, ",\"ratio_to_plain\":%.3f", r->ratio_to_plain);
+    if (r->idle_us.count > 0)
+        (void)fprintf(out, ",\"idle_us_per_s\":%.1f", ps_samples_median(&r->idle_us));
     (void)fprintf(out, "}");
 }
 
