@@ -51,11 +51,13 @@ static rd_kafka_error_t *failure_of(rd_kafka_resp_err_t err) {
     return rd_kafka_error_new(err, "%s", rd_kafka_err2str(err));
 }
 
-/* Where somebody else fetches, librdkafka is told an offset that it need not ask for, and then not
- * to fetch at all. */
+/* Where somebody else fetches, librdkafka is told not to, which takes effect a moment later than
+ * the assignment: so it is sent to the end, which it has to ask for, and where nothing is to be
+ * had. It would unpack a whole answer, which no ceiling counts. */
 static void tell_assign(ps_kafka_source *source, const rd_kafka_topic_partition_list_t *from) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(from);
-    for (int i = 0; source->native != NULL && i < list->cnt; i++) list->elems[i].offset = 0;
+    for (int i = 0; source->native != NULL && i < list->cnt; i++)
+        list->elems[i].offset = RD_KAFKA_OFFSET_END;
     note_error(source, "cannot take partitions",
                is_eager(source) ? failure_of(rd_kafka_assign(source->client, list))
                                 : rd_kafka_incremental_assign(source->client, list));

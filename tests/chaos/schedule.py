@@ -14,6 +14,12 @@ NAMES = {PRODUCE: "produce", ADD_PARTITIONS: "add_partitions", TXN_OFFSETS: "txn
 # What else a worker asks: metadata, fetch, offsets, coordinators, membership, producer ids, AddOffsetsToTxn.
 OTHERS = (1, 2, 3, 9, 10, 11, 12, 14, 22, ADD_OFFSETS)
 
+
+def asked_by(client):
+    """Which of these a worker with that Kafka client asks: our own leaves it to Produce to add a partition (KIP-890)."""
+    return {api: name for api, name in NAMES.items() if client == "librdkafka" or api != ADD_PARTITIONS}
+
+
 BROKER_ROLES = ("leader", "group_coordinator", "transaction_coordinator")
 # What must have hit in 30 minutes, as often again in every 30 more; a shorter run holds one of each.
 FLOORS, OTHER_FLOOR, FLOOR_MINUTES = {"broker_kill": 40, "zombie": 60, "zombie_past_transaction": 6}, 200, 30
@@ -72,14 +78,14 @@ def guest_faults(random_, seconds):
         yield Fault(at, "join_and_leave", stay=random_.uniform(1.5, 5))
 
 
-def network_faults(random_, seconds):
+def network_faults(random_, seconds, names):
     def each(kind, **make):
         for at in times(random_, seconds, NETWORK_RATE):
             yield Fault(at, kind, **{name: value() if callable(value) else value for name, value in make.items()})
 
     # An answer is lost with its connection, or (one in four) nobody is told: that costs a timeout of
     # seconds, and 200 of each kind in half an hour would leave no second in which all is well.
-    for api, name in NAMES.items():
+    for api, name in names.items():
         yield from each(f"answer_lost_{name}", api=api, when=lambda: random_.choice(("after", "after", "after", "lose")),
                         ms=0)
         yield from each(f"held_{name}", api=api, when=lambda: random_.choice(("hold", "late")),
@@ -96,10 +102,14 @@ ACTORS = {"brokers": broker_faults, "workers": worker_faults, "zombies": zombie_
           "network": network_faults}
 
 
-def schedule(seed, seconds):
+def schedule(seed, seconds, client="librdkafka"):
     """Lists of faults by the name of the actor who works through them, in order of time."""
-    return {name: sorted(make(random.Random(f"{seed}/{name}"), seconds), key=lambda fault: fault.at)
-            for name, make in ACTORS.items()}
+    lists = {}
+    for name, make in ACTORS.items():
+        of_actor = random.Random(f"{seed}/{name}")
+        made = make(of_actor, seconds, asked_by(client)) if make is network_faults else make(of_actor, seconds)
+        lists[name] = sorted(made, key=lambda fault: fault.at)
+    return lists
 
 
 def count_by_kind(lists):

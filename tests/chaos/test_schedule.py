@@ -44,6 +44,12 @@ class Schedule(unittest.TestCase):
             counts = schedule.count_by_kind(schedule.schedule(seed, 20))
             self.assertEqual(set(counts), set(schedule.count_by_kind(schedule.schedule(1, 1800))))
 
+    def test_no_fault_waits_for_what_the_client_never_asks(self):
+        """If this fails, a run with our own client is not clean for faults that could not hit."""
+        with_ours = schedule.count_by_kind(schedule.schedule(1, 1800, "auto"))
+        with_theirs = schedule.count_by_kind(schedule.schedule(1, 1800, "librdkafka"))
+        self.assertEqual(set(with_theirs) - set(with_ours), {"held_add_partitions", "answer_lost_add_partitions"})
+
     def test_every_role_of_a_broker_has_its_turn(self):
         for seed in range(20):
             roles = [fault.how["role"] for fault in schedule.schedule(seed, 1800)["brokers"]]
