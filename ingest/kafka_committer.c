@@ -111,10 +111,13 @@ static void rest(ps_kafka_sink *sink, int64_t ms) {
 }
 
 static void tell_waiting(const ps_kafka_sink *sink, const ps_kafka_patience *patience, bool known) {
-    ps_log(PS_LOG_WARNING, "sink kafka", "for %lld s no %s has answered at %s, still trying: %s",
+    const char *trouble = known && sink->way->trouble != NULL ? sink->way->trouble(sink) : "";
+    ps_log(PS_LOG_WARNING, "sink kafka",
+           "for %lld s no %s has answered at %s, still trying: %s%s%s%s",
            ps_kafka_patience_s(patience), known ? "coordinator of transactions" : "broker",
            ps_kafka_sink_brokers(sink),
-           known ? "is every broker of the cluster up?" : "is it up, and reachable from here?");
+           known ? "is every broker of the cluster up?" : "is it up, and reachable from here?",
+           trouble[0] == '\0' ? "" : " (", trouble, trouble[0] == '\0' ? "" : ")");
 }
 
 /* Until there is a producer, for ever while no broker answers: with one line every 10 s. */

@@ -355,3 +355,11 @@ bool ps_kafka_membership_of(rd_kafka_t *consumer, ps_kafka_membership *out) {
     return false;
 }
 #endif
+
+const char *ps_kafka_native_advice(const ps_error *error) {
+    if (strstr(error->message, "the broker is too") != NULL)
+        return ": use runtime.client: librdkafka";
+    if (strstr(error->message, "receive_bytes for answers to Fetch") != NULL)
+        return ": set source.kafka.batch_max to more than the topics' largest batches";
+    return "";
+}

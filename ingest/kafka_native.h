@@ -28,6 +28,9 @@ int64_t ps_kafka_native_number(const ps_string_map *properties, const char *name
 /* compression.type as a ps_wire_codec. */
 uint8_t ps_kafka_native_codec(const ps_string_map *properties);
 
+/* The end of a message of ingest/wire: what to try, where that is known, or nothing. */
+const char *ps_kafka_native_advice(const ps_error *error);
+
 /* As whom the group knows this consumer. A broker makes a member's id of the instance's, which may
  * be 255 bytes long. */
 typedef struct ps_kafka_membership {

@@ -114,7 +114,7 @@ static void note(ps_kafka_sink *sink, ps_status status, const ps_error *error) {
         if (is_fence(error)) ps_kafka_note_fence(sink);
         return;
     default:
-        ps_kafka_sink_fail(sink, status, "%s", error->message);
+        ps_kafka_sink_fail(sink, status, "%s%s", error->message, ps_kafka_native_advice(error));
     }
 }
 
@@ -249,7 +249,7 @@ static ps_status refusal(const ps_kafka_sink *sink, const ps_error *why, ps_erro
     else if (strstr(why->message, "INVALID_TRANSACTION_TIMEOUT") != NULL)
         err = RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT;
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) return ps_kafka_setup_refusal(sink, err, error);
-    return ps_fail(error, PS_IO, "%s: %.400s", ps_kafka_sink_brokers(sink), why->message);
+    return ps_fail(error, PS_IO, "%s%s", why->message, ps_kafka_native_advice(why));
 }
 
 static ps_status open_producer(ps_kafka_sink *sink, ps_error *error) {
@@ -340,6 +340,10 @@ static void serve(ps_kafka_sink *sink, int ms) {
 
 static int64_t deadline(const ps_kafka_sink *sink) {
     return sink->native == NULL ? INT64_MAX : ps_wire_producer_deadline(sink->native->producer);
+}
+
+static const char *trouble(const ps_kafka_sink *sink) {
+    return sink->native == NULL ? "" : ps_wire_client_trouble(sink->native->client);
 }
 
 static void hand_over(ps_kafka_sink *sink, bool to_lane) {
@@ -442,4 +446,5 @@ const ps_kafka_way ps_kafka_way_native = {
     .begin = begin,
     .hand_over = hand_over,
     .deadline = deadline,
+    .trouble = trouble,
 };

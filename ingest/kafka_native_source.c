@@ -20,11 +20,15 @@ enum {
     WAIT_MS = 500 /* a broker answers at once when there is something */
 };
 
+#define SILENT_NS (10 * PS_NS_PER_S)
+
 struct ps_kafka_native_source {
     ps_wire_security security;
     ps_wire_client *client;
     ps_wire_fetcher *fetcher;
     const char *names[PS_TOPICS_MAX];
+    int64_t opened_ns;
+    ps_kafka_patience patience;
 };
 
 static int64_t larger(int64_t a, int64_t b) {
@@ -111,6 +115,7 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
 ps_status ps_kafka_native_open(ps_kafka_source *source, ps_error *error) {
     source->native = calloc(1, sizeof *source->native);
     if (source->native == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
+    source->native->opened_ns = ps_clock_ns();
     PS_TRY(ps_kafka_native_security(NULL, &source->config->properties, &source->native->security,
                                     error));
     return open_fetcher(source, error);
@@ -143,13 +148,34 @@ int64_t ps_kafka_native_end(const ps_kafka_source *source, uint32_t partition) {
     return ps_wire_fetcher_end(source->native->fetcher, partition);
 }
 
+static bool reads(const ps_kafka_source *source) {
+    for (uint32_t p = 0; p < source->env->partitions->count; p++)
+        if (source->place[p].holding == PS_KAFKA_READING) return true;
+    return false;
+}
+
+/* An answer comes twice a second where something is being read, and seldom where not. */
+static void tell_waiting(ps_kafka_source *source, int64_t now_ns) {
+    struct ps_kafka_native_source *native = source->native;
+    const int64_t heard_ns = ps_wire_client_heard_ns(native->client);
+    if (now_ns - larger(heard_ns, native->opened_ns) < SILENT_NS || !reads(source)) {
+        native->patience = (ps_kafka_patience){0};
+        return;
+    }
+    if (ps_kafka_patience_tell(&native->patience))
+        ps_log(PS_LOG_WARNING, "source kafka", "no broker answers at %s, still trying: %s",
+               source->config->brokers, ps_wire_client_trouble(native->client));
+}
+
 void ps_kafka_native_step(ps_kafka_source *source) {
     ps_error error = {{0}};
-    const ps_status status = ps_wire_fetcher_step(source->native->fetcher, ps_clock_ns(), &error);
+    const int64_t now_ns = ps_clock_ns();
+    tell_waiting(source, now_ns);
+    const ps_status status = ps_wire_fetcher_step(source->native->fetcher, now_ns, &error);
     ps_kafka_batches_tell(source, source->config->brokers,
                           ps_wire_client_largest(source->native->client, PS_WIRE_TO_FETCH));
     if (status == PS_OK || status == PS_AGAIN) return;
-    ps_kafka_source_fail(source, status, "%s: %s", source->config->brokers, error.message);
+    ps_kafka_source_fail(source, status, "%s%s", error.message, ps_kafka_native_advice(&error));
 }
 
 int64_t ps_kafka_native_deadline(const ps_kafka_source *source, int64_t due_ns) {

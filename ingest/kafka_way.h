@@ -70,6 +70,8 @@ typedef struct ps_kafka_way {
     void (*hand_over)(ps_kafka_sink *sink, bool to_lane);
     /* When the lane is to serve it though nothing comes. NULL: never. */
     int64_t (*deadline)(const ps_kafka_sink *sink);
+    /* What went wrong last, "": nothing. NULL: it says so itself. */
+    const char *(*trouble)(const ps_kafka_sink *sink);
 } ps_kafka_way;
 
 extern const ps_kafka_way ps_kafka_way_librdkafka;

@@ -67,9 +67,13 @@ ps_status ps_wire_client_send(ps_wire_client *client, const ps_wire_call *call, 
     int16_t version = call->version;
     const int16_t newest = ps_wire_connection_version(link->connection, call->api);
     if (version < 0 || version > newest) version = newest;
-    if (version < 0)
-        return ps_wire_connection_require(link->connection, call->api,
-                                          ps_wire_versions(call->api).min, error);
+    if (version < 0) {
+        const int16_t least = ps_wire_versions(call->api).min;
+        const ps_status status =
+            ps_wire_connection_require(link->connection, call->api, least, &client->lacking);
+        if (error != NULL) *error = client->lacking;
+        return status;
+    }
     ps_wire_slot *slot = &link->slots[(link->first + link->under_way) % link->slot_count];
     slot->api = call->api;
     slot->version = version;

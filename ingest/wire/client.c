@@ -177,7 +177,9 @@ ps_status ps_wire_client_step(ps_wire_client *client, int64_t now_ns, ps_error *
         ps_wire_cluster_step(client);
         ps_wire_coordinators_step(client);
     }
-    return PS_OK;
+    if (client->lacking.message[0] == '\0') return PS_OK;
+    if (error != NULL) *error = client->lacking;
+    return PS_BAD_CONFIG;
 }
 
 int64_t ps_wire_client_deadline(const ps_wire_client *client) {

@@ -101,7 +101,7 @@ struct ps_wire_client {
     size_t largest[PS_WIRE_LINES]; /* answers */
     int32_t correlation;
     uint64_t random;
-    ps_error trouble;
+    ps_error trouble, lacking; /* lacking: what a broker does not know and we need; "": nothing */
 };
 
 /* ---- links.c ---- */
