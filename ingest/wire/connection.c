@@ -148,6 +148,7 @@ void ps_wire_connection_dial(ps_wire_connection *c, const struct sockaddr *addre
     }
     c->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd >= 0) set_socket(c->fd);
+    c->wakes_at = 1;
     if (c->fd < 0 || (connect(c->fd, address, length) != 0 && errno != EINPROGRESS))
         c->failed = ps_fail(&c->failure, PS_IO, "connecting: %s", strerror(errno));
 }

@@ -66,6 +66,7 @@ struct ps_wire_connection {
     size_t in_room, in_begin, in_end;
     size_t front; /* bytes of the answer at in_begin once it is whole, otherwise 0 */
     bool more;    /* reading stopped for lack of room */
+    int wakes_at; /* bytes for which poll tells of the socket */
 
     struct iovec *out; /* a ring of what is not written */
     uint32_t out_room, out_begin, out_count;

@@ -6,10 +6,13 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "host/base/check.h"
 #include "ingest/wire/bytes.h"
 #include "ingest/wire/connection_parts.h"
+
+enum { WAKE_BYTES_MIN = 64 << 10, WAKE_BYTES_MAX = 1 << 20 };
 
 static void fail_errno(ps_wire_connection *c, int reason, const char *what) {
     if (c->failed != PS_OK) return;
@@ -71,8 +74,29 @@ static ssize_t read_plain(ps_wire_connection *c, void *to, size_t room) {
     return -1;
 }
 
+/* How much is missing of the answer that is under way, behind one that is whole; at least 1. */
+static size_t missing(const ps_wire_connection *c) {
+    const size_t begin = c->in_begin + (c->front > 0 ? WIRE_SIZE + c->front : 0);
+    const size_t held = c->in_end - begin;
+    if (held < WIRE_SIZE) return 1;
+    const size_t whole = WIRE_SIZE + (size_t)ps_wire_get32(c->in + begin);
+    return whole > held ? whole - held : 1;
+}
+
+/* A part of a large answer is of no use to anybody, but a wake, and a read that is acknowledged by
+ * itself, for each of a dozen parts cost something. When its own buffer is full, or the broker
+ * closes, the kernel wakes us all the same. */
+static void choose_wake(ps_wire_connection *c) {
+    size_t bytes = missing(c);
+    if (bytes > WAKE_BYTES_MAX) bytes = WAKE_BYTES_MAX;
+    if (bytes < WAKE_BYTES_MIN) bytes = 1;
+    if (c->wakes_at == (int)bytes) return;
+    c->wakes_at = (int)bytes;
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &c->wakes_at, sizeof c->wakes_at);
+}
+
 /* A short read has emptied the socket; TLS gives a record at a time. */
-void ps_wire_receive(ps_wire_connection *c) {
+static void receive(ps_wire_connection *c) {
     c->more = false;
     while (ps_wire_readable(c)) {
         make_room(c);
@@ -85,6 +109,11 @@ void ps_wire_receive(ps_wire_connection *c) {
         if (c->ssl == NULL && (size_t)got < room) return;
     }
     c->more = c->failed == PS_OK;
+}
+
+void ps_wire_receive(ps_wire_connection *c) {
+    receive(c);
+    if (c->ssl == NULL && c->failed == PS_OK) choose_wake(c);
 }
 
 bool ps_wire_connection_pending(const ps_wire_connection *c) {
