@@ -8,7 +8,8 @@ scenario() {
     write_main main.yaml
     stream --topic "$prefix.in" --rows 100000000 --rate "$rate"
     for i in 1 2 3 4 5 6 7 8 9 10; do
-        before=$(committed_rows)
+        # An answer to this waits for what the dead one left open, which who comes next should meet.
+        [ $((i % 5)) -ne 0 ] || before=$(committed_rows)
         worker "worker$i" main.yaml
         # Most die before the group gives them what the dead one had, every fifth in the midst of transactions.
         if [ $((i % 5)) -eq 0 ]; then
