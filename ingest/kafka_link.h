@@ -25,9 +25,11 @@ ps_kafka_link ps_kafka_link_of(const ps_lane_env *env);
  * of its lane is in flight. Threads: the lane's, or a committer's while it commits. */
 rd_kafka_t *ps_kafka_link_consumer(const ps_lane_env *env);
 
-/* Whether we are still the member of the group that asked where these partitions begin; if not,
- * others may have moved them on. Threads: a committer's, after it took the group's metadata. */
-bool ps_kafka_link_unbroken(const ps_lane_env *env, const uint32_t *partitions, uint32_t count);
+/* Whether we, the `member` that the group's metadata names (NULL: ask), are still the one that
+ * asked where these partitions begin; if not, others may have moved them on. Threads: a
+ * committer's, after it took the metadata. */
+bool ps_kafka_link_unbroken(const ps_lane_env *env, const char *member, const uint32_t *partitions,
+                            uint32_t count);
 
 /* How answers to asynchronous commits (rd_kafka_commit) come back, on the lane's thread. */
 typedef void ps_kafka_answer(void *opaque, rd_kafka_resp_err_t err,

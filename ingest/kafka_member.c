@@ -14,10 +14,8 @@
 
 #include "ingest/kafka_source_parts.h"
 
-uint64_t ps_kafka_member_now(ps_kafka_source *source) {
-    ps_kafka_watch *watch = &source->watch;
-    char *member = source->client == NULL ? NULL : rd_kafka_memberid(source->client);
-    const char *id = member == NULL ? "" : member;
+/* Which membership it is that has this id. */
+static uint64_t membership_of(ps_kafka_watch *watch, const char *id) {
     pthread_mutex_lock(&watch->mutex);
     if (strncmp(watch->member, id, sizeof watch->member - 1) != 0) {
         (void)strncpy(watch->member, id, sizeof watch->member - 1);
@@ -25,14 +23,22 @@ uint64_t ps_kafka_member_now(ps_kafka_source *source) {
     }
     const uint64_t now = watch->membership;
     pthread_mutex_unlock(&watch->mutex);
+    return now;
+}
+
+uint64_t ps_kafka_member_now(ps_kafka_source *source) {
+    char *member = source->client == NULL ? NULL : rd_kafka_memberid(source->client);
+    const uint64_t now = membership_of(&source->watch, member == NULL ? "" : member);
     if (member != NULL) rd_kafka_mem_free(source->client, member);
     return now;
 }
 
-bool ps_kafka_link_unbroken(const ps_lane_env *env, const uint32_t *partitions, uint32_t count) {
+bool ps_kafka_link_unbroken(const ps_lane_env *env, const char *member, const uint32_t *partitions,
+                            uint32_t count) {
     ps_kafka_source *source = env->source_self;
     ps_kafka_watch *watch = &source->watch;
-    const uint64_t now = ps_kafka_member_now(source);
+    const uint64_t now =
+        member != NULL ? membership_of(watch, member) : ps_kafka_member_now(source);
     bool unbroken = true;
     pthread_mutex_lock(&watch->mutex);
     for (uint32_t i = 0; i < count; i++) unbroken &= watch->since[partitions[i]] == now;

@@ -21,7 +21,7 @@ enum {
     ASK_MS = 3000,   /* of each try to get a producer */
     COMMIT_MS = 5000,
     TIMEOUT_MS = 4000, /* for an answer: two in a row must not look like a hang */
-    LINGER_MS = 20,    /* a commit flushes anyhow, so a transaction may wait for full batches */
+    LINGER_MS = 20,    /* at least once: requests of 5 ms are four times as many */
     BATCH_BYTES_MIN = 16 << 10,
     BATCH_BYTES_MAX = 256 << 10,
     BATCH_STRUCTS = 256, /* of a batch, and an eighth of its bytes for tags */
@@ -172,9 +172,13 @@ static ps_status client_recipe(ps_kafka_sink *sink, ps_wire_client_recipe *out, 
 static int64_t linger_of(const ps_kafka_sink *sink) {
     const ps_string_map *properties = &sink->config->properties;
     const int64_t lane_ns = sink->env->linger_ns;
-    /* Whoever asks for latency waits only for the rest of the lane's batch. */
-    const bool patient = sink->exactly_once || lane_ns >= 5 * PS_NS_PER_MS;
-    const int64_t own_ns = patient ? LINGER_MS * PS_NS_PER_MS : lane_ns / 4;
+    /* A commit sends what there is, so a transaction may wait for full batches; half of it goes out
+     * before, or the commit would be long. Whoever asks for latency waits only for the rest of the
+     * lane's batch. */
+    const bool patient = lane_ns >= 5 * PS_NS_PER_MS;
+    const int64_t own_ns = sink->exactly_once ? sink->config->commit_interval_ns / 2
+                           : patient          ? LINGER_MS * PS_NS_PER_MS
+                                              : lane_ns / 4;
     const int64_t ms = ps_kafka_native_number(properties, "linger.ms", -1);
     return ms < 0 ? own_ns : ms * PS_NS_PER_MS;
 }
@@ -382,7 +386,8 @@ static ps_kafka_outcome offsets(ps_kafka_sink *sink) {
     if (sink->link.config == NULL || sink->moved_count == 0) return PS_KAFKA_DONE;
     /* First who we are, then whether that is who asked where the partitions begin. */
     const bool known = ps_kafka_membership_of(ps_kafka_link_consumer(sink->env), &native->us);
-    if (!known || !ps_kafka_link_unbroken(sink->env, sink->moved, sink->moved_count)) {
+    if (!known ||
+        !ps_kafka_link_unbroken(sink->env, native->us.member, sink->moved, sink->moved_count)) {
         ps_log(PS_LOG_INFO, "sink kafka",
                "the group had given this worker up meanwhile; going back to what is committed");
         return PS_KAFKA_GIVE_UP;

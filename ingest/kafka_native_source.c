@@ -100,6 +100,8 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
         .answer_bytes = (int32_t)answer,
         .least_bytes = (int32_t)ps_kafka_native_number(properties, "fetch.min.bytes", 1),
         .wait_ms = (int32_t)ps_kafka_native_number(properties, "fetch.wait.max.ms", WAIT_MS),
+        .gather_bytes = (int32_t)answer / 2,
+        .gather_ms = (int32_t)(source->env->linger_ns / PS_NS_PER_MS),
         .unpacked_max = unpacked_bytes(config)};
     ps_wire_client_recipe counted = client;
     counted.receive_bytes[PS_WIRE_TO_FETCH] =
@@ -176,6 +178,10 @@ void ps_kafka_native_step(ps_kafka_source *source) {
                           ps_wire_client_largest(source->native->client, PS_WIRE_TO_FETCH));
     if (status == PS_OK || status == PS_AGAIN) return;
     ps_kafka_source_fail(source, status, "%s%s", error.message, ps_kafka_native_advice(&error));
+}
+
+bool ps_kafka_native_gathers(const ps_kafka_source *source) {
+    return ps_wire_fetcher_gathers(source->native->fetcher);
 }
 
 int64_t ps_kafka_native_deadline(const ps_kafka_source *source, int64_t due_ns) {
@@ -280,14 +286,15 @@ static void take_failure(ps_kafka_source *source, const ps_wire_fetched *fetched
     }
 }
 
-/* What was read already. OK: the batch is full. */
-static ps_status take_all(ps_kafka_source *source, ps_batch *batch) {
+/* What was read already. OK: the batch is full. `*some`: there was something. */
+static ps_status take_all(ps_kafka_source *source, ps_batch *batch, bool *some) {
     ps_wire_fetcher *fetcher = source->native->fetcher;
     ps_wire_fetched fetched;
     ps_error error = {{0}};
     while (source->status == PS_OK) {
         const ps_status there = ps_wire_fetcher_next(fetcher, &fetched, &error);
         if (there == PS_AGAIN) return PS_AGAIN;
+        *some = true;
         ps_status status = PS_OK;
         if (__builtin_expect(there == PS_OK && fetched.news == PS_WIRE_RECORD, 1))
             status = take_record(source, batch, &fetched);
@@ -303,8 +310,10 @@ static ps_status take_all(ps_kafka_source *source, ps_batch *batch) {
 }
 
 ps_status ps_kafka_native_fill(ps_kafka_source *source, ps_batch *batch) {
-    if (take_all(source, batch) == PS_OK) return PS_OK;
-    /* An answer may lie in the socket, and the next question is due. */
+    bool some = false;
+    if (take_all(source, batch, &some) == PS_OK) return PS_OK;
+    if (!some) return PS_AGAIN; /* as it was a moment ago, when the lane asked for events */
+    /* The next question is due, and its answer may lie in the socket already. */
     ps_kafka_native_step(source);
-    return take_all(source, batch);
+    return take_all(source, batch, &some);
 }

@@ -14,6 +14,8 @@ size_t ps_kafka_native_source_bytes(const ps_kafka_source_config *config, const 
 void ps_kafka_native_step(ps_kafka_source *source);
 /* OK: the batch is full. AGAIN: nothing more is there now. */
 ps_status ps_kafka_native_fill(ps_kafka_source *source, ps_batch *batch) PS_MUST_USE;
+/* The broker gathers for as long as the lane lingers: what is there may go on. */
+bool ps_kafka_native_gathers(const ps_kafka_source *source);
 int64_t ps_kafka_native_deadline(const ps_kafka_source *source, int64_t due_ns);
 /* From the partition's place on. */
 void ps_kafka_native_read(ps_kafka_source *source, uint32_t partition);

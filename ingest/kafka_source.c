@@ -313,7 +313,8 @@ static ps_status fill(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_err
     if (atomic_load_explicit(&source->watch.all_reached, memory_order_relaxed)) return PS_END;
     const int64_t due_ns =
         batch->filled_ns == 0 ? INT64_MAX : batch->filled_ns + source->env->linger_ns;
-    if (batch->filled_ns != 0 && (full == PS_OK || now_ns >= due_ns)) return PS_OK;
+    const bool whole = full == PS_OK || (source->native != NULL && ps_kafka_native_gathers(source));
+    if (batch->filled_ns != 0 && (whole || now_ns >= due_ns)) return PS_OK;
     *ask_again_ns = source->native == NULL ? due_ns : ps_kafka_native_deadline(source, due_ns);
     return PS_AGAIN;
 }

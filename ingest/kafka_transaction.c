@@ -100,7 +100,7 @@ ps_kafka_outcome ps_kafka_offsets(ps_kafka_sink *sink) {
     rd_kafka_consumer_group_metadata_t *group =
         rd_kafka_consumer_group_metadata(ps_kafka_link_consumer(sink->env));
     ps_kafka_outcome result = PS_KAFKA_GIVE_UP;
-    const bool ours = ps_kafka_link_unbroken(sink->env, sink->moved, sink->moved_count);
+    const bool ours = ps_kafka_link_unbroken(sink->env, NULL, sink->moved, sink->moved_count);
     if (!ours)
         ps_log(PS_LOG_INFO, "sink kafka",
                "the group had given this worker up meanwhile; going back to what is committed");

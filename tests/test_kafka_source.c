@@ -139,16 +139,16 @@ static void test_another_member_begins_anew(void **state) {
     w->at.env.source_self = w->source;
     await_event(w, PS_EVENT_ASSIGNED);
     await_committed(w);
-    assert_true(ps_kafka_link_unbroken(&w->at.env, &partition, 1));
+    assert_true(ps_kafka_link_unbroken(&w->at.env, NULL, &partition, 1));
     /* As if this one had asked under another id. */
     ps_kafka_watch *watch = &((ps_kafka_source *)w->source)->watch;
     pthread_mutex_lock(&watch->mutex);
     (void)snprintf(watch->member, sizeof watch->member, "another");
     pthread_mutex_unlock(&watch->mutex);
-    assert_false(ps_kafka_link_unbroken(&w->at.env, &partition, 1));
-    assert_false(ps_kafka_link_unbroken(&w->at.env, &partition, 1)); /* and not only once */
+    assert_false(ps_kafka_link_unbroken(&w->at.env, NULL, &partition, 1));
+    assert_false(ps_kafka_link_unbroken(&w->at.env, NULL, &partition, 1)); /* and not only once */
     await_committed(w);
-    assert_true(ps_kafka_link_unbroken(&w->at.env, &partition, 1));
+    assert_true(ps_kafka_link_unbroken(&w->at.env, NULL, &partition, 1));
     close_world(w);
 }
 

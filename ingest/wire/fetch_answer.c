@@ -111,12 +111,18 @@ void ps_wire_lane_answered(void *opaque, ps_status status, int16_t version, cons
         ps_wire_node_learn(client, answer->node_endpoints[i].node_id,
                            answer->node_endpoints[i].host, answer->node_endpoints[i].port);
     bool some = false;
+    int64_t bytes = 0;
     for (int32_t t = 0; t < answer->responses_count; t++) {
         const uint32_t topic = ps_wire_topic_of(client, version, &answer->responses[t]);
         if (topic == client->topic_count) ps_wire_client_refresh(client);
-        for (int32_t p = 0; p < answer->responses[t].partitions_count; p++)
-            some |= take_partition(lane, topic, &answer->responses[t].partitions[p]);
+        for (int32_t p = 0; p < answer->responses[t].partitions_count; p++) {
+            const ps_wire_fetch_response_partition_data *data = &answer->responses[t].partitions[p];
+            some |= take_partition(lane, topic, data);
+            if (data->records.length != PS_NULL_LENGTH) bytes += data->records.length;
+        }
     }
+    const ps_wire_fetcher_recipe *recipe = &lane->fetcher->recipe;
+    lane->gathers = recipe->gather_ms > 0 && bytes > 0 && bytes < recipe->gather_bytes;
     if (!some) return;
     ps_wire_client_hold(client);
     lane->answer = answer;

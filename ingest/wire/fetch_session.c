@@ -146,15 +146,17 @@ void ps_wire_lane_fetch(ps_wire_fetcher *fetcher, ps_wire_lane *lane) {
     }
     if (ps_wire_client_version(fetcher->client, lane->node, PS_WIRE_TO_FETCH, PS_WIRE_FETCH) < 0)
         return;
-    ps_wire_fetch_request request = {.replica_id = -1,
-                                     .max_wait_ms = fetcher->recipe.wait_ms,
-                                     .min_bytes = fetcher->recipe.least_bytes,
-                                     .max_bytes = fetcher->recipe.answer_bytes,
-                                     .isolation_level = fetcher->recipe.read_committed,
-                                     .session_id = lane->session,
-                                     .session_epoch = lane->session_epoch,
-                                     .topics = fetcher->topics,
-                                     .forgotten_topics_data = fetcher->forgotten};
+    const ps_wire_fetcher_recipe *recipe = &fetcher->recipe;
+    ps_wire_fetch_request request = {
+        .replica_id = -1,
+        .max_wait_ms = lane->gathers ? recipe->gather_ms : recipe->wait_ms,
+        .min_bytes = lane->gathers ? recipe->gather_bytes : recipe->least_bytes,
+        .max_bytes = fetcher->recipe.answer_bytes,
+        .isolation_level = fetcher->recipe.read_committed,
+        .session_id = lane->session,
+        .session_epoch = lane->session_epoch,
+        .topics = fetcher->topics,
+        .forgotten_topics_data = fetcher->forgotten};
     request.topics_count = put_told(fetcher);
     request.forgotten_topics_data_count = put_forgotten(fetcher);
     const ps_wire_call call = {.node = lane->node,

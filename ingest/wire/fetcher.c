@@ -291,6 +291,16 @@ ps_status ps_wire_fetcher_step(ps_wire_fetcher *fetcher, int64_t now_ns, ps_erro
     return sent ? ps_wire_client_step(client, now_ns, error) : PS_OK;
 }
 
+bool ps_wire_fetcher_gathers(const ps_wire_fetcher *fetcher) {
+    const ps_wire_lane *only = NULL;
+    for (uint32_t i = 0; i < fetcher->lane_count; i++) {
+        if (!fetcher->lanes[i].fetching) continue;
+        if (only != NULL) return false;
+        only = &fetcher->lanes[i];
+    }
+    return only != NULL && only->gathers;
+}
+
 int64_t ps_wire_fetcher_deadline(const ps_wire_fetcher *fetcher) {
     int64_t next = ps_wire_client_deadline(fetcher->client);
     if (fetcher->resume_ns < next) next = fetcher->resume_ns;

@@ -24,7 +24,10 @@ typedef struct ps_wire_fetcher_recipe {
     int32_t answer_bytes;    /* of an answer, likewise */
     int32_t least_bytes;     /* the broker answers earlier only when wait_ms have passed */
     int32_t wait_ms;
-    size_t unpacked_max; /* the largest compressed batch, unpacked */
+    /* Behind an answer with fewer bytes of records than that the broker gathers so many, or so
+     * long: what trickles in comes in one answer, and the first record after a silence at once. */
+    int32_t gather_bytes, gather_ms; /* gather_ms 0: never */
+    size_t unpacked_max;             /* the largest compressed batch, unpacked */
 } ps_wire_fetcher_recipe;
 
 typedef enum ps_wire_news {
@@ -66,6 +69,9 @@ ps_status ps_wire_fetcher_step(ps_wire_fetcher *fetcher, int64_t now_ns,
 
 /* When it wants to be stepped though nothing comes: its client's, and pauses of its own. */
 int64_t ps_wire_fetcher_deadline(const ps_wire_fetcher *fetcher);
+
+/* There is one broker to read from, and it gathers: nothing comes for a while. */
+bool ps_wire_fetcher_gathers(const ps_wire_fetcher *fetcher);
 
 /* The next thing there is; the same until it is taken. AGAIN: nothing now. After GONE and those
  * that follow it the partition is not read on until it is started again. */

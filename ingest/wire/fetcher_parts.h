@@ -56,6 +56,7 @@ typedef struct ps_wire_lane {
     int32_t session, session_epoch; /* the epoch that comes next; 0: a new session */
     uint8_t *members;               /* [partitions] whether the session has it */
     bool fetching, seeking;         /* a request is under way */
+    bool gathers;                   /* the newest answer had some records, and not many */
     uint64_t quiet;                 /* nothing to ask for since so many changes */
     int64_t not_before_ns;
     const ps_wire_fetch_response *answer; /* held; NULL: none */
