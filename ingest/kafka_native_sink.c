@@ -306,7 +306,7 @@ static uint32_t partition_of(const ps_kafka_output *output) {
 static ps_status put(ps_kafka_sink *sink, const ps_kafka_output *output, ps_error *error) {
     (void)error;
     const ps_wire_row row = {
-        .timestamp_ms = output->timestamp_ms > 0 ? output->timestamp_ms : ps_clock_wall_ms(),
+        .timestamp_ms = output->timestamp_ms >= 0 ? output->timestamp_ms : ps_clock_wall_ms(),
         .key = output->key,
         .value = output->value,
         .packed = output->header_count > 0 ? output->headers : (ps_bytes){NULL, PS_NULL_LENGTH},

@@ -134,6 +134,7 @@ static ps_status send_chunk(ps_kafka_state *state, ps_error *error) {
         .copied = true,
         .key = {NULL, PS_NULL_LENGTH},
         .value = {state->chunk, (uint32_t)state->held_bytes},
+        .timestamp_ms = -1,
         .tag = PS_KAFKA_ROW_STATE,
         .unacknowledged = &sink->states_unacknowledged,
     };

@@ -33,7 +33,7 @@ typedef struct ps_kafka_output {
     uint32_t header_count;
     const ps_header *added; /* behind them; borrowed for the call */
     uint32_t added_count;
-    int64_t timestamp_ms; /* not above 0: when it is written */
+    int64_t timestamp_ms; /* below 0: when it is written; librdkafka takes 0 for that, too */
     uint64_t ticket;
     uint32_t tag;             /* its row, or one of PS_KAFKA_ROW_… */
     uint32_t *unacknowledged; /* counts it until its delivery is known */

@@ -222,6 +222,65 @@ static void stopped_and_started_meanwhile(void **state) {
     close_reader(r);
 }
 
+/* Steps until so many Fetches have gathered; whether the newest one does is what the lane is told.
+ */
+static void run_until_gathering(reader *r, uint32_t count) {
+    ps_wire_fetched f;
+    for (;;) {
+        step(r);
+        while (ps_wire_fetcher_next(r->fetcher, &f, &r->why) == PS_OK)
+            ps_wire_fetcher_taken(r->fetcher);
+        wire_brokers_lock();
+        const bool enough = r->world->gathering >= count;
+        wire_brokers_unlock();
+        if (enough) return;
+        pause_for(r);
+    }
+}
+
+/* If this fails, a slow stream costs an answer for each of its records, or the first one after a
+ * silence waits. */
+static void what_trickles_in_is_gathered(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 1);
+    reader *r = read_world_gathering(world, 4000);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until_gathering(r, 1);
+    assert_true(ps_wire_fetcher_gathers(r->fetcher));
+    wire_brokers_lock();
+    assert_int_equal(world->least_bytes, 4000);
+    assert_int_equal(world->wait_ms, 7);
+    const uint32_t asked = world->asked[PS_WIRE_FETCH];
+    wire_brokers_unlock();
+    for (bool waits = false; !waits; pause_for(r)) { /* behind the answer without records */
+        step(r);
+        wire_brokers_lock();
+        waits = world->asked[PS_WIRE_FETCH] > asked;
+        wire_brokers_unlock();
+    }
+    assert_false(ps_wire_fetcher_gathers(r->fetcher));
+    wire_brokers_lock();
+    assert_int_equal(world->least_bytes, 1);
+    assert_int_equal(world->wait_ms, 20);
+    wire_brokers_unlock();
+    close_reader(r);
+}
+
+/* If this fails, whoever is behind waits between answers that are full. */
+static void a_backlog_is_not_gathered(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 300);
+    reader *r = read_world_gathering(world, 100);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until(r, PS_WIRE_END, 1);
+    wire_brokers_lock();
+    assert_int_equal(world->gathering, 0);
+    wire_brokers_unlock();
+    close_reader(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_of_it_and_in_order),
@@ -233,6 +292,8 @@ int main(void) {
         cmocka_unit_test(the_last_batch_is_cut),
         cmocka_unit_test(sleeps_when_idle),
         cmocka_unit_test(stopped_and_started_meanwhile),
+        cmocka_unit_test(what_trickles_in_is_gathered),
+        cmocka_unit_test(a_backlog_is_not_gathered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

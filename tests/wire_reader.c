@@ -14,11 +14,7 @@
 
 #include "host/base/clock.h"
 
-reader *read_world(wire_world *world) {
-    return read_world_into(world, 1 << 20);
-}
-
-reader *read_world_into(wire_world *world, size_t receive_bytes) {
+static reader *open_reader(wire_world *world, size_t receive_bytes, int32_t gather_bytes) {
     static const char *const topics[] = {"topic"};
     const ps_wire_client_recipe recipe = {.brokers = world->addresses,
                                           .client_id = "test",
@@ -38,9 +34,23 @@ reader *read_world_into(wire_world *world, size_t receive_bytes) {
                                           .answer_bytes = 1 << 16,
                                           .least_bytes = 1,
                                           .wait_ms = 20,
+                                          .gather_bytes = gather_bytes,
+                                          .gather_ms = gather_bytes > 0 ? 7 : 0,
                                           .unpacked_max = 1 << 20};
     if (ps_wire_fetcher_open(&reads, &r->fetcher, &why) != PS_OK) fail_msg("%s", why.message);
     return r;
+}
+
+reader *read_world(wire_world *world) {
+    return open_reader(world, 1 << 20, 0);
+}
+
+reader *read_world_into(wire_world *world, size_t receive_bytes) {
+    return open_reader(world, receive_bytes, 0);
+}
+
+reader *read_world_gathering(wire_world *world, int32_t bytes) {
+    return open_reader(world, 1 << 20, bytes);
 }
 
 void close_reader(reader *r) {

@@ -23,6 +23,7 @@ typedef struct reader {
 /* Owns: the world, from here on. */
 reader *read_world(wire_world *world);
 reader *read_world_into(wire_world *world, size_t receive_bytes);
+reader *read_world_gathering(wire_world *world, int32_t bytes); /* for 7 ms at most */
 void close_reader(reader *r);
 void step(reader *r);
 /* Until something comes, 5 ms at most. */

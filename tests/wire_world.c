@@ -272,6 +272,9 @@ static void fetch(wire_world *world, wire_question *question) {
     ps_wire_fetch_response *answer = question->answer;
     wire_session *session = &world->sessions[question->node - 1];
     world->leader_fetches[question->node - 1]++;
+    world->least_bytes = request->min_bytes;
+    world->wait_ms = request->max_wait_ms;
+    world->gathering += request->min_bytes > 1;
     answer->throttle_time_ms = world->throttle_ms;
     answer->error_code = open_session(world, session, question);
     if (answer->error_code != 0) return;

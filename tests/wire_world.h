@@ -47,6 +47,8 @@ struct wire_world {
     uint32_t metadata_stale; /* so many Metadata answers still tell the old leaders */
     int32_t stale_leader;
     uint32_t asked[PS_WIRE_APIS];    /* how often */
+    int32_t least_bytes, wait_ms;    /* of the newest Fetch */
+    uint32_t gathering;              /* Fetches that asked for more than a byte */
     uint32_t full, named, forgotten; /* Fetches without a session; partitions named, forgotten */
     uint32_t leader_fetches[WIRE_NODES];
     int32_t throttle_ms, last_epoch; /* of the newest Fetch of partition 0 */
