@@ -17,7 +17,7 @@
 
 enum {
     TOPICS_MAX = 3,
-    SPARE_NODES = 1, /* a broker that may join while we run */
+    SPARE_NODES = 2, /* brokers that may join while we run */
     ASK_MS = 3000,   /* of each try to get a producer */
     COMMIT_MS = 5000,
     TIMEOUT_MS = 4000, /* for an answer: two in a row must not look like a hang */
@@ -152,7 +152,7 @@ static ps_status client_recipe(ps_kafka_sink *sink, ps_wire_client_recipe *out, 
     PS_TRY(ps_kafka_native_security(
         own || sink->link.config == NULL ? NULL : &sink->link.config->properties,
         &sink->config->properties, &native->security, error));
-    if (sink->brokers == 0) PS_TRY(ps_kafka_brokers_count(sink->helper, 1000, &sink->brokers));
+    PS_TRY(ps_kafka_brokers_count(sink->helper, 1000, &sink->brokers));
     const size_t partitions = (size_t)native->topic_count * native->partitions_max;
     *out = (ps_wire_client_recipe){
         .brokers = ps_kafka_sink_brokers(sink),

@@ -14,10 +14,11 @@
 #include "ingest/wire/fetcher.h"
 
 enum {
-    SPARE_NODES = 1,         /* brokers that may join while we run */
+    SPARE_NODES = 4,         /* brokers that may join while we run */
     BESIDE_BYTES = 64 << 10, /* of an answer: names, aborted transactions */
     ANSWER_BYTES_MAX = 1 << 20,
-    WAIT_MS = 500 /* a broker answers at once when there is something */
+    FRAME_BYTES_MAX = 1 << 30, /* of any answer; topics without a limit say two thousand million */
+    WAIT_MS = 500              /* a broker answers at once when there is something */
 };
 
 #define SILENT_NS (10 * PS_NS_PER_S)
@@ -27,7 +28,7 @@ struct ps_kafka_native_source {
     ps_wire_client *client;
     ps_wire_fetcher *fetcher;
     const char *names[PS_TOPICS_MAX];
-    int64_t opened_ns;
+    int64_t opened_ns, wait_ms; /* wait_ms: of a Fetch */
     ps_kafka_patience patience;
 };
 
@@ -37,8 +38,9 @@ static int64_t larger(int64_t a, int64_t b) {
 
 /* An answer holds its first batch whole, however little was asked for. */
 static int64_t answer_bytes(const ps_kafka_source_config *config) {
-    return ps_kafka_native_number(&config->properties, "fetch.max.bytes",
-                                  larger(config->batch_max, ANSWER_BYTES_MAX));
+    const int64_t bytes = ps_kafka_native_number(&config->properties, "fetch.max.bytes",
+                                                 larger(config->batch_max, ANSWER_BYTES_MAX));
+    return bytes < FRAME_BYTES_MAX ? bytes : FRAME_BYTES_MAX;
 }
 
 static size_t unpacked_bytes(const ps_kafka_source_config *config) {
@@ -48,7 +50,8 @@ static size_t unpacked_bytes(const ps_kafka_source_config *config) {
 size_t ps_kafka_native_source_bytes(const ps_kafka_source_config *config, const ps_lane_env *env) {
     /* Connections with their buffers, of three brokers where batches are large, of more where they
      * are not; one batch, unpacked; what librdkafka keeps of the group. */
-    const int64_t least = 3 * (config->batch_max + config->batch_max / 4) + (4 << 20);
+    const int64_t answer = larger(answer_bytes(config), config->batch_max);
+    const int64_t least = 3 * (answer + answer / 4) + (4 << 20);
     return (size_t)larger(env->memory_bytes, least) + unpacked_bytes(config) + (2 << 20);
 }
 
@@ -56,7 +59,8 @@ size_t ps_kafka_native_source_bytes(const ps_kafka_source_config *config, const 
  * room for them, and no memory while none comes. */
 static size_t receive_bytes(const ps_kafka_source *source) {
     const int64_t batch = larger(source->config->batch_max, source->env->partitions->batch_bytes);
-    return (size_t)larger(answer_bytes(source->config), batch) + BESIDE_BYTES;
+    const int64_t bytes = larger(answer_bytes(source->config), batch);
+    return (size_t)(bytes < FRAME_BYTES_MAX ? bytes : FRAME_BYTES_MAX) + BESIDE_BYTES;
 }
 
 static ps_status check_memory(const ps_kafka_source *source, size_t bytes, ps_error *error) {
@@ -92,6 +96,7 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
         .receive_bytes = {receive_bytes(source), 0,
                           (64 << 10) + all->count * (size_t)100 + all->brokers * (size_t)400}};
     PS_TRY(ps_wire_client_open(&client, &native->client, error));
+    native->wait_ms = ps_kafka_native_number(properties, "fetch.wait.max.ms", WAIT_MS);
     const ps_wire_fetcher_recipe fetcher = {
         .client = native->client,
         .partitions = all->count,
@@ -99,11 +104,15 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
         .partition_bytes = (int32_t)answer,
         .answer_bytes = (int32_t)answer,
         .least_bytes = (int32_t)ps_kafka_native_number(properties, "fetch.min.bytes", 1),
-        .wait_ms = (int32_t)ps_kafka_native_number(properties, "fetch.wait.max.ms", WAIT_MS),
+        .wait_ms = (int32_t)native->wait_ms,
         .gather_bytes = (int32_t)answer / 2,
-        .gather_ms = (int32_t)(source->env->linger_ns / PS_NS_PER_MS),
+        .gather_ms = (int32_t)(source->env->linger_ns < WAIT_MS * PS_NS_PER_MS
+                                   ? source->env->linger_ns / PS_NS_PER_MS
+                                   : WAIT_MS),
         .unpacked_max = unpacked_bytes(config)};
+    /* Buffers of brokers that there are not are no memory. */
     ps_wire_client_recipe counted = client;
+    counted.nodes_max = all->brokers;
     counted.receive_bytes[PS_WIRE_TO_FETCH] =
         (size_t)larger(answer, config->batch_max) + BESIDE_BYTES;
     ps_kafka_batches_count(source, larger(answer, config->batch_max));
@@ -160,7 +169,8 @@ static bool reads(const ps_kafka_source *source) {
 static void tell_waiting(ps_kafka_source *source, int64_t now_ns) {
     struct ps_kafka_native_source *native = source->native;
     const int64_t heard_ns = ps_wire_client_heard_ns(native->client);
-    if (now_ns - larger(heard_ns, native->opened_ns) < SILENT_NS || !reads(source)) {
+    const int64_t silent_ns = SILENT_NS + native->wait_ms * PS_NS_PER_MS;
+    if (now_ns - larger(heard_ns, native->opened_ns) < silent_ns || !reads(source)) {
         native->patience = (ps_kafka_patience){0};
         return;
     }

@@ -212,9 +212,18 @@ static ps_status take_record(ps_kafka_source *source, ps_batch *batch, rd_kafka_
 static void hear(ps_kafka_source *source) {
     for (uint32_t i = 0; i < source->taken_count; i++) {
         const rd_kafka_message_t *message = source->taken[i];
-        if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR &&
-            message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        switch (message->err) {
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET: /* of a position that is nobody's */
+        case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        case RD_KAFKA_RESP_ERR__BAD_MSG:
+        case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+        case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+            continue;
+        default:
             take_failure(source, message);
+        }
     }
     ps_kafka_source_forget_taken(source);
 }

@@ -296,7 +296,7 @@ static void fetch(wire_world *world, wire_question *question) {
     answer->session_id = session->id;
     answer->responses = topic;
     answer->responses_count = used > 0;
-    if (!something) question->delay_ms = request->max_wait_ms;
+    if (!something || request->min_bytes > 1) question->delay_ms = request->max_wait_ms;
 }
 
 static wire_does answer(void *opaque, wire_question *question) {

@@ -26,8 +26,22 @@ ps_wire_action ps_wire_error_action(ps_wire_api api, int16_t code) {
     /* Only a batch has a sequence that can have arrived before. */
     if (code == PS_WIRE_ERROR_DUPLICATE_SEQUENCE_NUMBER && api != PS_WIRE_PRODUCE)
         return PS_WIRE_FATAL;
+    /* What has no name may pass: reading is tried again, and a transaction anew. */
     const row *of = find(code);
-    return of == NULL ? PS_WIRE_FATAL : of->action;
+    if (of != NULL && code != PS_WIRE_ERROR_UNKNOWN_SERVER_ERROR) return of->action;
+    switch (api) {
+    case PS_WIRE_FETCH:
+    case PS_WIRE_LIST_OFFSETS:
+        return of == NULL ? PS_WIRE_FATAL : PS_WIRE_RETRY;
+    case PS_WIRE_INIT_PRODUCER_ID:
+    case PS_WIRE_ADD_PARTITIONS_TO_TXN:
+    case PS_WIRE_ADD_OFFSETS_TO_TXN:
+    case PS_WIRE_TXN_OFFSET_COMMIT:
+    case PS_WIRE_END_TXN:
+        return PS_WIRE_ABORT;
+    default:
+        return PS_WIRE_FATAL;
+    }
 }
 
 const char *ps_wire_error_name(int16_t code) {

@@ -136,10 +136,23 @@ static void settle(ps_wire_fetcher *fetcher, ps_wire_lane *lane) {
         part->told_leader_epoch = leader_epoch(fetcher, part);
     }
     lane->fetching = true;
+    lane->asked_ns = fetcher->client->now_ns;
     fetcher->rotation++;
 }
 
+/* One of the session was started again meanwhile. The broker leaves out of an answer what is new to
+ * nobody, and would not say again where it ends: a new session does. */
+static bool has_restarted(const ps_wire_fetcher *fetcher, const ps_wire_lane *lane) {
+    for (uint32_t i = 0; i < fetcher->parts_end; i++) {
+        const ps_wire_part *part = &fetcher->parts[i];
+        if (lane->members[i] && part->state == PS_WIRE_PART_READING && part->asked != part->turn)
+            return true;
+    }
+    return false;
+}
+
 void ps_wire_lane_fetch(ps_wire_fetcher *fetcher, ps_wire_lane *lane) {
+    if (has_restarted(fetcher, lane)) lane->session_epoch = 0;
     if (mark(fetcher, lane) == 0) {
         lane->quiet = fetcher->changes;
         return;
@@ -165,7 +178,7 @@ void ps_wire_lane_fetch(ps_wire_fetcher *fetcher, ps_wire_lane *lane) {
                                .version = -1,
                                .request = &request,
                                .timeout_ns =
-                                   ((int64_t)fetcher->recipe.wait_ms + LATE_MS) * PS_NS_PER_MS,
+                                   ((int64_t)request.max_wait_ms + LATE_MS) * PS_NS_PER_MS,
                                .answered = ps_wire_lane_answered,
                                .opaque = lane};
     ps_error why;

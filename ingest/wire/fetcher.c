@@ -298,7 +298,7 @@ bool ps_wire_fetcher_gathers(const ps_wire_fetcher *fetcher) {
         if (only != NULL) return false;
         only = &fetcher->lanes[i];
     }
-    return only != NULL && only->gathers;
+    return only != NULL && only->gathers && only->gathered;
 }
 
 int64_t ps_wire_fetcher_deadline(const ps_wire_fetcher *fetcher) {

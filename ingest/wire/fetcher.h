@@ -70,7 +70,8 @@ ps_status ps_wire_fetcher_step(ps_wire_fetcher *fetcher, int64_t now_ns,
 /* When it wants to be stepped though nothing comes: its client's, and pauses of its own. */
 int64_t ps_wire_fetcher_deadline(const ps_wire_fetcher *fetcher);
 
-/* There is one broker to read from, and it gathers: nothing comes for a while. */
+/* There is one broker to read from, what came last had been gathered, and it gathers again: nothing
+ * comes for a while. */
 bool ps_wire_fetcher_gathers(const ps_wire_fetcher *fetcher);
 
 /* The next thing there is; the same until it is taken. AGAIN: nothing now. After GONE and those

@@ -57,6 +57,8 @@ typedef struct ps_wire_lane {
     uint8_t *members;               /* [partitions] whether the session has it */
     bool fetching, seeking;         /* a request is under way */
     bool gathers;                   /* the newest answer had some records, and not many */
+    bool gathered;                  /* it had been gathered for as long as may be */
+    int64_t asked_ns;               /* when the newest request left */
     uint64_t quiet;                 /* nothing to ask for since so many changes */
     int64_t not_before_ns;
     const ps_wire_fetch_response *answer; /* held; NULL: none */

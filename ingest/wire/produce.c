@@ -289,7 +289,7 @@ static ps_wire_load *next_unsent(const ps_wire_outlet *outlet) {
 
 /* What of the partition may be sent now. */
 static ps_wire_load *due_of(ps_wire_producer *producer, ps_wire_outlet *outlet, int64_t now_ns) {
-    const bool flushes = producer->ending != PS_WIRE_FILLING;
+    const bool flushes = producer->ending != PS_WIRE_FILLING || producer->hurries;
     if (outlet->open != NULL && outlet->first == NULL) {
         const int64_t due_ns = outlet->open->opened_ns + producer->recipe.linger_ns;
         if (flushes || now_ns >= due_ns)
@@ -356,6 +356,7 @@ static void gather(ps_wire_producer *producer, int64_t now_ns) {
         if (produce != NULL && produce->count < PS_WIRE_SHARES_MAX) insert(produce, load);
     }
     producer->turn++;
+    producer->hurries = false;
 }
 
 ps_status ps_wire_produce_due(ps_wire_producer *producer, int64_t now_ns, ps_error *error) {

@@ -243,7 +243,11 @@ ps_status ps_wire_producer_put(ps_wire_producer *producer, uint32_t topic, uint3
     if (bytes > limit) return PS_UNSUPPORTED;
     if (outlet->open != NULL) producer->due_ns = 0;
     ps_wire_load_close(producer, outlet);
-    if (!open_load(producer, topic, partition, bytes)) return PS_AGAIN;
+    if (!open_load(producer, topic, partition, bytes)) {
+        producer->hurries = true;
+        producer->due_ns = 0;
+        return PS_AGAIN;
+    }
     PS_CHECK(append(producer, outlet, row, tag));
     if (bytes > producer->fill) ps_wire_load_close(producer, outlet);
     return PS_OK;

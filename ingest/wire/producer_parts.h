@@ -82,6 +82,7 @@ struct ps_wire_producer {
     bool second; /* dialect: every transaction has an epoch of its own */
     bool holds;  /* the broker knows of a transaction, or may */
     bool doubts, dropping;
+    bool hurries;     /* a row found no buffer: those that are open are sent */
     ps_status status; /* OK, or why all is void */
     ps_error error;
     ps_wire_ending ending;

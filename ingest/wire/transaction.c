@@ -19,8 +19,8 @@
 #define SEARCH_NS (20 * PS_NS_PER_MS)
 
 enum {
-    SECOND_LEVEL = 2,  /* of the feature transaction.version: KIP-890's second part */
-    OFFSETS_MAX = 1024 /* of one request */
+    SECOND_LEVEL = 2, /* of the feature transaction.version: KIP-890's second part */
+    OFFSETS_MAX = 128 /* of one request, which must fit into a slot */
 };
 
 /* Until something comes, or something is due, or that time. */
