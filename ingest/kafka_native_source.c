@@ -106,9 +106,10 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
         .least_bytes = (int32_t)ps_kafka_native_number(properties, "fetch.min.bytes", 1),
         .wait_ms = (int32_t)native->wait_ms,
         .gather_bytes = (int32_t)answer / 2,
-        .gather_ms = (int32_t)(source->env->linger_ns < WAIT_MS * PS_NS_PER_MS
+        /* A lane that lingers longer than that gathers by itself. */
+        .gather_ms = (int32_t)(source->env->linger_ns <= WAIT_MS * PS_NS_PER_MS
                                    ? source->env->linger_ns / PS_NS_PER_MS
-                                   : WAIT_MS),
+                                   : 0),
         .unpacked_max = unpacked_bytes(config)};
     /* Buffers of brokers that there are not are no memory. */
     ps_wire_client_recipe counted = client;
