@@ -28,6 +28,11 @@ int64_t ps_kafka_native_number(const ps_string_map *properties, const char *name
 /* compression.type as a ps_wire_codec. */
 uint8_t ps_kafka_native_codec(const ps_string_map *properties);
 
+/* Room for the largest answer but those to Fetch and Produce: metadata of so many. */
+static inline size_t ps_kafka_native_control_bytes(size_t partitions, size_t brokers) {
+    return (64 << 10) + partitions * 100 + brokers * 400;
+}
+
 /* The end of a message of ingest/wire: what to try, where that is known, or nothing. */
 const char *ps_kafka_native_advice(const ps_error *error);
 

@@ -87,17 +87,9 @@ static void sent(void *opaque, const ps_wire_sent *batch) {
     }
 }
 
-static bool names_one(const ps_error *error, const int16_t *codes, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (strstr(error->message, ps_wire_error_name(codes[i])) != NULL) return true;
-    return false;
-}
-
 /* Somebody took our transactional id, unless a coordinator gave our transaction up. */
-static bool is_fence(const ps_error *error) {
-    static const int16_t codes[] = {PS_WIRE_ERROR_INVALID_PRODUCER_EPOCH,
-                                    PS_WIRE_ERROR_PRODUCER_FENCED};
-    return names_one(error, codes, sizeof codes / sizeof codes[0]);
+static bool is_fence(int16_t code) {
+    return code == PS_WIRE_ERROR_INVALID_PRODUCER_EPOCH || code == PS_WIRE_ERROR_PRODUCER_FENCED;
 }
 
 /* What a step says, to the lane. */
@@ -111,7 +103,7 @@ static void note(ps_kafka_sink *sink, ps_status status, const ps_error *error) {
         if (sink->broken) return;
         ps_log(PS_LOG_DEBUG, "sink kafka", "%s", error->message);
         sink->broken = true;
-        if (is_fence(error)) ps_kafka_note_fence(sink);
+        if (is_fence(ps_wire_producer_code(sink->native->producer))) ps_kafka_note_fence(sink);
         return;
     default:
         ps_kafka_sink_fail(sink, status, "%s%s", error->message, ps_kafka_native_advice(error));
@@ -164,7 +156,7 @@ static ps_status client_recipe(ps_kafka_sink *sink, ps_wire_client_recipe *out, 
         .partitions_max = native->partitions_max,
         /* Answers to Produce name records that are refused, all of a batch at worst. */
         .receive_bytes = {0, (size_t)sink->env->memory_bytes / 32,
-                          (64 << 10) + partitions * 100 + sink->brokers * (size_t)400},
+                          ps_kafka_native_control_bytes(partitions, sink->brokers)},
         .keys = {sink->link.group, sink->exactly_once ? sink->transactional : NULL}};
     return PS_OK;
 }
@@ -245,15 +237,15 @@ static ps_status make(ps_kafka_sink *sink, ps_error *error) {
 
 /* What nobody mends by waiting. */
 static ps_status refusal(const ps_kafka_sink *sink, const ps_error *why, ps_error *error) {
-    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (strstr(why->message, "TRANSACTIONAL_ID_AUTHORIZATION") != NULL)
-        err = RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-    else if (strstr(why->message, "CLUSTER_AUTHORIZATION") != NULL)
-        err = RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
-    else if (strstr(why->message, "INVALID_TRANSACTION_TIMEOUT") != NULL)
-        err = RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT;
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) return ps_kafka_setup_refusal(sink, err, error);
-    return ps_fail(error, PS_IO, "%s%s", why->message, ps_kafka_native_advice(why));
+    const int16_t code = ps_wire_producer_code(sink->native->producer);
+    switch (code) {
+    case PS_WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case PS_WIRE_ERROR_CLUSTER_AUTHORIZATION_FAILED:
+    case PS_WIRE_ERROR_INVALID_TRANSACTION_TIMEOUT:
+        return ps_kafka_setup_refusal(sink, (rd_kafka_resp_err_t)code, error);
+    default:
+        return ps_fail(error, PS_IO, "%s%s", why->message, ps_kafka_native_advice(why));
+    }
 }
 
 static ps_status open_producer(ps_kafka_sink *sink, ps_error *error) {
@@ -397,11 +389,16 @@ static ps_kafka_outcome offsets(ps_kafka_sink *sink) {
 }
 
 /* A worker joined, left or was given up: what it is told with names every partition. */
-static bool is_overtaken(const ps_error *error) {
-    static const int16_t codes[] = {
-        PS_WIRE_ERROR_ILLEGAL_GENERATION, PS_WIRE_ERROR_UNKNOWN_MEMBER_ID,
-        PS_WIRE_ERROR_REBALANCE_IN_PROGRESS, PS_WIRE_ERROR_STALE_MEMBER_EPOCH};
-    return names_one(error, codes, sizeof codes / sizeof codes[0]);
+static bool is_overtaken(int16_t code) {
+    return code == PS_WIRE_ERROR_ILLEGAL_GENERATION || code == PS_WIRE_ERROR_UNKNOWN_MEMBER_ID ||
+           code == PS_WIRE_ERROR_REBALANCE_IN_PROGRESS || code == PS_WIRE_ERROR_STALE_MEMBER_EPOCH;
+}
+
+static bool is_forbidden(int16_t code) {
+    return code == PS_WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED ||
+           code == PS_WIRE_ERROR_GROUP_AUTHORIZATION_FAILED ||
+           code == PS_WIRE_ERROR_CLUSTER_AUTHORIZATION_FAILED ||
+           code == PS_WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 }
 
 static ps_kafka_outcome commit(ps_kafka_sink *sink) {
@@ -414,6 +411,7 @@ static ps_kafka_outcome commit(ps_kafka_sink *sink) {
     const ps_status status =
         ps_wire_producer_commit(native->producer, native->offsets, native->offset_topics, &us,
                                 ps_clock_ns() + COMMIT_MS * PS_NS_PER_MS, &error);
+    const int16_t code = ps_wire_producer_code(native->producer);
     switch (status) {
     case PS_OK:
         return PS_KAFKA_DONE;
@@ -422,15 +420,15 @@ static ps_kafka_outcome commit(ps_kafka_sink *sink) {
         return PS_KAFKA_RETRY;
     case PS_FENCED:
     case PS_ABORTED:
-        if (is_fence(&error)) ps_kafka_note_fence(sink);
+        if (is_fence(code)) ps_kafka_note_fence(sink);
         break;
     default:
-        if (strstr(error.message, "AUTHORIZATION") != NULL)
+        if (is_forbidden(code))
             ps_kafka_fail_forbidden(sink, "commit", error.message);
         else
             ps_kafka_sink_fail(sink, status, "%s", error.message);
     }
-    ps_log(is_overtaken(&error) ? PS_LOG_DEBUG : PS_LOG_INFO, "sink kafka",
+    ps_log(is_overtaken(code) ? PS_LOG_DEBUG : PS_LOG_INFO, "sink kafka",
            "%s; going back to what is committed", error.message);
     return PS_KAFKA_GIVE_UP;
 }

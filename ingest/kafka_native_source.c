@@ -43,6 +43,11 @@ static int64_t answer_bytes(const ps_kafka_source_config *config) {
     return bytes < FRAME_BYTES_MAX ? bytes : FRAME_BYTES_MAX;
 }
 
+/* What the ceiling counts of an answer. */
+static int64_t counted_bytes(const ps_kafka_source_config *config) {
+    return larger(answer_bytes(config), config->batch_max);
+}
+
 static size_t unpacked_bytes(const ps_kafka_source_config *config) {
     return (size_t)(config->batch_max * config->expansion);
 }
@@ -50,7 +55,7 @@ static size_t unpacked_bytes(const ps_kafka_source_config *config) {
 size_t ps_kafka_native_source_bytes(const ps_kafka_source_config *config, const ps_lane_env *env) {
     /* Connections with their buffers, of three brokers where batches are large, of more where they
      * are not; one batch, unpacked; what librdkafka keeps of the group. */
-    const int64_t answer = larger(answer_bytes(config), config->batch_max);
+    const int64_t answer = counted_bytes(config);
     const int64_t least = 3 * (answer + answer / 4) + (4 << 20);
     return (size_t)larger(env->memory_bytes, least) + unpacked_bytes(config) + (2 << 20);
 }
@@ -58,8 +63,8 @@ size_t ps_kafka_native_source_bytes(const ps_kafka_source_config *config, const 
 /* Where a topic takes larger batches than the ceiling counts, which was said at the start, there is
  * room for them, and no memory while none comes. */
 static size_t receive_bytes(const ps_kafka_source *source) {
-    const int64_t batch = larger(source->config->batch_max, source->env->partitions->batch_bytes);
-    const int64_t bytes = larger(answer_bytes(source->config), batch);
+    const int64_t bytes =
+        larger(counted_bytes(source->config), source->env->partitions->batch_bytes);
     return (size_t)(bytes < FRAME_BYTES_MAX ? bytes : FRAME_BYTES_MAX) + BESIDE_BYTES;
 }
 
@@ -94,7 +99,7 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
         .nodes_max = all->brokers + SPARE_NODES,
         .partitions_max = most,
         .receive_bytes = {receive_bytes(source), 0,
-                          (64 << 10) + all->count * (size_t)100 + all->brokers * (size_t)400}};
+                          ps_kafka_native_control_bytes(all->count, all->brokers)}};
     PS_TRY(ps_wire_client_open(&client, &native->client, error));
     native->wait_ms = ps_kafka_native_number(properties, "fetch.wait.max.ms", WAIT_MS);
     const ps_wire_fetcher_recipe fetcher = {
@@ -114,9 +119,8 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
     /* Buffers of brokers that there are not are no memory. */
     ps_wire_client_recipe counted = client;
     counted.nodes_max = all->brokers;
-    counted.receive_bytes[PS_WIRE_TO_FETCH] =
-        (size_t)larger(answer, config->batch_max) + BESIDE_BYTES;
-    ps_kafka_batches_count(source, larger(answer, config->batch_max));
+    counted.receive_bytes[PS_WIRE_TO_FETCH] = (size_t)counted_bytes(config) + BESIDE_BYTES;
+    ps_kafka_batches_count(source, counted_bytes(config));
     PS_TRY(check_memory(source, ps_wire_client_bytes(&counted) + ps_wire_fetcher_bytes(&fetcher),
                         error));
     PS_TRY(ps_wire_fetcher_open(&fetcher, &native->fetcher, error));

@@ -77,10 +77,10 @@ static void void_batch(ps_wire_producer *producer, const ps_wire_load *load, int
     const bool forbidden = code == PS_WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED ||
                            code == PS_WIRE_ERROR_CLUSTER_AUTHORIZATION_FAILED ||
                            code == PS_WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-    ps_wire_producer_void(producer, forbidden ? PS_IO : PS_ABORTED, "%s/%" PRIu32 ": %s%s%.*s",
-                          producer->recipe.topics[load->topic], load->partition,
-                          ps_wire_error_name(code), none ? "" : ": ", none ? 0 : (int)words.length,
-                          none ? "" : (const char *)words.data);
+    ps_wire_producer_void(producer, forbidden ? PS_IO : PS_ABORTED, code,
+                          "%s/%" PRIu32 ": %s%s%.*s", producer->recipe.topics[load->topic],
+                          load->partition, ps_wire_error_name(code), none ? "" : ": ",
+                          none ? 0 : (int)words.length, none ? "" : (const char *)words.data);
 }
 
 typedef struct ps_wire_produce_response_partition_produce_response partition_answer;
@@ -197,7 +197,7 @@ static void answered(void *opaque, ps_status status, int16_t version, const void
         }
         outlets[i]->under_way--;
         put_back(outlets[i], load, ELSEWHERE_NS);
-        ps_wire_producer_void(producer, PS_ABORTED,
+        ps_wire_producer_void(producer, PS_ABORTED, 0,
                               "%s/%" PRIu32 ": the broker did not answer for it",
                               producer->recipe.topics[load->topic], load->partition);
     }

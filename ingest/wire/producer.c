@@ -139,13 +139,15 @@ void ps_wire_producer_close(ps_wire_producer *producer) {
     free(producer);
 }
 
-void ps_wire_producer_void(ps_wire_producer *producer, ps_status status, const char *format, ...) {
+void ps_wire_producer_void(ps_wire_producer *producer, ps_status status, int16_t code,
+                           const char *format, ...) {
     if (producer->status != PS_OK) return;
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(producer->error.message, sizeof producer->error.message, format, arguments);
     va_end(arguments);
     producer->status = status;
+    producer->code = code;
 }
 
 void ps_wire_load_free(ps_wire_producer *producer, ps_wire_load *load) {
@@ -251,6 +253,10 @@ ps_status ps_wire_producer_put(ps_wire_producer *producer, uint32_t topic, uint3
     PS_CHECK(append(producer, outlet, row, tag));
     if (bytes > producer->fill) ps_wire_load_close(producer, outlet);
     return PS_OK;
+}
+
+int16_t ps_wire_producer_code(const ps_wire_producer *producer) {
+    return producer->code;
 }
 
 uint64_t ps_wire_producer_waiting(const ps_wire_producer *producer) {

@@ -86,6 +86,9 @@ void ps_wire_producer_fill(ps_wire_producer *producer, size_t bytes);
  * cannot be committed any more. Other failures are final, as IO: not allowed. */
 ps_status ps_wire_producer_step(ps_wire_producer *producer, int64_t now_ns,
                                 ps_error *error) PS_MUST_USE;
+/* The broker's error behind what init, step or commit answered last; 0: it is none of a broker's.
+ */
+int16_t ps_wire_producer_code(const ps_wire_producer *producer);
 int64_t ps_wire_producer_deadline(const ps_wire_producer *producer);
 /* Records not yet answered. */
 uint64_t ps_wire_producer_waiting(const ps_wire_producer *producer);

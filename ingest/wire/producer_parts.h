@@ -83,6 +83,7 @@ struct ps_wire_producer {
     bool holds;  /* the broker knows of a transaction, or may */
     bool doubts, dropping;
     bool hurries;     /* a row found no buffer: those that are open are sent */
+    int16_t code;     /* the broker's in the answer that was judged last, or that voided all */
     ps_status status; /* OK, or why all is void */
     ps_error error;
     ps_wire_ending ending;
@@ -123,8 +124,9 @@ static inline bool ps_wire_is_ending(const ps_wire_producer *producer) {
 /* producer.c */
 void ps_wire_load_close(ps_wire_producer *producer, ps_wire_outlet *outlet);
 void ps_wire_load_free(ps_wire_producer *producer, ps_wire_load *load);
-void ps_wire_producer_void(ps_wire_producer *producer, ps_status status, const char *format, ...)
-    PS_PRINTF(3, 4);
+/* `code`: the broker's error, 0: it is none of a broker's. */
+void ps_wire_producer_void(ps_wire_producer *producer, ps_status status, int16_t code,
+                           const char *format, ...) PS_PRINTF(4, 5);
 
 /* produce.c. Sends what is due. */
 ps_status ps_wire_produce_due(ps_wire_producer *producer, int64_t now_ns,

@@ -61,10 +61,11 @@ static int32_t asked_of(ps_wire_producer *producer, const question *asked) {
     return ps_wire_client_coordinator(producer->client, asked->kind);
 }
 
-/* Asks until there is an answer that stands: OK with its `*code`, or AGAIN when the time is over.
- */
+/* Asks until there is an answer that stands: OK, and its error is producer->code; or AGAIN when the
+ * time is over. */
 static ps_status ask(ps_wire_producer *producer, const question *asked, int64_t until_ns,
-                     int16_t *code, ps_error *error) {
+                     ps_error *error) {
+    int16_t *code = &producer->code;
     for (int64_t now_ns = ps_clock_ns(); now_ns < until_ns; now_ns = ps_clock_ns()) {
         const void *response;
         int16_t version;
@@ -103,7 +104,8 @@ static ps_status ask(ps_wire_producer *producer, const question *asked, int64_t 
     return ps_fail(error, PS_AGAIN, "%s: no answer in time", asked->what);
 }
 
-static ps_status judge(const question *asked, int16_t code, ps_error *error) {
+static ps_status judge(const ps_wire_producer *producer, const question *asked, ps_error *error) {
+    const int16_t code = producer->code;
     if (code == 0) return PS_OK;
     const char *name = ps_wire_error_name(code);
     switch (ps_wire_error_action(asked->api, code)) {
@@ -130,8 +132,7 @@ static int16_t read_end(ps_wire_producer *producer, int16_t version, const void 
     return response->error_code;
 }
 
-static ps_status end(ps_wire_producer *producer, bool commits, int64_t until_ns, int16_t *code,
-                     ps_error *error) {
+static ps_status end(ps_wire_producer *producer, bool commits, int64_t until_ns, ps_error *error) {
     const struct ps_wire_end_txn_request request = {
         .transactional_id = ps_wire_text(producer->recipe.transactional),
         .producer_id = producer->id,
@@ -143,8 +144,8 @@ static ps_status end(ps_wire_producer *producer, bool commits, int64_t until_ns,
                             .request = &request,
                             .what = commits ? "commit" : "abort",
                             .read = read_end};
-    PS_TRY(ask(producer, &asked, until_ns, code, error));
-    return judge(&asked, *code, error);
+    PS_TRY(ask(producer, &asked, until_ns, error));
+    return judge(producer, &asked, error);
 }
 
 static int16_t read_init(ps_wire_producer *producer, int16_t version, const void *from) {
@@ -180,16 +181,15 @@ static void drop_all(ps_wire_producer *producer) {
     producer->adding = false;
     producer->ending = PS_WIRE_FILLING;
     producer->status = PS_OK;
-    ps_wire_producer_void(producer, PS_ABORTED, "there is no epoch: the newest init has failed");
+    ps_wire_producer_void(producer, PS_ABORTED, 0, "there is no epoch: the newest init has failed");
 }
 
 static ps_status abort_own(ps_wire_producer *producer, int64_t until_ns, ps_error *error) {
-    int16_t code;
     if (producer->recipe.transactional == NULL || producer->id < 0 || !producer->holds)
         return PS_OK;
     /* Nothing open (48), or an epoch that is gone (47, 90): InitProducerId decides. Without this
      * one, 3.9 takes an InitProducerId of our epoch amid our own transaction for a stranger's. */
-    const ps_status status = end(producer, false, until_ns, &code, error);
+    const ps_status status = end(producer, false, until_ns, error);
     if (status == PS_OK || status == PS_FENCED || status == PS_ABORTED) producer->holds = false;
     return status == PS_FENCED || status == PS_ABORTED ? PS_OK : status;
 }
@@ -209,9 +209,8 @@ ps_status ps_wire_producer_init(ps_wire_producer *producer, int64_t until_ns, ps
                             .request = &request,
                             .what = "a producer's id",
                             .read = read_init};
-    int16_t code;
-    PS_TRY(ask(producer, &asked, until_ns, &code, error));
-    const ps_status status = judge(&asked, code, error);
+    PS_TRY(ask(producer, &asked, until_ns, error));
+    const ps_status status = judge(producer, &asked, error);
     if (status == PS_FENCED) producer->id = producer->epoch = -1; /* not ours any more */
     PS_TRY(status);
     producer->status = PS_OK;
@@ -257,11 +256,11 @@ static void added(void *opaque, ps_status status, int16_t version, const void *f
     case PS_WIRE_RETRY:
         return;
     case PS_WIRE_FATAL:
-        ps_wire_producer_void(producer, PS_IO, "adding partitions to a transaction: %s",
+        ps_wire_producer_void(producer, PS_IO, code, "adding partitions to a transaction: %s",
                               ps_wire_error_name(code));
         return;
     default:
-        ps_wire_producer_void(producer, PS_ABORTED, "adding partitions to a transaction: %s",
+        ps_wire_producer_void(producer, PS_ABORTED, code, "adding partitions to a transaction: %s",
                               ps_wire_error_name(code));
     }
 }
@@ -353,10 +352,9 @@ static ps_status add_group(ps_wire_producer *producer, int64_t until_ns, ps_erro
                             .request = &request,
                             .what = "adding the group to a transaction",
                             .read = read_group};
-    int16_t code;
     producer->holds = true;
-    PS_TRY(ask(producer, &asked, until_ns, &code, error));
-    return judge(&asked, code, error);
+    PS_TRY(ask(producer, &asked, until_ns, error));
+    return judge(producer, &asked, error);
 }
 
 static int16_t read_offsets(ps_wire_producer *producer, int16_t version, const void *from) {
@@ -401,10 +399,9 @@ static ps_status send_offsets(ps_wire_producer *producer, const ps_wire_offsets 
                             .request = &request,
                             .what = "offsets",
                             .read = read_offsets};
-    int16_t code;
     producer->holds = true;
-    PS_TRY(ask(producer, &asked, until_ns, &code, error));
-    return judge(&asked, code, error);
+    PS_TRY(ask(producer, &asked, until_ns, error));
+    return judge(producer, &asked, error);
 }
 
 static ps_status commit_offsets(ps_wire_producer *producer, const ps_wire_offsets *offsets,
@@ -436,7 +433,6 @@ static void turn(ps_wire_producer *producer, bool anew) {
 
 static ps_status commit(ps_wire_producer *producer, const ps_wire_offsets *offsets, uint32_t count,
                         const ps_wire_member *member, int64_t until_ns, ps_error *error) {
-    int16_t code;
     if (producer->ending == PS_WIRE_FILLING) producer->ending = PS_WIRE_FLUSHING;
     if (producer->ending == PS_WIRE_FLUSHING) {
         PS_TRY(flush(producer, until_ns, error));
@@ -452,7 +448,7 @@ static ps_status commit(ps_wire_producer *producer, const ps_wire_offsets *offse
     }
     const int64_t id = producer->id;
     const int16_t epoch = producer->epoch;
-    if (producer->holds) PS_TRY(end(producer, true, until_ns, &code, error));
+    if (producer->holds) PS_TRY(end(producer, true, until_ns, error));
     const bool anew = producer->id != id || producer->epoch != epoch;
     turn(producer, anew);
     return PS_OK;
@@ -466,6 +462,7 @@ ps_status ps_wire_producer_commit(ps_wire_producer *producer, const ps_wire_offs
     ps_error why = {""};
     const ps_status status = commit(producer, offsets, count, member, until_ns, &why);
     if (status == PS_OK) return PS_OK;
-    if (status != PS_AGAIN) ps_wire_producer_void(producer, status, "%s", why.message);
+    if (status != PS_AGAIN)
+        ps_wire_producer_void(producer, status, producer->code, "%s", why.message);
     return ps_fail(error, status, "%s", why.message);
 }
