@@ -164,11 +164,10 @@ static ps_status client_recipe(ps_kafka_sink *sink, ps_wire_client_recipe *out, 
 static int64_t linger_of(const ps_kafka_sink *sink) {
     const ps_string_map *properties = &sink->config->properties;
     const int64_t lane_ns = sink->env->linger_ns;
-    /* A commit sends what there is, so a transaction may wait for full batches; half of it goes out
-     * before, or the commit would be long. Whoever asks for latency waits only for the rest of the
-     * lane's batch. */
+    /* A commit sends what there is, so a transaction's batches go out when they are full. Whoever
+     * asks for latency waits only for the rest of the lane's batch. */
     const bool patient = lane_ns >= 5 * PS_NS_PER_MS;
-    const int64_t own_ns = sink->exactly_once ? sink->config->commit_interval_ns / 2
+    const int64_t own_ns = sink->exactly_once ? sink->config->commit_interval_ns
                            : patient          ? LINGER_MS * PS_NS_PER_MS
                                               : lane_ns / 4;
     const int64_t ms = ps_kafka_native_number(properties, "linger.ms", -1);

@@ -326,6 +326,7 @@ static ps_status take_all(ps_kafka_source *source, ps_batch *batch, bool *some) 
 
 ps_status ps_kafka_native_fill(ps_kafka_source *source, ps_batch *batch) {
     bool some = false;
+    ps_wire_fetcher_gather_until(source->native->fetcher, batch->shown_ns);
     if (take_all(source, batch, &some) == PS_OK) return PS_OK;
     if (!some) return PS_AGAIN; /* as it was a moment ago, when the lane asked for events */
     /* The next question is due, and its answer may lie in the socket already. */

@@ -16,6 +16,10 @@
 /* A call that does not return for this long never will (librdkafka #5511, #5456, #4420). */
 #define STUCK_NS (PS_KAFKA_TRANSACTION_MS * PS_NS_PER_MS + 30 * PS_NS_PER_S)
 
+/* How much before its time a commit may begin: of the interval, and at most. */
+enum { EARLY_SHARE = 12 };
+#define EARLY_NS_MAX (10 * PS_NS_PER_MS)
+
 static void sooner(int64_t *ask_again_ns, int64_t at_ns) {
     if (at_ns < *ask_again_ns) *ask_again_ns = at_ns;
 }
@@ -45,6 +49,7 @@ void ps_kafka_sink_undo(ps_kafka_sink *sink) {
     ps_kafka_least_undo(sink);
     if (sink->pack != NULL) ps_kafka_pack_undo(sink->pack);
     sink->dirty = sink->full = sink->flush_wanted = false;
+    sink->shown_ns = 0;
     sink->fresh = true;
 }
 
@@ -62,6 +67,16 @@ static void begin_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t tic
     if (sink->refused_count > 0) ps_kafka_refused_mark(sink, batch);
 }
 
+/* A batch that is emitted so long before the commit is due brings it about. */
+static int64_t early_ns(const ps_kafka_sink *sink) {
+    const int64_t share_ns = sink->config->commit_interval_ns / EARLY_SHARE;
+    return share_ns < EARLY_NS_MAX ? share_ns : EARLY_NS_MAX;
+}
+
+static int64_t shown(const void *self) {
+    return ((const ps_kafka_sink *)self)->shown_ns;
+}
+
 static void end_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticket) {
     ps_lane_metrics *metrics = sink->env->metrics;
     ps_count(&metrics->sink_rows, sink->cursor.out);
@@ -70,6 +85,10 @@ static void end_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticke
     sink->cursor.begun = false;
     sink->last_ticket = ticket;
     if (sink->exactly_once) ps_kafka_positions_add(sink, batch->positions, batch->position_count);
+    /* The source waited for this moment: what comes now would wait for the next commit. */
+    if (sink->shown_ns > 0 &&
+        ps_clock_ns() >= sink->begun_ns + sink->config->commit_interval_ns - early_ns(sink))
+        sink->flush_wanted = true;
     sink->way->serve(sink, 0);
 }
 
@@ -98,10 +117,12 @@ static void commit_when_due(ps_kafka_sink *sink, int64_t *ask_again_ns) {
     if (!sink->dirty || sink->cursor.begun) return;
     const int64_t due_ns = sink->begun_ns + sink->config->commit_interval_ns;
     if (!sink->flush_wanted && ps_clock_ns() < due_ns) {
+        sink->shown_ns = due_ns - early_ns(sink) / 8;
         sooner(ask_again_ns, due_ns);
         return;
     }
     sink->flush_wanted = false;
+    sink->shown_ns = 0;
     ps_kafka_committer_ask(sink, PS_KAFKA_COMMITTING);
 }
 
@@ -112,6 +133,7 @@ static ps_status ready(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again
     if (sink->full) sooner(ask_again_ns, ps_clock_ns() + PS_NS_PER_MS);
     sink->full = false;
     if (sink->broken) {
+        sink->shown_ns = 0;
         ps_kafka_committer_ask(sink, PS_KAFKA_GIVING_UP);
         return PS_OK;
     }
@@ -399,6 +421,7 @@ const ps_sink ps_sink_kafka = {
     .restored = restored,
     .forget = forget,
     .emit = emit,
+    .shown = shown,
     .flush = flush,
     .flushed = flushed,
     .close = close_sink,

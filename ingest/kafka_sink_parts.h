@@ -89,6 +89,7 @@ struct ps_kafka_sink {
     bool dirty;         /* the transaction holds something */
     bool flush_wanted;
     int64_t begun_ns;     /* when the transaction got its first record */
+    int64_t shown_ns;     /* 0: it got none, or its commit has begun */
     int64_t commit_ns;    /* when the commit was asked for */
     int64_t fenced_ns;    /* when the id was last taken from us, 0: never */
     int64_t missing_ns;   /* since when one of the topics is not there, 0: all are */

@@ -12,6 +12,7 @@
 #include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/batch/headers.h"
+#include "ingest/kafka_linger.h"
 #include "ingest/kafka_native_source.h"
 
 #define FATAL_AGAIN_NS (60 * PS_NS_PER_S)
@@ -320,9 +321,10 @@ static ps_status fill(void *self, ps_batch *batch, int64_t *ask_again_ns, ps_err
     ps_kafka_watch_lag(source, now_ns);
     ps_kafka_source_commit_due(source, PS_KAFKA_COMMIT_GATHERED);
     if (atomic_load_explicit(&source->watch.all_reached, memory_order_relaxed)) return PS_END;
-    const int64_t due_ns =
-        batch->filled_ns == 0 ? INT64_MAX : batch->filled_ns + source->env->linger_ns;
-    const bool whole = full == PS_OK || (source->native != NULL && ps_kafka_native_gathers(source));
+    const int64_t due_ns = ps_kafka_batch_due(source, batch, now_ns);
+    const bool whole =
+        full == PS_OK || (source->native != NULL && !ps_kafka_batch_waits(batch, now_ns) &&
+                          ps_kafka_native_gathers(source));
     if (batch->filled_ns != 0 && (whole || now_ns >= due_ns)) return PS_OK;
     *ask_again_ns = source->native == NULL ? due_ns : ps_kafka_native_deadline(source, due_ns);
     return PS_AGAIN;

@@ -271,6 +271,27 @@ static void what_trickles_in_is_gathered(void **state) {
     close_reader(r);
 }
 
+/* If this fails, rows that nobody sees before a commit wake a lane more often than the commit, or
+ * an answer comes too late for it. */
+static void until_a_commit_is_due(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 60);
+    reader *r = read_world_gathering(world, 8000);
+    ps_wire_fetcher_gather_until(r->fetcher, INT64_MAX);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until_gathering(r, 1);
+    wire_brokers_lock();
+    assert_int_equal(world->wait_ms, 20); /* and no longer than when there is nothing */
+    wire_brokers_unlock();
+    ps_wire_fetcher_gather_until(r->fetcher, 1);
+    run_until_gathering(r, 2);
+    wire_brokers_lock();
+    assert_int_equal(world->wait_ms, 7);
+    wire_brokers_unlock();
+    close_reader(r);
+}
+
 /* If this fails, whoever is behind waits between answers that are full. */
 static void a_backlog_is_not_gathered(void **state) {
     (void)state;
@@ -297,6 +318,7 @@ int main(void) {
         cmocka_unit_test(sleeps_when_idle),
         cmocka_unit_test(stopped_and_started_meanwhile),
         cmocka_unit_test(what_trickles_in_is_gathered),
+        cmocka_unit_test(until_a_commit_is_due),
         cmocka_unit_test(a_backlog_is_not_gathered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@ void ps_batch_reset(ps_batch *batch) {
     batch->segment_count = batch->touched_count = 0;
     batch->run_count = batch->position_count = batch->eviction_count = 0;
     batch->oversize = (ps_oversize){.row = PS_NOWHERE};
-    batch->filled_ns = 0;
+    batch->filled_ns = batch->shown_ns = 0;
 }
 
 static uint32_t stored(ps_bytes bytes) {

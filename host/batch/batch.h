@@ -72,8 +72,7 @@ typedef struct ps_batch {
     uint32_t arena_used;
     uint32_t arena_owed;    /* of what is free: to be taken by ps_batch_reserve while decoding */
     uint64_t payload_bytes; /* keys and values as they came, of all others: for the metrics */
-    uint32_t segment_count; /* touched ones first, then the swept ones */
-    uint32_t touched_count;
+    uint32_t segment_count, touched_count; /* touched ones first, then the swept ones */
     uint32_t run_count, position_count, eviction_count;
     ps_run *runs;           /* [PS_RUNS_MAX] */
     ps_position *positions; /* [partitions of the source] every partition this batch moved */
@@ -81,6 +80,7 @@ typedef struct ps_batch {
     ps_eviction *evictions; /* [schema->rows_max] */
     ps_oversize oversize;
     int64_t filled_ns;   /* monotonic: when its first row was taken */
+    int64_t shown_ns;    /* what goes out until then is seen no sooner; 0: it is seen at once */
     int64_t sweep_round; /* which pass over the table its swept segments belong to */
     uint64_t ticket;
 } ps_batch;

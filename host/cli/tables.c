@@ -80,8 +80,11 @@ const ps_option ps_runtime_options[] = {
      .max = GIB},
     {.name = "linger",
      .preset = "5ms",
-     .help = "How long a batch that is not full waits for more rows. Below 5ms, records that are "
-             "written at least once wait a quarter of it again, else up to 20 ms.",
+     .help =
+         "How long a batch that is not full waits for more rows. Exactly once into Kafka, a few "
+         "rows of a transaction wait for its commit instead, which nobody sees them before. "
+         "Below 5ms, records that are written at least once wait a quarter of it again, else "
+         "up to 20 ms.",
      .type = PS_OPTION_DURATION,
      .at = offsetof(ps_runtime, linger_ns),
      .max = 60 * SECOND},

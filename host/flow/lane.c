@@ -242,6 +242,8 @@ static ps_status fill(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_erro
         if (!lane->filling) ps_batch_reset(batch);
         lane->filling = true;
         ps_lane_tell_positions(lane, batch);
+        const ps_sink *sink = lane->config.sink;
+        batch->shown_ns = sink->shown == NULL ? 0 : sink->shown(lane->sink);
         const uint32_t rows = batch->rows;
         const int64_t begin_ns = ps_clock_ns();
         int64_t again_ns = INT64_MAX;

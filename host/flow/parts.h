@@ -126,6 +126,9 @@ struct ps_sink {
      * The batch stays as it is until `flushed` reaches its ticket. `batch->rows` may be 0 with
      * positions only. */
     ps_status (*emit)(void *self, const ps_batch *batch, uint64_t ticket, ps_error *);
+    /* Whatever is emitted until then is seen together, and no sooner: rows may wait for it. 0: they
+     * are seen at once. NULL: always. */
+    int64_t (*shown)(const void *self);
     /* Commit what was emitted now: the lane is about to idle, to hand partitions over, or stop. */
     ps_status (*flush)(void *self, ps_error *);
     /* The newest ticket that is safely out. PS_ABORTED: everything since the last one is undone;

@@ -124,7 +124,7 @@ void ps_wire_lane_answered(void *opaque, ps_status status, int16_t version, cons
     }
     const ps_wire_fetcher_recipe *recipe = &lane->fetcher->recipe;
     const int64_t took_ns = client->now_ns - lane->asked_ns;
-    lane->gathered = lane->gathers && took_ns >= recipe->gather_ms * PS_NS_PER_MS * 3 / 4;
+    lane->gathered = lane->gathers && took_ns >= lane->wait_ms * PS_NS_PER_MS * 3 / 4;
     lane->gathers = recipe->gather_ms > 0 && bytes > 0 && bytes < recipe->gather_bytes;
     if (!some) return;
     ps_wire_client_hold(client);

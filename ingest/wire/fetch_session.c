@@ -11,6 +11,7 @@
 #include "ingest/wire/fetcher_parts.h"
 
 enum { NOT_HERE, AS_TOLD, TO_TELL, TO_FORGET, LATE_MS = 30000 };
+enum { ANSWER_MS = 5 }; /* from the end of a broker's wait to its answer, about */
 
 static bool wants(ps_wire_fetcher *fetcher, const ps_wire_lane *lane, const ps_wire_part *part) {
     if (part->state != PS_WIRE_PART_READING || part->retry_ns > fetcher->client->now_ns)
@@ -151,6 +152,16 @@ static bool has_restarted(const ps_wire_fetcher *fetcher, const ps_wire_lane *la
     return false;
 }
 
+/* How long the broker may wait for more. */
+static int32_t wait_ms_of(const ps_wire_fetcher *fetcher, const ps_wire_lane *lane) {
+    const ps_wire_fetcher_recipe *recipe = &fetcher->recipe;
+    if (!lane->gathers) return recipe->wait_ms;
+    const int64_t left_ns = fetcher->gather_until_ns - fetcher->client->now_ns;
+    const int64_t left_ms = left_ns / PS_NS_PER_MS - ANSWER_MS;
+    if (left_ms <= recipe->gather_ms) return recipe->gather_ms;
+    return left_ms < recipe->wait_ms ? (int32_t)left_ms : recipe->wait_ms;
+}
+
 void ps_wire_lane_fetch(ps_wire_fetcher *fetcher, ps_wire_lane *lane) {
     if (has_restarted(fetcher, lane)) lane->session_epoch = 0;
     if (mark(fetcher, lane) == 0) {
@@ -160,16 +171,16 @@ void ps_wire_lane_fetch(ps_wire_fetcher *fetcher, ps_wire_lane *lane) {
     if (ps_wire_client_version(fetcher->client, lane->node, PS_WIRE_TO_FETCH, PS_WIRE_FETCH) < 0)
         return;
     const ps_wire_fetcher_recipe *recipe = &fetcher->recipe;
-    ps_wire_fetch_request request = {
-        .replica_id = -1,
-        .max_wait_ms = lane->gathers ? recipe->gather_ms : recipe->wait_ms,
-        .min_bytes = lane->gathers ? recipe->gather_bytes : recipe->least_bytes,
-        .max_bytes = fetcher->recipe.answer_bytes,
-        .isolation_level = fetcher->recipe.read_committed,
-        .session_id = lane->session,
-        .session_epoch = lane->session_epoch,
-        .topics = fetcher->topics,
-        .forgotten_topics_data = fetcher->forgotten};
+    ps_wire_fetch_request request = {.replica_id = -1,
+                                     .max_wait_ms = wait_ms_of(fetcher, lane),
+                                     .min_bytes =
+                                         lane->gathers ? recipe->gather_bytes : recipe->least_bytes,
+                                     .max_bytes = fetcher->recipe.answer_bytes,
+                                     .isolation_level = fetcher->recipe.read_committed,
+                                     .session_id = lane->session,
+                                     .session_epoch = lane->session_epoch,
+                                     .topics = fetcher->topics,
+                                     .forgotten_topics_data = fetcher->forgotten};
     request.topics_count = put_told(fetcher);
     request.forgotten_topics_data_count = put_forgotten(fetcher);
     const ps_wire_call call = {.node = lane->node,
@@ -183,6 +194,7 @@ void ps_wire_lane_fetch(ps_wire_fetcher *fetcher, ps_wire_lane *lane) {
                                .opaque = lane};
     ps_error why;
     const ps_status status = ps_wire_client_send(fetcher->client, &call, &why);
+    lane->wait_ms = request.max_wait_ms;
     if (status == PS_OK) settle(fetcher, lane);
     if (status == PS_OK || status == PS_AGAIN) return;
     ps_wire_client_say(fetcher->client, "Fetch: %s", why.message);

@@ -291,6 +291,10 @@ ps_status ps_wire_fetcher_step(ps_wire_fetcher *fetcher, int64_t now_ns, ps_erro
     return sent ? ps_wire_client_step(client, now_ns, error) : PS_OK;
 }
 
+void ps_wire_fetcher_gather_until(ps_wire_fetcher *fetcher, int64_t until_ns) {
+    fetcher->gather_until_ns = until_ns;
+}
+
 bool ps_wire_fetcher_gathers(const ps_wire_fetcher *fetcher) {
     const ps_wire_lane *only = NULL;
     for (uint32_t i = 0; i < fetcher->lane_count; i++) {

@@ -70,6 +70,10 @@ ps_status ps_wire_fetcher_step(ps_wire_fetcher *fetcher, int64_t now_ns,
 /* When it wants to be stepped though nothing comes: its client's, and pauses of its own. */
 int64_t ps_wire_fetcher_deadline(const ps_wire_fetcher *fetcher);
 
+/* Until then, rather than for gather_ms, is what trickles in gathered: within wait_ms, and not to
+ * the last moment. */
+void ps_wire_fetcher_gather_until(ps_wire_fetcher *fetcher, int64_t until_ns);
+
 /* There is one broker to read from, what came last had been gathered, and it gathers again: nothing
  * comes for a while. */
 bool ps_wire_fetcher_gathers(const ps_wire_fetcher *fetcher);

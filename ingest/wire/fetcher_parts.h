@@ -58,7 +58,8 @@ typedef struct ps_wire_lane {
     bool fetching, seeking;         /* a request is under way */
     bool gathers;                   /* the newest answer had some records, and not many */
     bool gathered;                  /* it had been gathered for as long as may be */
-    int64_t asked_ns;               /* when the newest request left */
+    int64_t asked_ns;               /* when the newest request left, */
+    int32_t wait_ms;                /* and how long the broker may take */
     uint64_t quiet;                 /* nothing to ask for since so many changes */
     int64_t not_before_ns;
     const ps_wire_fetch_response *answer; /* held; NULL: none */
@@ -100,8 +101,9 @@ struct ps_wire_fetcher {
     uint64_t changes; /* of what should be asked for */
     uint32_t metadata_count, seeking_count, rotation;
     int64_t resume_ns; /* when the first pause is over */
-    uint8_t *marks;    /* [partitions] and requests, while they are made */
-    uint32_t *counts;  /* [topics + 1] */
+    int64_t gather_until_ns;
+    uint8_t *marks;   /* [partitions] and requests, while they are made */
+    uint32_t *counts; /* [topics + 1] */
     ps_wire_fetch_request_fetch_topic *topics;
     ps_wire_fetch_request_fetch_partition *partitions;
     ps_wire_fetch_request_forgotten_topic *forgotten;

@@ -8,6 +8,23 @@ get() { # get PATH: status line, headers and body
     exec 8>&- 8<&-
 }
 
+commits() {
+    get /metrics | awk '/^penstock_commits_total[{ ]/ { n += $NF } END { printf "%d", n }'
+}
+
+# What trickles in is committed once an interval (100 ms), and not whenever the slots are full, which would be every
+# 20 ms: a slow stream would cost three times as much.
+trickle() {
+    local before after lanes
+    lanes=$(get /metrics | grep -cE '^penstock_commits_total[{ ]')
+    before=$(commits)
+    produce --topic "$prefix.in" --rows "$1" --rate $(($1 / 3)) --seed 3
+    wait_committed 30
+    after=$(commits)
+    [ $((after - before)) -le $((lanes * 45)) ] ||
+        fail "a slow stream of 3 s was committed $((after - before)) times by $lanes lanes, an interval being 100 ms"
+}
+
 scenario() {
     local pid deadline metric n
     n=$(rows 20000)
@@ -57,6 +74,7 @@ scenario() {
                     print p " does not add up"; exit 1
                 }
         }' metrics.txt >&2 || fail "the rows of the partitions do not add up"
+    trickle "$(rows 6000)"
     kill -TERM "$pid"
     leaves worker "$pid" 0 20
 }
