@@ -56,12 +56,15 @@ void ps_kafka_note_fence(ps_kafka_sink *sink) {
 }
 
 void ps_kafka_fail_forbidden(ps_kafka_sink *sink, const char *what, const char *why) {
-    ps_kafka_sink_fail(sink, PS_IO,
-                       "%s: %s; give this user's principal the right to write to %s%s%s%s, and to "
-                       "commit for the group",
-                       what, why, sink->out.name, sink->dead.name == NULL ? "" : ", ",
-                       sink->dead.name == NULL ? "" : sink->dead.name,
-                       sink->keeps_state ? " and the state topic" : "");
+    ps_kafka_sink_fail(
+        sink, PS_IO,
+        "%s: %s; give this user's principal the right to write to %s%s%s%s, %s%s%sand "
+        "to commit for the group",
+        what, why, sink->out.name, sink->dead.name == NULL ? "" : ", ",
+        sink->dead.name == NULL ? "" : sink->dead.name,
+        sink->keeps_state ? " and the state topic" : "",
+        sink->exactly_once ? "to use transactional.id '" : "",
+        sink->exactly_once ? sink->transactional : "", sink->exactly_once ? "', " : "");
 }
 
 static bool is_stopping(ps_kafka_sink *sink) {
@@ -160,6 +163,7 @@ static void finish_commit(ps_kafka_sink *sink) {
     ps_kafka_positions_clear(sink);
     ps_kafka_state_committed(sink); /* the lane emits nothing until the phase changes */
     sink->dirty = false;
+    sink->in_vain = (ps_kafka_patience){0, 0};
     const bool begun = sink->way->begin(sink);
     pthread_mutex_lock(&sink->mutex);
     sink->flushed = sink->last_ticket;

@@ -139,6 +139,18 @@ const char *ps_kafka_advice(rd_kafka_resp_err_t err) {
         return ": give this user's principal the right to it (docs/security.md lists the rights)";
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION: /* also said of what becomes too large */
         return "; is it unpacked larger than the source's batch_max and expansion say?";
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+        return "; is it a topic of Kafka's own? name another one";
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
+        return "; docs/kafka.md says which brokers will do";
+    case RD_KAFKA_RESP_ERR_INVALID_REQUEST:
+        return "; the broker's log says what it has against it";
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+        return "; a policy of the brokers forbids it: ask whoever runs them";
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
+        return "; set another compression.type";
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+        return "; the topic has an old message format: raise its message.format.version";
     default:
         return "";
     }

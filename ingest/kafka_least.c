@@ -91,6 +91,7 @@ static bool carry(ps_kafka_sink *sink, bool *full, ps_error *error, ps_status *s
         return false;
     slot->batch = NULL;
     sink->acknowledged = ticket;
+    sink->in_vain = (ps_kafka_patience){0, 0};
     return true;
 }
 

@@ -78,7 +78,8 @@ static void sent(void *opaque, const ps_wire_sent *batch) {
     ps_kafka_undelivered record = {.topic = sink->native->names[batch->topic],
                                    .err = (rd_kafka_resp_err_t)batch->code,
                                    .bytes = batch->bytes,
-                                   .alone = batch->count == 1};
+                                   .alone = batch->count == 1,
+                                   .reason = batch->reason};
     const uint32_t count = batch->refused_count > 0 ? batch->refused_count : batch->count;
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t row = batch->refused_count > 0 ? (uint32_t)batch->refused[i] : i;
@@ -92,6 +93,20 @@ static bool is_fence(int16_t code) {
     return code == PS_WIRE_ERROR_INVALID_PRODUCER_EPOCH || code == PS_WIRE_ERROR_PRODUCER_FENCED;
 }
 
+static bool is_forbidden(int16_t code) {
+    return code == PS_WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED ||
+           code == PS_WIRE_ERROR_GROUP_AUTHORIZATION_FAILED ||
+           code == PS_WIRE_ERROR_CLUSTER_AUTHORIZATION_FAILED ||
+           code == PS_WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+}
+
+static void fail(ps_kafka_sink *sink, ps_status status, const char *what, const ps_error *error) {
+    if (is_forbidden(ps_wire_producer_code(sink->native->producer)))
+        ps_kafka_fail_forbidden(sink, what, error->message);
+    else
+        ps_kafka_sink_fail(sink, status, "%s%s", error->message, ps_kafka_native_advice(error));
+}
+
 /* What a step says, to the lane. */
 static void note(ps_kafka_sink *sink, ps_status status, const ps_error *error) {
     switch (status) {
@@ -101,12 +116,11 @@ static void note(ps_kafka_sink *sink, ps_status status, const ps_error *error) {
     case PS_ABORTED:
     case PS_FENCED:
         if (sink->broken) return;
-        ps_log(PS_LOG_DEBUG, "sink kafka", "%s", error->message);
-        sink->broken = true;
+        ps_kafka_note_broken(sink, "the producer", error->message);
         if (is_fence(ps_wire_producer_code(sink->native->producer))) ps_kafka_note_fence(sink);
         return;
     default:
-        ps_kafka_sink_fail(sink, status, "%s%s", error->message, ps_kafka_native_advice(error));
+        fail(sink, status, "the producer", error);
     }
 }
 
@@ -393,13 +407,6 @@ static bool is_overtaken(int16_t code) {
            code == PS_WIRE_ERROR_REBALANCE_IN_PROGRESS || code == PS_WIRE_ERROR_STALE_MEMBER_EPOCH;
 }
 
-static bool is_forbidden(int16_t code) {
-    return code == PS_WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED ||
-           code == PS_WIRE_ERROR_GROUP_AUTHORIZATION_FAILED ||
-           code == PS_WIRE_ERROR_CLUSTER_AUTHORIZATION_FAILED ||
-           code == PS_WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-}
-
 static ps_kafka_outcome commit(ps_kafka_sink *sink) {
     struct ps_kafka_native_sink *native = sink->native;
     ps_error error = {{0}};
@@ -422,10 +429,7 @@ static ps_kafka_outcome commit(ps_kafka_sink *sink) {
         if (is_fence(code)) ps_kafka_note_fence(sink);
         break;
     default:
-        if (is_forbidden(code))
-            ps_kafka_fail_forbidden(sink, "commit", error.message);
-        else
-            ps_kafka_sink_fail(sink, status, "%s", error.message);
+        fail(sink, status, "commit", &error);
     }
     ps_log(is_overtaken(code) ? PS_LOG_DEBUG : PS_LOG_INFO, "sink kafka",
            "%s; going back to what is committed", error.message);

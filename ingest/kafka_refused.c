@@ -9,6 +9,7 @@
  */
 #include <inttypes.h>
 
+#include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/batch/rejects.h"
 #include "ingest/kafka_sink_calls.h"
@@ -18,6 +19,8 @@ typedef enum verdict { GONE, REFUSED, TOO_LARGE, FORBIDDEN, FINAL, BROKEN } verd
 /* RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD, which older libraries do not name, nor tell apart
  * from a record that was refused itself. */
 enum { NEIGHBOUR_REFUSED = -138 };
+
+#define IN_VAIN_NS (60 * PS_NS_PER_S)
 
 static verdict judge(rd_kafka_resp_err_t err) {
     switch ((int)err) {
@@ -40,6 +43,12 @@ static verdict judge(rd_kafka_resp_err_t err) {
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
     case RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
+    case RD_KAFKA_RESP_ERR_INVALID_REQUEST:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_SECURITY_DISABLED:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
         return FINAL;
     default:
         return BROKEN;
@@ -98,6 +107,29 @@ void ps_kafka_acknowledged(ps_kafka_sink *sink, uint64_t tag) {
         ps_kafka_slot_of(sink, tag >> 32)->unacknowledged--;
 }
 
+static void fail_finally(ps_kafka_sink *sink, const ps_kafka_undelivered *record) {
+    const bool some = record->reason.length > 0 && record->reason.length != PS_NULL_LENGTH;
+    ps_kafka_sink_fail(
+        sink, PS_IO, "cannot write to topic %s: %s (%d)%s%.*s%s%s", record->topic,
+        rd_kafka_err2str(record->err), (int)record->err, some ? ", in the broker's words \"" : "",
+        some ? (int)record->reason.length : 0, some ? (const char *)record->reason.data : "",
+        some ? "\"" : "", ps_kafka_advice(record->err));
+}
+
+void ps_kafka_note_broken(ps_kafka_sink *sink, const char *what, const char *why) {
+    if (sink->broken) return;
+    sink->broken = true;
+    /* Another trouble: there was nothing to write meanwhile. */
+    if (ps_clock_ns() - sink->in_vain.told_ns > IN_VAIN_NS) sink->in_vain.since_ns = 0;
+    if (ps_kafka_patience_tell(&sink->in_vain))
+        ps_log(PS_LOG_WARNING, "sink kafka",
+               "for %lld s nothing could be written, still going back to what is committed and "
+               "trying again: %s: %s",
+               ps_kafka_patience_s(&sink->in_vain), what, why);
+    else
+        ps_log(PS_LOG_DEBUG, "sink kafka", "%s: %s", what, why);
+}
+
 void ps_kafka_not_delivered(ps_kafka_sink *sink, const ps_kafka_undelivered *record) {
     const bool pack = is_pack((uint32_t)record->tag);
     switch (judge(record->err)) {
@@ -123,14 +155,10 @@ void ps_kafka_not_delivered(ps_kafka_sink *sink, const ps_kafka_undelivered *rec
         ps_kafka_fail_forbidden(sink, record->topic, rd_kafka_err2str(record->err));
         return;
     case FINAL:
-        ps_kafka_sink_fail(sink, PS_IO, "cannot write to topic %s: %s", record->topic,
-                           rd_kafka_err2str(record->err));
+        fail_finally(sink, record);
         return;
     case BROKEN:
-        if (!sink->broken)
-            ps_log(PS_LOG_DEBUG, "sink kafka", "a record was not delivered: %s",
-                   rd_kafka_err2str(record->err));
-        sink->broken = true;
+        ps_kafka_note_broken(sink, record->topic, rd_kafka_err2str(record->err));
     }
 }
 

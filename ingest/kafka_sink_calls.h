@@ -65,8 +65,11 @@ typedef struct ps_kafka_undelivered {
     rd_kafka_resp_err_t err;
     uint64_t tag; /* ps_kafka_tag() */
     size_t bytes;
-    bool alone; /* in its batch */
+    bool alone;      /* in its batch */
+    ps_bytes reason; /* the broker's words, where there are some */
 } ps_kafka_undelivered;
+/* All goes back and is tried again; whoever does so for long says that. */
+void ps_kafka_note_broken(ps_kafka_sink *sink, const char *what, const char *why);
 void ps_kafka_acknowledged(ps_kafka_sink *sink, uint64_t tag);
 void ps_kafka_not_delivered(ps_kafka_sink *sink, const ps_kafka_undelivered *record);
 void ps_kafka_delivered(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque);

@@ -83,10 +83,11 @@ struct ps_kafka_sink {
     struct ps_kafka_native_sink *native; /* likewise; ingest/wire's way */
     uint32_t brokers;                    /* of the cluster, when it was last asked */
     ps_kafka_topic out, dead, state_topic;
-    bool suspect;       /* a call was not answered in time: a stray may land later */
-    atomic_bool closed; /* a connection was, since the transaction began: likewise */
-    bool broken;        /* a record failed in a way that needs a new producer */
-    bool dirty;         /* the transaction holds something */
+    bool suspect;              /* a call was not answered in time: a stray may land later */
+    atomic_bool closed;        /* a connection was, since the transaction began: likewise */
+    bool broken;               /* a record failed in a way that needs a new producer */
+    ps_kafka_patience in_vain; /* since then, and nothing was written since */
+    bool dirty;                /* the transaction holds something */
     bool flush_wanted;
     int64_t begun_ns;     /* when the transaction got its first record */
     int64_t shown_ns;     /* 0: it got none, or its commit has begun */

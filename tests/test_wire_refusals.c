@@ -49,8 +49,12 @@ static const refusal refusals[] = {
     {PS_WIRE_ERROR_INVALID_RECORD, 0, PS_ABORTED},
     {PS_WIRE_ERROR_INVALID_RECORD, 2, PS_ABORTED},
     {PS_WIRE_ERROR_INVALID_TIMESTAMP, 1, PS_ABORTED},
-    {PS_WIRE_ERROR_UNSUPPORTED_COMPRESSION_TYPE, 0, PS_ABORTED},
-    {PS_WIRE_ERROR_INVALID_TOPIC_EXCEPTION, 0, PS_ABORTED},
+    {PS_WIRE_ERROR_UNKNOWN_SERVER_ERROR, 0, PS_ABORTED},
+    {PS_WIRE_ERROR_INVALID_TOPIC_EXCEPTION, 0, PS_IO},
+    {PS_WIRE_ERROR_UNSUPPORTED_VERSION, 0, PS_IO},
+    {PS_WIRE_ERROR_INVALID_REQUEST, 0, PS_IO},
+    {PS_WIRE_ERROR_POLICY_VIOLATION, 0, PS_IO},
+    {PS_WIRE_ERROR_UNSUPPORTED_COMPRESSION_TYPE, 0, PS_IO},
     {PS_WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED, 0, PS_IO},
     {PS_WIRE_ERROR_CLUSTER_AUTHORIZATION_FAILED, 0, PS_IO},
     {PS_WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 0, PS_IO},
@@ -74,6 +78,7 @@ static void a_batch_is_refused(void **state) {
         put_rows(l, 0, 3, 3, ROW_BYTES); /* behind it: not to blame, and not told */
         assert_int_equal(drain(l), of->status);
         assert_non_null(strstr(l->why.message, ps_wire_error_name(of->code)));
+        assert_non_null(strstr(l->why.message, ps_wire_error_text(of->code)));
         assert_int_equal(l->told, 1);
         assert_int_equal(l->refused_code, of->code);
         assert_int_equal(l->refused_count, of->rows);

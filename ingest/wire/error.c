@@ -44,6 +44,10 @@ ps_wire_action ps_wire_error_action(ps_wire_api api, int16_t code) {
     }
 }
 
+bool ps_wire_error_is_known(int16_t code) {
+    return find(code) != NULL;
+}
+
 const char *ps_wire_error_name(int16_t code) {
     const row *of = find(code);
     return of == NULL ? "an error that is not known here" : of->name;

@@ -26,6 +26,7 @@ typedef enum ps_wire_error {
 /* Codes that are in no row: FATAL. */
 ps_wire_action ps_wire_error_action(ps_wire_api api, int16_t code);
 
+bool ps_wire_error_is_known(int16_t code);    /* it has a row */
 const char *ps_wire_error_name(int16_t code); /* "OFFSET_OUT_OF_RANGE" */
 const char *ps_wire_error_text(int16_t code); /* a sentence for who must act, without a full stop */
 

@@ -71,16 +71,30 @@ static void put_back(ps_wire_outlet *outlet, ps_wire_load *load, int64_t pause_n
     outlet->again_ns = ps_clock_ns() + pause_ns;
 }
 
+/* Other records, smaller batches, a topic that comes back or a broker that was restarted may get
+ * through. Else a person must act. */
+static bool may_pass(int16_t code) {
+    switch (code) {
+    case PS_WIRE_ERROR_MESSAGE_TOO_LARGE:
+    case PS_WIRE_ERROR_RECORD_LIST_TOO_LARGE:
+    case PS_WIRE_ERROR_INVALID_RECORD:
+    case PS_WIRE_ERROR_INVALID_TIMESTAMP:
+    case PS_WIRE_ERROR_UNKNOWN_SERVER_ERROR:
+        return true;
+    default:
+        return !ps_wire_error_is_known(code) ||
+               ps_wire_error_action(PS_WIRE_PRODUCE, code) != PS_WIRE_FATAL;
+    }
+}
+
 static void void_batch(ps_wire_producer *producer, const ps_wire_load *load, int16_t code,
                        ps_bytes words) {
     const bool none = words.length == PS_NULL_LENGTH;
-    const bool forbidden = code == PS_WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED ||
-                           code == PS_WIRE_ERROR_CLUSTER_AUTHORIZATION_FAILED ||
-                           code == PS_WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-    ps_wire_producer_void(producer, forbidden ? PS_IO : PS_ABORTED, code,
-                          "%s/%" PRIu32 ": %s%s%.*s", producer->recipe.topics[load->topic],
-                          load->partition, ps_wire_error_name(code), none ? "" : ": ",
-                          none ? 0 : (int)words.length, none ? "" : (const char *)words.data);
+    ps_wire_producer_void(producer, may_pass(code) ? PS_ABORTED : PS_IO, code,
+                          "%s/%" PRIu32 ": %s (%d): %s%s%.*s", producer->recipe.topics[load->topic],
+                          load->partition, ps_wire_error_name(code), code, ps_wire_error_text(code),
+                          none ? "" : ": ", none ? 0 : (int)words.length,
+                          none ? "" : (const char *)words.data);
 }
 
 typedef struct ps_wire_produce_response_partition_produce_response partition_answer;

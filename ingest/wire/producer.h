@@ -22,11 +22,12 @@
 
 /* What became of a batch. The rows' tags are in their order. A `code` other than 0 says why no
  * broker will ever take it, and is the meaning of errors.def: 10 and 18 of the whole batch, 87 and
- * 32 of the rows that are named or, if none is, of any; 29, 31, 53: this user may not; 3: the topic
- * or partition is not there, and metadata says so too (one that is made anew meanwhile is written
- * to). All is void then, within the same step: ABORTED, or IO for 29, 31 and 53, until an init.
- * Batches under way may still be told, others are not; nor are any where a step is ABORTED without
- * a code: an epoch or a transaction was lost, and none of its batches is to blame. */
+ * 32 of the rows that are named or, if none is, of any; 3: the topic or partition is not there, and
+ * metadata says so too (one that is made anew meanwhile is written to); -1 and codes without a row:
+ * nobody knows. All is void then, within the same step, until an init: ABORTED, or IO for all other
+ * codes, such as 29 (this user may not) and 17: somebody must change something. Batches under way
+ * may still be told, others are not; nor are any where a step is ABORTED without a code: an epoch
+ * or a transaction was lost, and none of its batches is to blame. */
 typedef struct ps_wire_sent {
     uint32_t topic, partition; /* of the client; within the topic */
     int16_t code;              /* 0: it is in the log */

@@ -114,7 +114,8 @@ static ps_status judge(const ps_wire_producer *producer, const question *asked, 
     case PS_WIRE_FENCED:
         return ps_fail(error, PS_FENCED, "%s: %s", asked->what, name);
     case PS_WIRE_FATAL:
-        return ps_fail(error, PS_IO, "%s: %s", asked->what, name);
+        return ps_fail(error, PS_IO, "%s: %s (%d): %s", asked->what, name, code,
+                       ps_wire_error_text(code));
     default:
         return ps_fail(error, PS_ABORTED, "%s: %s", asked->what, name);
     }
@@ -256,8 +257,9 @@ static void added(void *opaque, ps_status status, int16_t version, const void *f
     case PS_WIRE_RETRY:
         return;
     case PS_WIRE_FATAL:
-        ps_wire_producer_void(producer, PS_IO, code, "adding partitions to a transaction: %s",
-                              ps_wire_error_name(code));
+        ps_wire_producer_void(producer, PS_IO, code,
+                              "adding partitions to a transaction: %s (%d): %s",
+                              ps_wire_error_name(code), code, ps_wire_error_text(code));
         return;
     default:
         ps_wire_producer_void(producer, PS_ABORTED, code, "adding partitions to a transaction: %s",
