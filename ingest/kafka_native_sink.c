@@ -29,6 +29,8 @@ enum {
     BESIDE_BYTES = 64 << 10 /* what is added to a row at most, and a batch's header */
 };
 
+#define LOOK_NS PS_NS_PER_S
+
 struct ps_kafka_native_sink {
     ps_wire_security security;
     ps_wire_client *client;
@@ -41,6 +43,9 @@ struct ps_kafka_native_sink {
     ps_wire_offset *moved; /* by topic */
     ps_wire_offsets offsets[PS_TOPICS_MAX];
     uint32_t offset_topics;
+    int64_t looked_ns; /* for partitions that stall, */
+    bool saw;          /* and there was one */
+    ps_kafka_patience committing;
 };
 
 /* Whatever a lane's arena holds goes out. What does not fit there is a dead letter, as large as the
@@ -70,6 +75,10 @@ static size_t limit_of(const ps_kafka_sink *sink, const ps_kafka_topic *topic) {
 static void sent(void *opaque, const ps_wire_sent *batch) {
     ps_kafka_sink *sink = opaque;
     if (batch->code == 0) {
+        if (sink->stall.told_ns > 0 && sink->stall.topic == batch->topic &&
+            sink->stall.within == batch->partition)
+            ps_kafka_stall_over(&sink->stall, "sink kafka", "taken",
+                                sink->native->names[batch->topic]);
         /* A commit says that everything arrived. */
         for (uint32_t i = 0; !sink->exactly_once && i < batch->count; i++)
             ps_kafka_acknowledged(sink, batch->tags[i]);
@@ -86,6 +95,22 @@ static void sent(void *opaque, const ps_wire_sent *batch) {
         record.tag = batch->tags[row];
         ps_kafka_not_delivered(sink, &record);
     }
+}
+
+/* Whether a partition is tried in vain. Who was stopped for a while sees it once. */
+static bool tell_stalled(ps_kafka_sink *sink) {
+    struct ps_kafka_native_sink *native = sink->native;
+    const int64_t now_ns = ps_clock_ns();
+    if (now_ns - native->looked_ns < LOOK_NS) return native->saw;
+    native->looked_ns = now_ns;
+    ps_wire_stalled stalled;
+    const bool again = native->saw;
+    native->saw =
+        ps_wire_producer_stalled(native->producer, now_ns - PS_KAFKA_STALLED_NS, &stalled);
+    if (native->saw && again)
+        ps_kafka_stall_tell(&sink->stall, "sink kafka", "taken", native->names[stalled.topic],
+                            &stalled, native->client);
+    return native->saw;
 }
 
 /* Somebody took our transactional id, unless a coordinator gave our transaction up. */
@@ -345,6 +370,7 @@ static void serve(ps_kafka_sink *sink, int ms) {
             status = ps_wire_producer_step(native->producer, ps_clock_ns(), &error);
     }
     note(sink, status, &error);
+    (void)tell_stalled(sink);
 }
 
 static int64_t deadline(const ps_kafka_sink *sink) {
@@ -407,6 +433,16 @@ static bool is_overtaken(int16_t code) {
            code == PS_WIRE_ERROR_REBALANCE_IN_PROGRESS || code == PS_WIRE_ERROR_STALE_MEMBER_EPOCH;
 }
 
+static void tell_uncommitted(ps_kafka_sink *sink, const ps_error *error) {
+    if (tell_stalled(sink)) return;
+    if (ps_kafka_patience_tell(&sink->native->committing))
+        ps_log(PS_LOG_WARNING, "sink kafka",
+               "for %lld s a transaction could not be committed, still trying: %s",
+               (long long)((ps_clock_ns() - sink->commit_ns) / PS_NS_PER_S), error->message);
+    else
+        ps_log(PS_LOG_DEBUG, "sink kafka", "%s", error->message);
+}
+
 static ps_kafka_outcome commit(ps_kafka_sink *sink) {
     struct ps_kafka_native_sink *native = sink->native;
     ps_error error = {{0}};
@@ -420,9 +456,10 @@ static ps_kafka_outcome commit(ps_kafka_sink *sink) {
     const int16_t code = ps_wire_producer_code(native->producer);
     switch (status) {
     case PS_OK:
+        native->committing = (ps_kafka_patience){0, 0};
         return PS_KAFKA_DONE;
     case PS_AGAIN:
-        ps_log(PS_LOG_DEBUG, "sink kafka", "%s", error.message);
+        tell_uncommitted(sink, &error);
         return PS_KAFKA_RETRY;
     case PS_FENCED:
     case PS_ABORTED:

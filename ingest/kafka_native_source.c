@@ -10,6 +10,7 @@
 #include "host/base/log.h"
 #include "ingest/kafka_native.h"
 #include "ingest/kafka_native_source.h"
+#include "ingest/kafka_stall.h"
 #include "ingest/wire/error.h"
 #include "ingest/wire/fetcher.h"
 
@@ -22,6 +23,7 @@ enum {
 };
 
 #define SILENT_NS (10 * PS_NS_PER_S)
+#define LOOK_NS   PS_NS_PER_S
 
 struct ps_kafka_native_source {
     ps_wire_security security;
@@ -30,6 +32,9 @@ struct ps_kafka_native_source {
     const char *names[PS_TOPICS_MAX];
     int64_t opened_ns, wait_ms; /* wait_ms: of a Fetch */
     ps_kafka_patience patience;
+    ps_kafka_stall stall;
+    int64_t looked_ns; /* for partitions that stall */
+    bool reads;        /* something, as far as is known */
 };
 
 static int64_t larger(int64_t a, int64_t b) {
@@ -148,6 +153,7 @@ void ps_kafka_native_close(ps_kafka_source *source) {
 
 void ps_kafka_native_read(ps_kafka_source *source, uint32_t partition) {
     const int64_t next = source->place[partition].next;
+    source->native->reads = true;
     const int64_t start =
         source->config->start == PS_KAFKA_LATEST ? PS_WIRE_LATEST : PS_WIRE_EARLIEST;
     uint32_t within;
@@ -168,6 +174,24 @@ static bool reads(const ps_kafka_source *source) {
     for (uint32_t p = 0; p < source->env->partitions->count; p++)
         if (source->place[p].holding == PS_KAFKA_READING) return true;
     return false;
+}
+
+/* Where no broker answers at all, that is said below. */
+static void tell_stalled(ps_kafka_source *source, int64_t now_ns) {
+    struct ps_kafka_native_source *native = source->native;
+    ps_wire_stalled stalled;
+    if (now_ns - native->looked_ns < LOOK_NS) return;
+    native->looked_ns = now_ns;
+    native->reads = reads(source);
+    const bool some = ps_wire_fetcher_stalled(native->fetcher, &stalled);
+    if (some && native->patience.since_ns == 0)
+        ps_kafka_stall_tell(&native->stall, "source kafka", "read", native->names[stalled.topic],
+                            &stalled, native->client);
+    /* One that was given back is neither. */
+    const uint32_t first = source->env->partitions->topic[native->stall.topic].first;
+    if (!some && ps_wire_fetcher_end(native->fetcher, first + native->stall.within) >= 0)
+        ps_kafka_stall_over(&native->stall, "source kafka", "read",
+                            native->names[native->stall.topic]);
 }
 
 /* An answer comes twice a second where something is being read, and seldom where not. */
@@ -191,6 +215,7 @@ void ps_kafka_native_step(ps_kafka_source *source) {
     const ps_status status = ps_wire_fetcher_step(source->native->fetcher, now_ns, &error);
     ps_kafka_batches_tell(source, source->config->brokers,
                           ps_wire_client_largest(source->native->client, PS_WIRE_TO_FETCH));
+    tell_stalled(source, now_ns);
     if (status == PS_OK || status == PS_AGAIN) return;
     ps_kafka_source_fail(source, status, "%s%s", error.message, ps_kafka_native_advice(&error));
 }
@@ -201,7 +226,9 @@ bool ps_kafka_native_gathers(const ps_kafka_source *source) {
 
 int64_t ps_kafka_native_deadline(const ps_kafka_source *source, int64_t due_ns) {
     const int64_t own_ns = ps_wire_fetcher_deadline(source->native->fetcher);
-    return own_ns < due_ns ? own_ns : due_ns;
+    const int64_t look_ns = source->native->looked_ns + LOOK_NS;
+    if (own_ns < due_ns) due_ns = own_ns;
+    return source->native->reads && look_ns < due_ns ? look_ns : due_ns;
 }
 
 /* ---- what the fetcher has ---- */

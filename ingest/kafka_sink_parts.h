@@ -20,6 +20,7 @@
 #include "host/state/merge.h"
 #include "ingest/dead_file.h"
 #include "ingest/kafka_link.h"
+#include "ingest/kafka_stall.h"
 #include "ingest/kafka_way.h"
 
 typedef enum ps_kafka_phase {
@@ -87,6 +88,7 @@ struct ps_kafka_sink {
     atomic_bool closed;        /* a connection was, since the transaction began: likewise */
     bool broken;               /* a record failed in a way that needs a new producer */
     ps_kafka_patience in_vain; /* since then, and nothing was written since */
+    ps_kafka_stall stall;      /* ingest/wire's way: a partition that is tried in vain */
     bool dirty;                /* the transaction holds something */
     bool flush_wanted;
     int64_t begun_ns;     /* when the transaction got its first record */

@@ -279,6 +279,68 @@ static void an_answer_is_too_large(void **state) {
     close_reader(r);
 }
 
+/* Reads for so long, and asks twice on the way what stalls. */
+static bool stalls(reader *r, int64_t ms, ps_wire_stalled *out) {
+    for (int i = 0; i < 2; i++) {
+        const int64_t until = ps_clock_ns() + ms / 2 * PS_NS_PER_MS;
+        ps_wire_fetched f;
+        while (ps_clock_ns() < until) {
+            step(r);
+            while (ps_wire_fetcher_next(r->fetcher, &f, NULL) == PS_OK)
+                ps_wire_fetcher_taken(r->fetcher);
+            pause_for(r);
+        }
+        step(r);
+        if (!ps_wire_fetcher_stalled(r->fetcher, out)) return false;
+    }
+    return true;
+}
+
+static void partition_is(reader *r, int32_t leader, int16_t error) {
+    wire_brokers_lock();
+    r->world->logs[1].leader = leader;
+    r->world->logs[1].epoch++;
+    r->world->logs[1].error = error;
+    wire_brokers_unlock();
+}
+
+/* What is tried again for ever is named while it lasts, and only then. */
+static void a_partition_stalls(void **state) {
+    (void)state;
+    static const struct {
+        int32_t leader; /* 9: of which nobody knows */
+        int16_t error;
+        const char *why;
+    } cases[] = {
+        {1, PS_WIRE_ERROR_NOT_LEADER_OR_FOLLOWER, "NOT_LEADER_OR_FOLLOWER (6)"},
+        {1, PS_WIRE_ERROR_KAFKA_STORAGE_ERROR, "KAFKA_STORAGE_ERROR (56)"},
+        {-1, PS_WIRE_ERROR_LEADER_NOT_AVAILABLE, "no leader now"},
+        {9, PS_WIRE_ERROR_NOT_LEADER_OR_FOLLOWER, "no room at the start"},
+    };
+    wire_world *world = wire_world_open(1, 2);
+    append(world, 0, 3);
+    append(world, 1, 3);
+    reader *r = read_world(world);
+    ps_wire_stalled stalled;
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    ps_wire_fetcher_start(r->fetcher, 1, 0, 1, 0);
+    assert_false(stalls(r, 200, &stalled));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const int64_t began_ns = ps_clock_ns();
+        ps_error why;
+        partition_is(r, cases[i].leader, cases[i].error);
+        assert_true(stalls(r, 3000, &stalled));
+        assert_int_equal(stalled.within, 1);
+        assert_in_range(stalled.since_ns, began_ns, ps_clock_ns());
+        ps_wire_stalled_why(r->client, &stalled, &why);
+        assert_non_null(strstr(why.message, cases[i].why));
+        partition_is(r, 1, 0);
+        const int64_t until_ns = ps_clock_ns() + 5 * PS_NS_PER_S;
+        while (stalls(r, 100, &stalled)) assert_true(ps_clock_ns() < until_ns);
+    }
+    close_reader(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_too_large),
@@ -294,6 +356,7 @@ int main(void) {
         cmocka_unit_test(a_disk_fails_for_a_while),
         cmocka_unit_test(a_flipped_bit),
         cmocka_unit_test(is_told_to_wait),
+        cmocka_unit_test(a_partition_stalls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,11 +187,38 @@ static void a_partition_is_not_there(void **state) {
     close_ledger(l);
 }
 
+/* A broker that says "again" for ever is named while it does, and only then. */
+static void a_partition_stalls(void **state) {
+    (void)state;
+    ledger *l = open_ledger(&(ledger_plan){.nodes = 1, .partitions = 2});
+    ps_wire_stalled stalled;
+    const int64_t began_ns = ps_clock_ns();
+    init(l);
+    goes_wrong(l, (ledger_fault){.api = PS_WIRE_PRODUCE,
+                                 .from = 1,
+                                 .times = 1000000,
+                                 .code = PS_WIRE_ERROR_NOT_ENOUGH_REPLICAS});
+    put_rows(l, 1, 0, 3, ROW_BYTES);
+    run_for(l, 300);
+    assert_false(ps_wire_producer_stalled(l->producer, began_ns, &stalled));
+    assert_true(ps_wire_producer_stalled(l->producer, ps_clock_ns(), &stalled));
+    assert_int_equal(stalled.within, 1);
+    assert_int_equal(stalled.code, PS_WIRE_ERROR_NOT_ENOUGH_REPLICAS);
+    assert_in_range(stalled.since_ns, began_ns, ps_clock_ns());
+    wire_brokers_lock();
+    l->faults[0].times = 0;
+    wire_brokers_unlock();
+    assert_int_equal(drain(l), PS_OK);
+    assert_false(ps_wire_producer_stalled(l->producer, ps_clock_ns(), &stalled));
+    close_ledger(l);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_is_refused),  cmocka_unit_test(then_it_begins_anew),
         cmocka_unit_test(a_topic_is_deleted),  cmocka_unit_test(a_topic_is_missed_once),
         cmocka_unit_test(metadata_is_refused), cmocka_unit_test(a_partition_is_not_there),
+        cmocka_unit_test(a_partition_stalls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

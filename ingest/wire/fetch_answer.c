@@ -71,6 +71,7 @@ static bool take_partition(ps_wire_lane *lane, uint32_t topic,
         ps_wire_part_stop_at(fetcher, (uint32_t)(part - fetcher->parts), PS_WIRE_CUT_BACK, 0);
         return false;
     }
+    part->failing = 0;
     part->end = fetcher->recipe.read_committed ? data->last_stable_offset : data->high_watermark;
     const bool some = data->records.length != PS_NULL_LENGTH && data->records.length > 0;
     if (some) advance(part, data->records);

@@ -53,6 +53,7 @@ static void take_partition(ps_wire_lane *lane, uint32_t topic,
         part->lane != (uint32_t)(lane - fetcher->lanes) || part->state != PS_WIRE_PART_SEEKING)
         return;
     part->sought = false;
+    part->failing = 0;
     if (p->error_code == 0)
         take_offset(fetcher, part, p->offset);
     else

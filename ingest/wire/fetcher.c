@@ -154,6 +154,7 @@ void ps_wire_part_failed(ps_wire_fetcher *fetcher, ps_wire_part *part, ps_wire_a
                          int16_t code) {
     const ps_wire_action action = ps_wire_error_action(api, code);
     const uint32_t index = (uint32_t)(part - fetcher->parts);
+    part->failing = code;
     if (action == PS_WIRE_FATAL) {
         ps_wire_part_stop_at(fetcher, index, PS_WIRE_REFUSED, code);
         return;
@@ -200,7 +201,8 @@ void ps_wire_fetcher_start(ps_wire_fetcher *fetcher, uint32_t partition, uint32_
     part->next = part->due = next;
     part->epoch = part->told_epoch = -1;
     part->told_next = part->at_end = -1;
-    part->retry_ns = 0;
+    part->retry_ns = part->stalled_ns = 0;
+    part->failing = 0;
     part->ranges = 0;
     if (next < 0)
         ps_wire_part_seek(fetcher, part, PS_WIRE_SEEK_START, next);
@@ -219,6 +221,41 @@ static bool has_lane(const ps_wire_fetcher *fetcher, int32_t node) {
     for (uint32_t i = 0; i < fetcher->lane_count; i++)
         if (fetcher->lanes[i].node == node) return true;
     return false;
+}
+
+/* Of its leader; NULL: there is none, or there was no room for it. */
+static const ps_wire_lane *lane_of(ps_wire_fetcher *fetcher, const ps_wire_part *part) {
+    const int32_t node = ps_wire_client_leader(fetcher->client, part->topic, part->within).node;
+    for (uint32_t i = 0; i < fetcher->lane_count && node >= 0; i++)
+        if (fetcher->lanes[i].node == node) return &fetcher->lanes[i];
+    ps_wire_client_refresh(fetcher->client); /* nobody else asks about a broker without a lane */
+    return NULL;
+}
+
+/* Whether it is asked for or was answered, as far as can be seen between two steps. */
+static bool is_served(ps_wire_fetcher *fetcher, const ps_wire_part *part) {
+    const ps_wire_lane *lane = lane_of(fetcher, part);
+    if (part->unread || part->sought) return true;
+    if (lane == NULL || part->failing != 0) return false;
+    return lane->answer != NULL || (part->state == PS_WIRE_PART_READING && lane->fetching &&
+                                    lane->members[part - fetcher->parts]);
+}
+
+bool ps_wire_fetcher_stalled(ps_wire_fetcher *fetcher, ps_wire_stalled *out) {
+    out->since_ns = INT64_MAX;
+    for (uint32_t i = 0; i < fetcher->parts_end; i++) {
+        ps_wire_part *part = &fetcher->parts[i];
+        const bool tried =
+            part->state == PS_WIRE_PART_SEEKING || part->state == PS_WIRE_PART_READING;
+        if (!tried || is_served(fetcher, part)) {
+            part->stalled_ns = 0;
+            continue;
+        }
+        if (part->stalled_ns == 0) part->stalled_ns = fetcher->client->now_ns;
+        if (part->stalled_ns < out->since_ns)
+            *out = (ps_wire_stalled){part->topic, part->within, part->failing, part->stalled_ns};
+    }
+    return out->since_ns != INT64_MAX;
 }
 
 /* A new lane, or that of a broker which the client has forgotten. */

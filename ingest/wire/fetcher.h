@@ -12,6 +12,7 @@
 
 #include "ingest/wire/batch.h"
 #include "ingest/wire/client.h"
+#include "ingest/wire/stalled.h"
 
 #define PS_WIRE_EARLIEST INT64_C(-2) /* ListOffsets' own numbers */
 #define PS_WIRE_LATEST   INT64_C(-1)
@@ -83,6 +84,10 @@ bool ps_wire_fetcher_gathers(const ps_wire_fetcher *fetcher);
 ps_status ps_wire_fetcher_next(ps_wire_fetcher *fetcher, ps_wire_fetched *out,
                                ps_error *error) PS_MUST_USE;
 void ps_wire_fetcher_taken(ps_wire_fetcher *fetcher);
+
+/* To be asked about once a second, after a step: which partition has been tried in vain for the
+ * longest; false: none. */
+bool ps_wire_fetcher_stalled(ps_wire_fetcher *fetcher, ps_wire_stalled *out);
 
 /* The last stable offset, or the high watermark, as the newest answer said; -1: none yet. */
 int64_t ps_wire_fetcher_end(const ps_wire_fetcher *fetcher, uint32_t partition);

@@ -34,6 +34,8 @@ typedef struct ps_wire_part {
     int64_t end;    /* as the newest answer said; -1 */
     int64_t at_end; /* END was told here */
     int64_t retry_ns;
+    int16_t failing;                       /* error of the newest answer, 0: none */
+    int64_t stalled_ns;                    /* since when it is tried in vain, 0: it is not */
     uint32_t lane;                         /* in whose session it is or was last */
     uint32_t asked;                        /* its turn when the request under way left, */
     uint32_t came;                         /* and when the request left whose answer is held */

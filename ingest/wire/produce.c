@@ -118,6 +118,7 @@ static void take_answer(ps_wire_producer *producer, ps_wire_load *load,
     ps_wire_outlet *outlet = ps_wire_outlet_of(producer, load->topic, load->partition);
     const int16_t code = answer->error_code;
     outlet->under_way--;
+    outlet->failing = code;
     const ps_wire_leader leader = {answer->current_leader.leader_id,
                                    answer->current_leader.leader_epoch};
     if (leader.node >= 0)

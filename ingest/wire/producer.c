@@ -259,6 +259,21 @@ int16_t ps_wire_producer_code(const ps_wire_producer *producer) {
     return producer->code;
 }
 
+bool ps_wire_producer_stalled(ps_wire_producer *producer, int64_t before_ns, ps_wire_stalled *out) {
+    out->since_ns = before_ns;
+    bool some = false;
+    for (uint32_t i = 0; i < producer->active_count; i++) {
+        const ps_wire_outlet *outlet = &producer->outlet[producer->active[i]];
+        if (outlet->first == NULL) continue;
+        const int64_t since_ns = outlet->first->opened_ns + producer->recipe.linger_ns;
+        if (since_ns >= out->since_ns) continue;
+        some = true;
+        *out = (ps_wire_stalled){outlet->first->topic, outlet->first->partition, outlet->failing,
+                                 since_ns};
+    }
+    return some;
+}
+
 uint64_t ps_wire_producer_waiting(const ps_wire_producer *producer) {
     return producer->waiting;
 }

@@ -18,6 +18,7 @@
 #define PS_INGEST_WIRE_PRODUCER_H
 
 #include "ingest/wire/client.h"
+#include "ingest/wire/stalled.h"
 #include "ingest/wire/writer.h"
 
 /* What became of a batch. The rows' tags are in their order. A `code` other than 0 says why no
@@ -91,6 +92,9 @@ ps_status ps_wire_producer_step(ps_wire_producer *producer, int64_t now_ns,
  */
 int16_t ps_wire_producer_code(const ps_wire_producer *producer);
 int64_t ps_wire_producer_deadline(const ps_wire_producer *producer);
+/* The partition whose oldest batch has been due for the longest, since before `before_ns`; false:
+ * none has. */
+bool ps_wire_producer_stalled(ps_wire_producer *producer, int64_t before_ns, ps_wire_stalled *out);
 /* Records not yet answered. */
 uint64_t ps_wire_producer_waiting(const ps_wire_producer *producer);
 

@@ -55,6 +55,7 @@ typedef struct ps_wire_outlet {
     bool answered;    /* in this transaction */
     bool added;       /* to this transaction, in its first dialect */
     int64_t again_ns; /* not before */
+    int16_t failing;  /* error of the newest answer, 0: none */
 } ps_wire_outlet;
 
 /* A Produce under way. */

@@ -66,6 +66,7 @@ static int32_t asked_of(ps_wire_producer *producer, const question *asked) {
 static ps_status ask(ps_wire_producer *producer, const question *asked, int64_t until_ns,
                      ps_error *error) {
     int16_t *code = &producer->code;
+    *code = 0;
     for (int64_t now_ns = ps_clock_ns(); now_ns < until_ns; now_ns = ps_clock_ns()) {
         const void *response;
         int16_t version;
@@ -101,7 +102,9 @@ static ps_status ask(ps_wire_producer *producer, const question *asked, int64_t 
             return PS_OK;
         PS_TRY(pause_for(producer, action == PS_WIRE_RETRY ? PAUSE_NS : SEARCH_NS, error));
     }
-    return ps_fail(error, PS_AGAIN, "%s: no answer in time", asked->what);
+    if (*code == 0) return ps_fail(error, PS_AGAIN, "%s: no answer in time", asked->what);
+    return ps_fail(error, PS_AGAIN, "%s: %s (%d): %s", asked->what, ps_wire_error_name(*code),
+                   *code, ps_wire_error_text(*code));
 }
 
 static ps_status judge(const ps_wire_producer *producer, const question *asked, ps_error *error) {
