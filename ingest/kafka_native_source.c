@@ -104,7 +104,8 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
         .nodes_max = all->brokers + SPARE_NODES,
         .partitions_max = most,
         .receive_bytes = {receive_bytes(source), 0,
-                          ps_kafka_native_control_bytes(all->count, all->brokers)}};
+                          ps_kafka_native_control_bytes(all->count, all->brokers)},
+        .usual_bytes = (size_t)counted_bytes(config) + BESIDE_BYTES};
     PS_TRY(ps_wire_client_open(&client, &native->client, error));
     native->wait_ms = ps_kafka_native_number(properties, "fetch.wait.max.ms", WAIT_MS);
     const ps_wire_fetcher_recipe fetcher = {
@@ -124,7 +125,7 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
     /* Buffers of brokers that there are not are no memory. */
     ps_wire_client_recipe counted = client;
     counted.nodes_max = all->brokers;
-    counted.receive_bytes[PS_WIRE_TO_FETCH] = (size_t)counted_bytes(config) + BESIDE_BYTES;
+    counted.receive_bytes[PS_WIRE_TO_FETCH] = client.usual_bytes;
     ps_kafka_batches_count(source, counted_bytes(config));
     PS_TRY(check_memory(source, ps_wire_client_bytes(&counted) + ps_wire_fetcher_bytes(&fetcher),
                         error));

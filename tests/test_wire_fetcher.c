@@ -38,6 +38,31 @@ static void all_of_it_and_in_order(void **state) {
     close_reader(r);
 }
 
+/* What topics take at most would be memory, if every answer moved on to where there was room. */
+static void a_large_buffer_is_not_walked(void **state) {
+    (void)state;
+    enum { LARGE = 40000, USUAL = 24000 };
+    wire_world *world = wire_world_open(1, 1);
+    append(world, 0, 200);
+    reader *r = read_world_keeping(world, 1 << 20, USUAL);
+    ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
+    run_until(r, PS_WIRE_END, 1);
+    saw(r, 0, 0, 2000);
+    assert_in_range(r->highest - r->lowest, 1, USUAL);
+    const wire_make large = {.producer_id = -1, .count = 20, .value_bytes = LARGE / 20};
+    wire_brokers_lock();
+    wire_append(world, 0, &large);
+    append(world, 0, 200);
+    wire_brokers_unlock();
+    run_until(r, PS_WIRE_RECORD, 2020);
+    assert_in_range(r->highest - r->lowest, LARGE, LARGE + USUAL);
+    r->lowest = r->highest = NULL;
+    run_until(r, PS_WIRE_END, 2);
+    saw(r, 0, 0, 4020);
+    assert_in_range(r->highest - r->lowest, 1, USUAL);
+    close_reader(r);
+}
+
 static void from_an_offset_in_a_batch(void **state) {
     (void)state;
     wire_world *world = wire_world_open(1, 2);
@@ -309,6 +334,7 @@ static void a_backlog_is_not_gathered(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_of_it_and_in_order),
+        cmocka_unit_test(a_large_buffer_is_not_walked),
         cmocka_unit_test(from_an_offset_in_a_batch),
         cmocka_unit_test(what_was_aborted_is_not_shown),
         cmocka_unit_test(what_is_open_waits),

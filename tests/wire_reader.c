@@ -14,7 +14,8 @@
 
 #include "host/base/clock.h"
 
-static reader *open_reader(wire_world *world, size_t receive_bytes, int32_t gather_bytes) {
+static reader *open_reader(wire_world *world, size_t receive_bytes, size_t usual_bytes,
+                           int32_t gather_bytes) {
     static const char *const topics[] = {"topic"};
     const ps_wire_client_recipe recipe = {.brokers = world->addresses,
                                           .client_id = "test",
@@ -22,7 +23,8 @@ static reader *open_reader(wire_world *world, size_t receive_bytes, int32_t gath
                                           .topic_count = 1,
                                           .nodes_max = 4,
                                           .partitions_max = 8,
-                                          .receive_bytes = {receive_bytes, 0, 1 << 16}};
+                                          .receive_bytes = {receive_bytes, 0, 1 << 16},
+                                          .usual_bytes = usual_bytes};
     reader *r = calloc(1, sizeof *r);
     r->world = world;
     ps_error why;
@@ -42,15 +44,19 @@ static reader *open_reader(wire_world *world, size_t receive_bytes, int32_t gath
 }
 
 reader *read_world(wire_world *world) {
-    return open_reader(world, 1 << 20, 0);
+    return open_reader(world, 1 << 20, 0, 0);
 }
 
 reader *read_world_into(wire_world *world, size_t receive_bytes) {
-    return open_reader(world, receive_bytes, 0);
+    return open_reader(world, receive_bytes, 0, 0);
+}
+
+reader *read_world_keeping(wire_world *world, size_t receive_bytes, size_t usual_bytes) {
+    return open_reader(world, receive_bytes, usual_bytes, 0);
 }
 
 reader *read_world_gathering(wire_world *world, int32_t bytes) {
-    return open_reader(world, 1 << 20, bytes);
+    return open_reader(world, 1 << 20, 0, bytes);
 }
 
 void close_reader(reader *r) {
@@ -75,6 +81,9 @@ static void take(reader *r, const ps_wire_fetched *f) {
         return;
     }
     check_record(&f->record);
+    const ps_bytes value = f->record.value;
+    if (r->lowest == NULL || value.data < r->lowest) r->lowest = value.data;
+    if (value.data + value.length > r->highest) r->highest = value.data + value.length;
     r->seen[f->partition][r->count[f->partition]++] = f->record.offset;
 }
 

@@ -15,14 +15,17 @@ typedef struct reader {
     ps_wire_fetcher *fetcher;
     int64_t seen[WIRE_PARTITIONS][SEEN_MAX]; /* offsets, in order */
     uint32_t count[WIRE_PARTITIONS];
-    uint32_t told[PS_WIRE_BAD + 1]; /* news, by kind */
-    ps_wire_fetched last;           /* that was no record */
+    uint32_t told[PS_WIRE_BAD + 1];  /* news, by kind */
+    ps_wire_fetched last;            /* that was no record */
+    const uint8_t *lowest, *highest; /* bytes of values, where they lay */
     ps_error why;
 } reader;
 
 /* Owns: the world, from here on. */
 reader *read_world(wire_world *world);
 reader *read_world_into(wire_world *world, size_t receive_bytes);
+/* Of receive_bytes only so many, unless an answer is larger. */
+reader *read_world_keeping(wire_world *world, size_t receive_bytes, size_t usual_bytes);
 reader *read_world_gathering(wire_world *world, int32_t bytes); /* for 7 ms at most */
 void close_reader(reader *r);
 void step(reader *r);

@@ -42,8 +42,9 @@ typedef struct ps_wire_client_recipe {
     const char *client_id;
     const char *const *topics; /* [topic_count] those that metadata is kept of */
     uint32_t topic_count;
-    uint32_t nodes_max, partitions_max;     /* brokers; partitions of a topic */
-    size_t receive_bytes[PS_WIRE_LINES];    /* the largest answer on a line; 0: never used */
+    uint32_t nodes_max, partitions_max;  /* brokers; partitions of a topic */
+    size_t receive_bytes[PS_WIRE_LINES]; /* the largest answer on a line; 0: never used */
+    size_t usual_bytes; /* of answers to Fetch: beyond is memory only for larger ones; 0: all */
     const char *keys[PS_WIRE_COORDINATORS]; /* group, transactional id; NULL: none */
 } ps_wire_client_recipe;
 
@@ -129,8 +130,7 @@ typedef struct ps_wire_call {
     void *opaque;
 } ps_wire_call;
 
-/* AGAIN: the line is not connected yet (it is being dialled), or full, or its broker throttles us.
- */
+/* AGAIN: the line is not connected yet (it is being dialled), or full, or throttled. */
 ps_status ps_wire_client_send(ps_wire_client *client, const ps_wire_call *call,
                               ps_error *error) PS_MUST_USE;
 /* Within a callback: keeps the answer; nothing more is read on that line until its release. */

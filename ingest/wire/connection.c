@@ -71,7 +71,8 @@ ps_status ps_wire_connection_open(const ps_wire_connection_recipe *recipe, ps_wi
     *c = (ps_wire_connection){.recipe = *recipe, .fd = -1, .token.fd = -1};
     if (recipe->security != NULL) c->security = *recipe->security;
     c->in = ps_carve(&memory, s.in);
-    c->in_room = s.in - WIRE_PADDING;
+    const bool all = recipe->usual_bytes == 0 || recipe->usual_bytes > recipe->receive_bytes;
+    c->in_usual = WIRE_SIZE + (all ? recipe->receive_bytes : recipe->usual_bytes);
     c->out = ps_carve(&memory, s.out);
     c->out_room = pieces_of(recipe);
     c->ask = ps_carve(&memory, s.ask);

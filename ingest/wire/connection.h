@@ -68,9 +68,10 @@ typedef struct ps_wire_connection_recipe {
     void *tls;                        /* from ps_wire_tls_open, where security says tls */
     ps_bytes client_id;               /* borrowed */
     size_t receive_bytes;             /* the largest frame, without its size */
-    uint32_t in_flight_max;           /* requests that are not written or not answered, at most */
-    uint32_t pieces_max;              /* of one request, on average; 0: PS_WIRE_PIECES */
-    int64_t timeout_ns;               /* of each phase before READY */
+    size_t usual_bytes;     /* more of the buffer is used only for a frame that is larger; 0: all */
+    uint32_t in_flight_max; /* requests that are not written or not answered, at most */
+    uint32_t pieces_max;    /* of one request, on average; 0: PS_WIRE_PIECES */
+    int64_t timeout_ns;     /* of each phase before READY */
 } ps_wire_connection_recipe;
 
 /* What connections with the same security share: OpenSSL's context, with certificates and keys.

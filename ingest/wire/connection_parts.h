@@ -62,8 +62,8 @@ struct ps_wire_connection {
     SSL *ssl;
     short read_wants, write_wants;
 
-    uint8_t *in; /* [in_begin, in_end) is not dropped; room for one largest frame */
-    size_t in_room, in_begin, in_end;
+    uint8_t *in; /* [in_begin, in_end) is not dropped; room for one largest frame, */
+    size_t in_begin, in_end, in_usual; /* but only in_usual of it for those that fit there */
     size_t front; /* bytes of the answer at in_begin once it is whole, otherwise 0 */
     bool more;    /* reading stopped for lack of room */
     int wakes_at; /* bytes for which poll tells of the socket */

@@ -67,6 +67,7 @@ static ps_wire_connection_recipe connection_recipe(const ps_wire_client_recipe *
         .security = recipe->security,
         .client_id = {(const uint8_t *)recipe->client_id, (uint32_t)strlen(recipe->client_id)},
         .receive_bytes = recipe->receive_bytes[line],
+        .usual_bytes = line == PS_WIRE_TO_FETCH ? recipe->usual_bytes : 0,
         .in_flight_max = slots_of(line) + 1, /* the one whose answer is held */
         .pieces_max = line == PS_WIRE_TO_PRODUCE ? ps_wire_pieces_max(recipe) : 8,
         .timeout_ns = DIAL_MS * PS_NS_PER_MS};

@@ -48,16 +48,25 @@ static void look(ps_wire_connection *c) {
     if (status != PS_OK && c->failed == PS_OK) c->failed = status, c->failure = error;
 }
 
+/* What the answer at in_begin takes, as far as is known. */
+static size_t needed(const ps_wire_connection *c) {
+    if (c->in_end - c->in_begin < WIRE_SIZE) return WIRE_SIZE;
+    return WIRE_SIZE + (size_t)ps_wire_get32(c->in + c->in_begin);
+}
+
+/* Up to where there is room: where topics take huge batches, behind what is usual only for one. */
+static size_t room_end(const ps_wire_connection *c) {
+    const size_t end = c->front > 0 ? 0 : c->in_begin + needed(c);
+    return end > c->in_usual ? end : c->in_usual;
+}
+
 bool ps_wire_readable(const ps_wire_connection *c) {
-    return c->failed == PS_OK && (c->front == 0 || c->in_end < c->in_room);
+    return c->failed == PS_OK && (c->front == 0 || c->in_end < c->in_usual);
 }
 
 static void make_room(ps_wire_connection *c) {
     const size_t held = c->in_end - c->in_begin;
-    if (c->in_begin == 0) return;
-    size_t needed = WIRE_SIZE;
-    if (held >= WIRE_SIZE) needed += (size_t)ps_wire_get32(c->in + c->in_begin);
-    if (c->in_begin + needed <= c->in_room) return;
+    if (c->in_begin == 0 || c->in_begin + needed(c) <= c->in_usual) return;
     memmove(c->in, c->in + c->in_begin, held);
     c->in_begin = 0;
     c->in_end = held;
@@ -100,7 +109,7 @@ static void receive(ps_wire_connection *c) {
     c->more = false;
     while (ps_wire_readable(c)) {
         make_room(c);
-        const size_t room = c->in_room - c->in_end;
+        const size_t room = room_end(c) - c->in_end;
         const ssize_t got = c->ssl != NULL ? ps_wire_tls_read(c, c->in + c->in_end, room)
                                            : read_plain(c, c->in + c->in_end, room);
         if (got <= 0) return;
