@@ -10,6 +10,7 @@
 #include "host/base/log.h"
 #include "ingest/kafka_admin.h"
 #include "ingest/kafka_native.h"
+#include "ingest/kafka_native_room.h"
 #include "ingest/kafka_sink_calls.h"
 #include "ingest/wire/error.h"
 #include "ingest/wire/producer.h"
@@ -17,14 +18,10 @@
 
 enum {
     TOPICS_MAX = 3,
-    SPARE_NODES = 2, /* brokers that may join while we run */
-    ASK_MS = 3000,   /* of each try to get a producer */
+    ASK_MS = 3000, /* of each try to get a producer */
     COMMIT_MS = 5000,
     TIMEOUT_MS = 4000, /* for an answer: two in a row must not look like a hang */
     LINGER_MS = 20,    /* at least once: requests of 5 ms are four times as many */
-    BATCH_BYTES_MIN = 16 << 10,
-    BATCH_BYTES_MAX = 256 << 10,
-    BATCH_STRUCTS = 256, /* of a batch, and an eighth of its bytes for tags */
     RECORD_BYTES_MAX = 256 << 20,
     BESIDE_BYTES = 64 << 10 /* what is added to a row at most, and a batch's header */
 };
@@ -184,19 +181,15 @@ static ps_status client_recipe(ps_kafka_sink *sink, ps_wire_client_recipe *out, 
         own || sink->link.config == NULL ? NULL : &sink->link.config->properties,
         &sink->config->properties, &native->security, error));
     PS_TRY(ps_kafka_brokers_count(sink->helper, 1000, &sink->brokers));
-    const size_t partitions = (size_t)native->topic_count * native->partitions_max;
     *out = (ps_wire_client_recipe){
         .brokers = ps_kafka_sink_brokers(sink),
         .security = &native->security,
         .client_id = "penstock",
         .topics = native->names,
         .topic_count = native->topic_count,
-        .nodes_max = sink->brokers + SPARE_NODES,
         .partitions_max = native->partitions_max,
-        /* Answers to Produce name records that are refused, all of a batch at worst. */
-        .receive_bytes = {0, (size_t)sink->env->memory_bytes / 32,
-                          ps_kafka_native_control_bytes(partitions, sink->brokers)},
         .keys = {sink->link.group, sink->exactly_once ? sink->transactional : NULL}};
+    ps_kafka_native_room_client(sink->env->memory_bytes, sink->brokers, out);
     return PS_OK;
 }
 
@@ -213,7 +206,6 @@ static int64_t linger_of(const ps_kafka_sink *sink) {
     return ms < 0 ? own_ns : ms * PS_NS_PER_MS;
 }
 
-/* Batches for each partition, and two as large as any record, of what is left of the budget. */
 static ps_status producer_recipe(ps_kafka_sink *sink, const ps_wire_client_recipe *client,
                                  ps_wire_producer_recipe *out, ps_error *error) {
     struct ps_kafka_native_sink *native = sink->native;
@@ -232,24 +224,14 @@ static ps_status producer_recipe(ps_kafka_sink *sink, const ps_wire_client_recip
         .codec = ps_kafka_native_codec(&sink->config->properties),
         .sent = sent,
         .opaque = sink};
-    const size_t fixed =
-        ps_wire_client_bytes(client) + ps_wire_producer_bytes(out) - 2 * native->record_bytes;
-    const size_t all = (size_t)sink->env->memory_bytes;
-    const size_t left = all > fixed ? all - fixed : 0;
-    const size_t outlets = (size_t)native->topic_count * native->partitions_max;
-    size_t batch = left / (2 * outlets + 8);
-    const size_t most =
-        (size_t)ps_kafka_native_number(&sink->config->properties, "batch.size", BATCH_BYTES_MAX);
-    if (batch > most) batch = most;
-    if (batch < BATCH_BYTES_MIN) batch = BATCH_BYTES_MIN;
-    out->batch_bytes = batch;
-    out->batches_max = (uint32_t)(left / (batch + batch / 8 + BATCH_STRUCTS));
-    if (out->batches_max >= 8) return PS_OK;
-    return ps_fail(error, PS_BAD_CONFIG,
-                   "%" PRIu32 " brokers and %zu partitions take %zu KiB, and a lane's sink has %zu "
-                   "for them and its batches: raise runtime.memory_max, or use runtime.client: "
-                   "librdkafka",
-                   sink->brokers, outlets, fixed >> 10, all >> 10);
+    const size_t most = (size_t)ps_kafka_native_number(&sink->config->properties, "batch.size",
+                                                       PS_KAFKA_BATCH_BYTES_MAX);
+    ps_error why;
+    const ps_status status =
+        ps_kafka_native_room_batches(sink->env->memory_bytes, client, most, out, &why);
+    if (status == PS_OK) return PS_OK;
+    return ps_fail(error, status, "%s: raise runtime.memory_max, or use runtime.client: librdkafka",
+                   why.message);
 }
 
 static ps_status make(ps_kafka_sink *sink, ps_error *error) {

@@ -77,10 +77,8 @@ static ps_status check_memory(const ps_kafka_source *source, size_t bytes, ps_er
     const size_t most = ps_kafka_native_source_bytes(source->config, source->env);
     if (bytes <= most) return PS_OK;
     return ps_fail(error, PS_BAD_CONFIG,
-                   "the cluster has %" PRIu32 " brokers, and a receive buffer for each takes a "
-                   "lane's source to %zu MiB, the memory ceiling counts %zu: raise "
-                   "runtime.memory_max, lower source.kafka.batch_max, or use runtime.client: "
-                   "librdkafka",
+                   "the cluster has %" PRIu32 " brokers, and native's receive buffer for each "
+                   "takes a lane's source to %zu MiB, the memory ceiling counts %zu",
                    source->env->partitions->brokers, bytes >> 20, most >> 20);
 }
 
@@ -129,18 +127,42 @@ static ps_status open_fetcher(ps_kafka_source *source, ps_error *error) {
     ps_kafka_batches_count(source, counted_bytes(config));
     PS_TRY(check_memory(source, ps_wire_client_bytes(&counted) + ps_wire_fetcher_bytes(&fetcher),
                         error));
-    PS_TRY(ps_wire_fetcher_open(&fetcher, &native->fetcher, error));
-    ps_wake_watch(source->env->wake, ps_wire_client_fd(native->client));
-    return PS_OK;
+    return ps_wire_fetcher_open(&fetcher, &native->fetcher, error);
 }
 
-ps_status ps_kafka_native_open(ps_kafka_source *source, ps_error *error) {
+static ps_status open_all(ps_kafka_source *source, ps_error *error) {
     source->native = calloc(1, sizeof *source->native);
     if (source->native == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
     source->native->opened_ns = ps_clock_ns();
     PS_TRY(ps_kafka_native_security(NULL, &source->config->properties, &source->native->security,
                                     error));
     return open_fetcher(source, error);
+}
+
+ps_status ps_kafka_native_open(ps_kafka_source *source, ps_error *error) {
+    ps_error why;
+    const ps_status status = open_all(source, &why);
+    if (status == PS_OK)
+        ps_wake_watch(source->env->wake, ps_wire_client_fd(source->native->client));
+    if (status == PS_OK) return PS_OK;
+    return ps_fail(error, status, "%s%s", why.message,
+                   status == PS_BAD_CONFIG && source->native->client != NULL
+                       ? ": raise runtime.memory_max, lower source.kafka.batch_max, or use "
+                         "runtime.client: librdkafka"
+                       : "");
+}
+
+/* Memory that is not written to is none: it is opened and closed again. */
+ps_status ps_kafka_native_source_suits(const void *config, const ps_lane_env *env,
+                                       ps_error *error) {
+    ps_kafka_source *source = calloc(1, sizeof *source);
+    if (source == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka source");
+    source->config = config;
+    source->env = env;
+    const ps_status status = open_all(source, error);
+    ps_kafka_native_close(source);
+    free(source);
+    return status;
 }
 
 void ps_kafka_native_close(ps_kafka_source *source) {

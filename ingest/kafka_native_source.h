@@ -8,6 +8,9 @@
 #include "ingest/kafka_source_parts.h"
 
 ps_status ps_kafka_native_open(ps_kafka_source *source, ps_error *error) PS_MUST_USE;
+/* Whether its memory is within what the ceiling counts. */
+ps_status ps_kafka_native_source_suits(const void *config, const ps_lane_env *env,
+                                       ps_error *error) PS_MUST_USE;
 void ps_kafka_native_close(ps_kafka_source *source);
 size_t ps_kafka_native_source_bytes(const ps_kafka_source_config *config, const ps_lane_env *env);
 /* Serves the sockets: at every step of the lane, or it would not sleep. */

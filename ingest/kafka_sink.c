@@ -416,6 +416,7 @@ const ps_sink ps_sink_kafka = {
     .commits = true,
     .check = check,
     .foreign = ps_kafka_sink_foreign,
+    .suits = ps_kafka_native_sink_suits,
     .open = open_sink,
     .restore = restore,
     .restored = restored,

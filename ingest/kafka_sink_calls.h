@@ -41,6 +41,9 @@ void ps_kafka_drop_producer(ps_kafka_sink *sink);
 
 /* kafka_native_sink.c. What its client and its batches take. */
 size_t ps_kafka_native_sink_bytes(const ps_lane_env *env);
+/* kafka_native_room.c. Whether it has room for them, as far as is known before it opens. */
+ps_status ps_kafka_native_sink_suits(const void *config, const ps_lane_env *env,
+                                     ps_error *error) PS_MUST_USE;
 
 /* kafka_rows.c. Produces what is left of the cursor's batch; AGAIN: the queue is full. */
 ps_status ps_kafka_rows(ps_kafka_sink *sink, const ps_batch *batch, ps_error *error) PS_MUST_USE;

@@ -474,6 +474,7 @@ const ps_source ps_source_kafka = {
               sizeof(ps_kafka_source_config)},
     .check = ps_kafka_source_check,
     .foreign = ps_kafka_source_foreign,
+    .suits = ps_kafka_native_source_suits,
     .discover = ps_kafka_discover,
     .open = open_source,
     .event = ps_kafka_group_event,

@@ -31,11 +31,11 @@ typedef struct world {
     ps_error error;
 } world;
 
-static inline world *world_open(void (*produce)(world *)) {
+static inline world *world_open_on(void (*produce)(world *), int brokers) {
     static const char *const topics[] = {"in", "out", "dead"};
     ps_error error;
     world *w = calloc(1, sizeof *w);
-    w->mock = kafka_mock_open(topics, PARTITIONS);
+    w->mock = kafka_mock_open_on(topics, PARTITIONS, brokers);
     produce(w);
     assert_int_equal(ps_plan_init(&w->plan, ROWS_MAX, ARENA_BYTES, 100, NULL, &error), PS_OK);
     assert_int_equal(ps_plan_close(&w->plan, &error), PS_OK);
@@ -48,6 +48,10 @@ static inline world *world_open(void (*produce)(world *)) {
     assert_int_equal(ps_source_kafka.discover(&w->source, &w->partitions, &error), PS_OK);
     assert_int_equal(w->partitions.count, PARTITIONS);
     return w;
+}
+
+static inline world *world_open(void (*produce)(world *)) {
+    return world_open_on(produce, 1);
 }
 
 static inline void close_world(world *w) {

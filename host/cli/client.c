@@ -36,5 +36,6 @@ void ps_client_choose(const ps_config *config, ps_client_choice *out) {
     if (!any && !(out->native && out->lacks))
         say(out, "runtime.client asks for it");
     else if (!out->lacks)
-        say(out, "it can do all that source and sink ask for");
+        say(out, "it can do all that source and sink ask for; where a cluster has more brokers "
+                 "or partitions than it has room for, the start takes librdkafka");
 }

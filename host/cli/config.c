@@ -273,6 +273,7 @@ void ps_config_pipeline(const ps_config *config, const ps_plan *plan, ps_pipelin
         .linger_ns = runtime->linger_ns,
         .memory_max = runtime->memory_max,
         .native = client.native,
+        .native_auto = runtime->client == PS_CLIENT_AUTO,
         .numa = runtime->numa == 0,
         .fail_on_reject = config->decode != NULL && config->decode->on_error == PS_DECODE_FAIL,
     };

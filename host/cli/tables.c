@@ -135,9 +135,11 @@ const ps_option ps_runtime_options[] = {
      .choices = "auto|delta|replay"},
     {.name = "client",
      .preset = "auto",
-     .help = "Kafka client that moves the records: `native`, penstock's own, `librdkafka`, or "
-             "`auto`, which takes native unless `properties` ask for what only librdkafka can do; "
-             "`penstock explain` says which it is, and why.",
+     .help =
+         "Kafka client that moves the records: `native`, penstock's own, `librdkafka`, or "
+         "`auto`, which takes native unless `properties` ask for what only librdkafka can do, or a "
+         "cluster has more brokers than memory_max has room for; "
+         "`penstock explain` says which it is, and why.",
      .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_runtime, client),
      .choices = "auto|native|librdkafka"},

@@ -63,6 +63,8 @@ struct ps_source {
     /* What of its configuration only librdkafka can do; NULL: nothing, penstock's own client will
      * do. A part without this function has neither. */
     const char *(*foreign)(const void *config);
+    /* BAD_CONFIG: that has no room for the brokers and partitions of `env`. NULL: it always has. */
+    ps_status (*suits)(const void *config, const ps_lane_env *env, ps_error *);
     /* `discover` asks nobody: it follows from the options. */
     bool knows_partitions;
     /* Before any lane: which topics and partitions there are. May block; fails with what to try. */
@@ -110,7 +112,8 @@ struct ps_sink {
     /* Keeps them where only it looks: there it goes on. Who watches the source is told there. */
     bool keeps_positions;
     void (*check)(const void *config, const ps_source *source, ps_complaints *); /* NULL: unknown */
-    const char *(*foreign)(const void *config); /* as the source's */
+    const char *(*foreign)(const void *config); /* as the source's, as is */
+    ps_status (*suits)(const void *config, const ps_lane_env *env, ps_error *);
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
     /* Loads what this sink keeps of a partition: its state goes to `apply`, `*next` is where its
      * rows end (PS_OFFSET_NONE: it keeps nothing). AGAIN until it is all read. ABORTED:

@@ -95,20 +95,6 @@ static ps_status prepare(ps_pipeline *pipeline, ps_error *error) {
     return PS_OK;
 }
 
-ps_status ps_pipeline_open(const ps_pipeline_config *config, ps_pipeline **out, ps_error *error) {
-    ps_pipeline *pipeline = calloc(1, sizeof *pipeline);
-    if (pipeline == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a pipeline");
-    pipeline->config = *config;
-    pipeline->start_ns = ps_clock_ns();
-    const ps_status status = prepare(pipeline, error);
-    if (status != PS_OK) {
-        ps_pipeline_close(pipeline);
-        return status;
-    }
-    *out = pipeline;
-    return PS_OK;
-}
-
 static ps_lane_config lane_config(worker *lane) {
     const ps_pipeline *pipeline = lane->pipeline;
     const ps_pipeline_config *config = &pipeline->config;
@@ -149,6 +135,42 @@ static ps_lane_config lane_config(worker *lane) {
         .exactly_once = exactly_once,
         .fail_on_reject = config->fail_on_reject,
     };
+}
+
+static ps_status suits(const ps_pipeline_config *config, const ps_lane_env *env, ps_error *why) {
+    if (config->source->suits != NULL)
+        PS_TRY(config->source->suits(config->source_config, env, why));
+    return config->sink->suits == NULL ? PS_OK : config->sink->suits(config->sink_config, env, why);
+}
+
+/* What the file does not say shows only now: how large the cluster is. */
+static ps_status choose_client(ps_pipeline *pipeline, ps_error *error) {
+    ps_pipeline_config *config = &pipeline->config;
+    ps_error why;
+    if (!config->native || !config->native_auto) return PS_OK;
+    const ps_lane_env env = lane_config(&pipeline->worker[0]).env;
+    const ps_status status = suits(config, &env, &why);
+    if (status == PS_OK) return PS_OK;
+    if (status != PS_BAD_CONFIG) return ps_fail(error, status, "%s", why.message);
+    ps_log(PS_LOG_INFO, "run", "Kafka client librdkafka after all: %s", why.message);
+    config->native = false;
+    config->lanes = pipeline->lanes;
+    return ps_pipeline_ceiling(config, &pipeline->ceiling, error);
+}
+
+ps_status ps_pipeline_open(const ps_pipeline_config *config, ps_pipeline **out, ps_error *error) {
+    ps_pipeline *pipeline = calloc(1, sizeof *pipeline);
+    if (pipeline == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a pipeline");
+    pipeline->config = *config;
+    pipeline->start_ns = ps_clock_ns();
+    ps_status status = prepare(pipeline, error);
+    if (status == PS_OK) status = choose_client(pipeline, error);
+    if (status != PS_OK) {
+        ps_pipeline_close(pipeline);
+        return status;
+    }
+    *out = pipeline;
+    return PS_OK;
 }
 
 /* Five times a second: what a progress bar needs. */

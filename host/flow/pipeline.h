@@ -28,7 +28,8 @@ typedef struct ps_pipeline_config {
     int64_t linger_ns, memory_max;
     bool numa; /* pin lanes and bind their memory */
     bool until_end, fail_on_reject;
-    bool native; /* Kafka by our own client, see ps_lane_env */
+    bool native;      /* Kafka by our own client, see ps_lane_env, */
+    bool native_auto; /* unless it has no room for the cluster */
 } ps_pipeline_config;
 
 /* One term of the memory ceiling. */
