@@ -356,10 +356,10 @@ bool ps_kafka_membership_of(rd_kafka_t *consumer, ps_kafka_membership *out) {
 }
 #endif
 
-const char *ps_kafka_native_advice(const ps_error *error) {
-    if (strstr(error->message, "the broker is too") != NULL)
-        return ": use runtime.client: librdkafka";
-    if (strstr(error->message, "receive_bytes for answers to Fetch") != NULL)
-        return ": set source.kafka.batch_max to more than the topics' largest batches";
-    return "";
+const char *ps_kafka_native_advice(ps_status status, const ps_wire_client *client,
+                                   const char *too_large) {
+    if (status == PS_UNSUPPORTED) return too_large;
+    const bool outdated =
+        status == PS_BAD_CONFIG && client != NULL && ps_wire_client_outdated(client);
+    return outdated ? ": use runtime.client: librdkafka" : "";
 }

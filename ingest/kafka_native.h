@@ -8,7 +8,7 @@
 #define PS_INGEST_KAFKA_NATIVE_H
 
 #include "ingest/kafka_client.h"
-#include "ingest/wire/connection.h"
+#include "ingest/wire/client.h"
 
 /* The name of the first property of a CONSUMER, TRANSACTIONAL or IDEMPOTENT role that only
  * librdkafka can do, or a few words such as "librdkafka older than 2.15"; NULL: penstock's own
@@ -33,8 +33,10 @@ static inline size_t ps_kafka_native_control_bytes(size_t partitions, size_t bro
     return (64 << 10) + partitions * 100 + brokers * 400;
 }
 
-/* The end of a message of ingest/wire: what to try, where that is known, or nothing. */
-const char *ps_kafka_native_advice(const ps_error *error);
+/* The end of a message about what a client (NULL: there is none) failed for: what to try, where
+ * that is known, or nothing. `too_large`: said of an answer for which it has no room. */
+const char *ps_kafka_native_advice(ps_status status, const ps_wire_client *client,
+                                   const char *too_large);
 
 /* As whom the group knows this consumer. A broker makes a member's id of the instance's, which may
  * be 255 bytes long. */

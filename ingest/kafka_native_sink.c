@@ -122,11 +122,15 @@ static bool is_forbidden(int16_t code) {
            code == PS_WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 }
 
+static const char too_large[] =
+    ": set batch.size of the sink's properties to less, or raise runtime.memory_max";
+
 static void fail(ps_kafka_sink *sink, ps_status status, const char *what, const ps_error *error) {
     if (is_forbidden(ps_wire_producer_code(sink->native->producer)))
         ps_kafka_fail_forbidden(sink, what, error->message);
     else
-        ps_kafka_sink_fail(sink, status, "%s%s", error->message, ps_kafka_native_advice(error));
+        ps_kafka_sink_fail(sink, status == PS_UNSUPPORTED ? PS_IO : status, "%s%s", error->message,
+                           ps_kafka_native_advice(status, sink->native->client, too_large));
 }
 
 /* What a step says, to the lane. */
@@ -256,7 +260,8 @@ static ps_status make(ps_kafka_sink *sink, ps_error *error) {
 }
 
 /* What nobody mends by waiting. */
-static ps_status refusal(const ps_kafka_sink *sink, const ps_error *why, ps_error *error) {
+static ps_status refusal(const ps_kafka_sink *sink, ps_status status, const ps_error *why,
+                         ps_error *error) {
     const int16_t code = ps_wire_producer_code(sink->native->producer);
     switch (code) {
     case PS_WIRE_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
@@ -264,7 +269,8 @@ static ps_status refusal(const ps_kafka_sink *sink, const ps_error *why, ps_erro
     case PS_WIRE_ERROR_INVALID_TRANSACTION_TIMEOUT:
         return ps_kafka_setup_refusal(sink, (rd_kafka_resp_err_t)code, error);
     default:
-        return ps_fail(error, PS_IO, "%s%s", why->message, ps_kafka_native_advice(why));
+        return ps_fail(error, PS_IO, "%s%s", why->message,
+                       ps_kafka_native_advice(status, sink->native->client, too_large));
     }
 }
 
@@ -294,7 +300,7 @@ static ps_status open_producer(ps_kafka_sink *sink, ps_error *error) {
         ps_log(PS_LOG_DEBUG, "sink kafka", "%s", why.message);
         return PS_ABORTED;
     default:
-        return refusal(sink, &why, error);
+        return refusal(sink, status, &why, error);
     }
 }
 

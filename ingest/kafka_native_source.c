@@ -240,7 +240,11 @@ void ps_kafka_native_step(ps_kafka_source *source) {
                           ps_wire_client_largest(source->native->client, PS_WIRE_TO_FETCH));
     tell_stalled(source, now_ns);
     if (status == PS_OK || status == PS_AGAIN) return;
-    ps_kafka_source_fail(source, status, "%s%s", error.message, ps_kafka_native_advice(&error));
+    ps_kafka_source_fail(
+        source, status == PS_UNSUPPORTED ? PS_IO : status, "%s%s", error.message,
+        ps_kafka_native_advice(
+            status, source->native->client,
+            ": set source.kafka.batch_max to more than the topics' largest batches"));
 }
 
 bool ps_kafka_native_gathers(const ps_kafka_source *source) {

@@ -207,6 +207,9 @@ static void survives(wire_hook *hook, const char *says, int64_t ms) {
     assert_int_equal(list(client, 1, ms, &why), PS_IO);
     assert_true(ps_clock_ns() - begin < (ms + 2000) * PS_NS_PER_MS);
     if (strstr(why.message, says) == NULL) fail_msg("%s", why.message);
+    const char *name = strstr(why.message, "127.0.0.1:"); /* once is enough */
+    assert_non_null(name);
+    assert_null(strstr(name + 1, "127.0.0.1:"));
     assert_int_equal(list(client, 1, 5000, &why), PS_OK);
     ps_wire_client_close(client);
     wire_world_close(world);

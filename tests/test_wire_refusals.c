@@ -187,6 +187,38 @@ static void a_partition_is_not_there(void **state) {
     close_ledger(l);
 }
 
+/* If this fails, thousands of records that a broker names stop a lane without a word, or are
+ * committed without having been written. */
+static void an_answer_is_too_large(void **state) {
+    (void)state;
+    static const struct {
+        int32_t flood;
+        const char *words;
+    } cases[] = {
+        {4000, "a sentence about one record"}, /* more than the receive buffer */
+        {8000, NULL},                          /* more, once it is unfolded, than it unfolds to */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ledger *l = open_ledger(&(ledger_plan){.nodes = 1, .partitions = 1});
+        init(l);
+        goes_wrong(l, (ledger_fault){.api = PS_WIRE_PRODUCE,
+                                     .from = 1,
+                                     .times = 1000,
+                                     .code = PS_WIRE_ERROR_INVALID_RECORD,
+                                     .flood = cases[i].flood,
+                                     .words = cases[i].words});
+        put_rows(l, 0, 0, 3, ROW_BYTES);
+        assert_int_equal(i == 0 ? drain(l) : commit(l, 3, 2000), PS_UNSUPPORTED);
+        assert_non_null(strstr(l->why.message, "answers to Produce"));
+        const ps_status then = commit(l, 3, 500);
+        assert_true(then == PS_UNSUPPORTED || then == PS_IO);
+        assert_int_equal(put(l, 0, 9, ROW_BYTES), PS_IO); /* not: too large a row */
+        assert_int_equal(times(l, PS_WIRE_TXN_OFFSET_COMMIT) + times(l, PS_WIRE_END_TXN), 0);
+        assert_int_equal(l->sent[0], 0);
+        close_ledger(l);
+    }
+}
+
 /* A broker that says "again" for ever is named while it does, and only then. */
 static void a_partition_stalls(void **state) {
     (void)state;
@@ -218,7 +250,7 @@ int main(void) {
         cmocka_unit_test(a_batch_is_refused),  cmocka_unit_test(then_it_begins_anew),
         cmocka_unit_test(a_topic_is_deleted),  cmocka_unit_test(a_topic_is_missed_once),
         cmocka_unit_test(metadata_is_refused), cmocka_unit_test(a_partition_is_not_there),
-        cmocka_unit_test(a_partition_stalls),
+        cmocka_unit_test(a_partition_stalls),  cmocka_unit_test(an_answer_is_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 
 #include "host/base/check.h"
 #include "host/base/clock.h"
+#include "ingest/wire/bytes.h"
 #include "ingest/wire/error.h"
 
 static ledger *current; /* of the one world there is */
@@ -116,14 +117,14 @@ static wire_does produce_one(ledger *l, wire_question *question,
     if (fault == NULL) return WIRE_ANSWERS;
     question->delay_ms = fault->delay_ms;
     ((ps_wire_produce_response *)question->answer)->throttle_time_ms = fault->throttle_ms;
+    to->record_errors_count = fault->refused_count + fault->flood;
     ps_wire_produce_response_batch_index_and_error_message *errors =
-        wire_memory(question, 4 * sizeof *errors);
-    for (int32_t i = 0; i < fault->refused_count; i++) {
-        errors[i].batch_index = fault->refused[i];
-        errors[i].batch_index_error_message.length = PS_NULL_LENGTH;
+        wire_memory(question, (size_t)(to->record_errors_count + 1) * sizeof *errors);
+    for (int32_t i = 0; i < to->record_errors_count; i++) {
+        errors[i].batch_index = i < fault->refused_count ? fault->refused[i] : i;
+        errors[i].batch_index_error_message = ps_wire_text(fault->words);
     }
     to->record_errors = errors;
-    to->record_errors_count = fault->refused_count;
     return fault->does;
 }
 

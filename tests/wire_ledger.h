@@ -35,6 +35,8 @@ typedef struct ledger_fault {
     int64_t delay_ms;
     int32_t throttle_ms;
     int32_t refused[4], refused_count;
+    int32_t flood;     /* so many are named behind them */
+    const char *words; /* with each of those; NULL: none */
     uint32_t seen;
 } ledger_fault;
 

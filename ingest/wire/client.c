@@ -220,6 +220,10 @@ int64_t ps_wire_client_heard_ns(const ps_wire_client *client) {
     return client->heard_ns;
 }
 
+bool ps_wire_client_outdated(const ps_wire_client *client) {
+    return client->outdated || client->lacking.message[0] != '\0';
+}
+
 const char *ps_wire_client_trouble(const ps_wire_client *client) {
     return client->trouble.message;
 }

@@ -57,8 +57,8 @@ void ps_wire_client_close(ps_wire_client *client);
 size_t ps_wire_client_bytes(const ps_wire_client_recipe *recipe);
 
 /* All I/O that is possible now, with the callbacks of what was answered or broken off. Fails only
- * for what will not get better: refused credentials, a broker that is too old, an answer for which
- * there is no room (IO). */
+ * for what will not get better: refused credentials, a broker that is too old (BAD_CONFIG), an
+ * answer for which there is no room (UNSUPPORTED). */
 ps_status ps_wire_client_step(ps_wire_client *client, int64_t now_ns, ps_error *error) PS_MUST_USE;
 /* When it wants to be called though nothing comes: of connections, requests, back-offs. 0: now. */
 int64_t ps_wire_client_deadline(const ps_wire_client *client);
@@ -67,10 +67,12 @@ int ps_wire_client_fd(const ps_wire_client *client); /* epoll: readable when ste
 ps_status ps_wire_client_wait(ps_wire_client *client, bool (*done)(void *), void *opaque,
                               int64_t until_ns, ps_error *error) PS_MUST_USE;
 
-/* When somebody answered, 0: never; the newest failure, "": none; the largest answer on a line. */
+/* When somebody answered, 0: never; the newest failure, "": none; the largest answer on a line; */
 int64_t ps_wire_client_heard_ns(const ps_wire_client *client);
 const char *ps_wire_client_trouble(const ps_wire_client *client);
 size_t ps_wire_client_largest(const ps_wire_client *client, ps_wire_line line);
+/* whether it failed for a broker that is too old or too new. */
+bool ps_wire_client_outdated(const ps_wire_client *client);
 
 /* ---- who is who ---- */
 
@@ -87,7 +89,6 @@ typedef struct ps_wire_topic {
 typedef struct ps_wire_leader {
     int32_t node, epoch; /* node NONE: not known now, a refresh is under way */
 } ps_wire_leader;
-
 const ps_wire_topic *ps_wire_client_topic(const ps_wire_client *client, uint32_t topic);
 /* 0, or the code why nothing will ever get there; `since_ns`: when somebody first wanted to. */
 int16_t ps_wire_client_lost(const ps_wire_client *client, uint32_t topic, uint32_t partition,
@@ -97,15 +98,14 @@ ps_wire_leader ps_wire_client_leader(ps_wire_client *client, uint32_t topic, uin
 void ps_wire_client_lead(ps_wire_client *client, uint32_t topic, uint32_t partition,
                          ps_wire_leader leader);
 void ps_wire_client_refresh(ps_wire_client *client); /* what is known is wrong: asks again, soon */
-/* NONE: not known now, it is being looked for. */
+/* NONE: not known now, it is being looked for; refused: why it never will be, 0: it may. */
 int32_t ps_wire_client_coordinator(ps_wire_client *client, ps_wire_coordinator kind);
-/* Why none will ever be named; 0: one may. */
 int16_t ps_wire_client_coordinator_refused(const ps_wire_client *client, ps_wire_coordinator kind);
 void ps_wire_client_coordinator_moved(ps_wire_client *client, ps_wire_coordinator kind);
 
 /* ---- requests ---- */
 
-/* The newest version that we and that broker know; -1: not connected yet, or none. */
+/* The newest that we and that broker know; -1: not connected yet, or none. */
 int16_t ps_wire_client_version(ps_wire_client *client, int32_t node, ps_wire_line line,
                                ps_wire_api api);
 /* Whether every broker that was met has this feature at this level or above. */

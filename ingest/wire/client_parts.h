@@ -93,6 +93,7 @@ struct ps_wire_client {
     ps_wire_topic_state *topics;
     ps_wire_again metadata;
     int64_t metadata_ns;     /* when it last came */
+    bool outdated;           /* a broker is too old or too new */
     uint32_t metadata_count; /* how often it came, or a leader was told otherwise */
     ps_wire_coordinator_state coordinators[PS_WIRE_COORDINATORS];
     ps_wire_link *answering; /* whose callback runs */
@@ -132,8 +133,7 @@ ps_wire_node *ps_wire_node_find(ps_wire_client *client, int32_t id);
 void ps_wire_node_learn(ps_wire_client *client, int32_t id, ps_bytes host, int32_t port);
 /* Whom to ask what anybody knows; NULL: nobody now, all of them failed a moment ago. */
 ps_wire_node *ps_wire_node_any(ps_wire_client *client);
-/* Sets its addresses. */
-bool ps_wire_node_look_up(ps_wire_node *node, int64_t now_ns);
+bool ps_wire_node_look_up(ps_wire_node *node, int64_t now_ns); /* sets its addresses */
 
 /* ---- cluster.c, coordinators.c ---- */
 void ps_wire_cluster_step(ps_wire_client *client);

@@ -119,6 +119,9 @@ int16_t ps_wire_connection_feature(const ps_wire_connection *connection, const c
 ps_status ps_wire_connection_require(const ps_wire_connection *connection, ps_wire_api api,
                                      int16_t version, ps_error *error) PS_MUST_USE;
 
+/* It failed because the broker is too old or too new. */
+bool ps_wire_connection_outdated(const ps_wire_connection *connection);
+
 /* May a request be sent? Not before READY, with in_flight_max under way, or before the next
  * authentication, which waits until none is. */
 bool ps_wire_connection_room(const ps_wire_connection *connection);

@@ -59,6 +59,7 @@ struct ps_wire_connection {
 
     int fd, socket_errno; /* the last that TLS met: it has no way to say */
     bool ended;           /* the broker closed */
+    bool outdated;        /* it is too old or too new */
     SSL *ssl;
     short read_wants, write_wants;
 
@@ -115,8 +116,7 @@ ps_status ps_wire_ask(ps_wire_connection *c, ps_wire_api api, int16_t version, c
                       ps_error *error);
 ps_status ps_wire_answer(ps_wire_connection *c, ps_wire_api api, int16_t version, void *response,
                          ps_error *error);
-ps_status ps_wire_lacks(const ps_wire_connection *c, ps_wire_api api, int16_t version,
-                        ps_error *error);
+ps_status ps_wire_lacks(ps_wire_connection *c, ps_wire_api api, int16_t version, ps_error *error);
 /* Printable, and no longer than its room: it goes into messages. */
 void ps_wire_quote(ps_bytes text, char *to, size_t room);
 

@@ -102,7 +102,8 @@ ps_status ps_wire_greet_answer(ps_wire_connection *c, int64_t now_ns, ps_error *
         ask_old(c);
         return PS_OK;
     }
-    if (answer.error_code == UNSUPPORTED_VERSION)
+    c->outdated = answer.error_code == UNSUPPORTED_VERSION;
+    if (c->outdated)
         return ps_fail(error, PS_BAD_CONFIG,
                        "the broker is too old: it knows no version of api_versions");
     if (answer.error_code != 0)
@@ -126,8 +127,8 @@ int16_t ps_wire_connection_feature(const ps_wire_connection *c, const char *name
     return 0;
 }
 
-ps_status ps_wire_lacks(const ps_wire_connection *c, ps_wire_api api, int16_t version,
-                        ps_error *error) {
+static ps_status lacks(const ps_wire_connection *c, ps_wire_api api, int16_t version,
+                       ps_error *error) {
     const ps_wire_range ours = ps_wire_versions(api), theirs = c->range[api];
     const int16_t both = ps_wire_connection_version(c, api);
     if (both >= 0 && both >= version) return PS_OK;
@@ -141,8 +142,18 @@ ps_status ps_wire_lacks(const ps_wire_connection *c, ps_wire_api api, int16_t ve
                    theirs.max, least, ours.max);
 }
 
+ps_status ps_wire_lacks(ps_wire_connection *c, ps_wire_api api, int16_t version, ps_error *error) {
+    const ps_status status = lacks(c, api, version, error);
+    c->outdated = status != PS_OK;
+    return status;
+}
+
+bool ps_wire_connection_outdated(const ps_wire_connection *c) {
+    return c->outdated;
+}
+
 ps_status ps_wire_connection_require(const ps_wire_connection *c, ps_wire_api api, int16_t version,
                                      ps_error *error) {
-    const ps_status status = ps_wire_lacks(c, api, version, error);
+    const ps_status status = lacks(c, api, version, error);
     return status == PS_OK ? PS_OK : ps_fail_in(error, status, c->name);
 }

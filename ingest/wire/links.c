@@ -206,12 +206,10 @@ static ps_status too_large(ps_wire_client *client, ps_wire_link *link, const cha
                            ps_error *error) {
     static const char *const words[PS_WIRE_LINES] = {"Fetch", "Produce", "all other requests"};
     const char *const line = words[link - link->node->links];
-    (void)ps_fail(error, PS_IO,
-                  "%s:%u: %s; receive_bytes for answers to %s must be larger, or what is asked for "
-                  "smaller",
-                  link->node->host, link->node->port, why, line);
+    (void)ps_fail(error, PS_UNSUPPORTED, "%s:%u: %s, for answers to %s", link->node->host,
+                  link->node->port, why, line);
     ps_wire_link_break(client, link, why);
-    return PS_IO;
+    return PS_UNSUPPORTED;
 }
 
 static ps_status answer(ps_wire_client *client, ps_wire_link *link, ps_bytes frame,
@@ -261,6 +259,13 @@ static void expire(ps_wire_client *client, ps_wire_link *link) {
     ps_wire_link_break(client, link, why.message);
 }
 
+/* A connection's messages begin with its name, which everything that is said of a link does. */
+static const char *without_name(const ps_wire_link *link, const char *why) {
+    char name[PS_WIRE_HOST_BYTES + 16];
+    const int length = snprintf(name, sizeof name, "%s:%u: ", link->node->host, link->node->port);
+    return strncmp(why, name, (size_t)length) == 0 ? why + length : why;
+}
+
 ps_status ps_wire_link_step(ps_wire_client *client, ps_wire_link *link, ps_error *error) {
     if (link->waits && !ps_wire_link_quiet(client, link)) link->waits = false;
     if (link->wanted && !link->dialled) ps_wire_link_dial(client, link);
@@ -270,11 +275,12 @@ ps_status ps_wire_link_step(ps_wire_client *client, ps_wire_link *link, ps_error
         ps_error why;
         link->kicked = false;
         const ps_status status = ps_wire_connection_step(link->connection, client->now_ns, &why);
-        if (status == PS_UNSUPPORTED) return too_large(client, link, why.message, error);
-        if (status != PS_OK) ps_wire_link_break(client, link, why.message);
+        const char *reason = status == PS_OK ? NULL : without_name(link, why.message);
+        if (status == PS_UNSUPPORTED) return too_large(client, link, reason, error);
+        if (status != PS_OK) ps_wire_link_break(client, link, reason);
+        client->outdated = client->outdated || ps_wire_connection_outdated(link->connection);
         if (status != PS_OK && status != PS_IO)
-            return ps_fail(error, status, "%s:%u: %s", link->node->host, link->node->port,
-                           why.message);
+            return ps_fail(error, status, "%s:%u: %s", link->node->host, link->node->port, reason);
     }
     ps_bytes frame;
     while (link->dialled && !link->held && ps_wire_connection_frame(link->connection, &frame))

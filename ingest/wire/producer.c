@@ -146,7 +146,8 @@ void ps_wire_producer_void(ps_wire_producer *producer, ps_status status, int16_t
     va_start(arguments, format);
     (void)vsnprintf(producer->error.message, sizeof producer->error.message, format, arguments);
     va_end(arguments);
-    producer->status = status;
+    /* That a record is too large is not what put is to answer. */
+    producer->status = status == PS_UNSUPPORTED ? PS_IO : status;
     producer->code = code;
 }
 

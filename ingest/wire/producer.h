@@ -85,7 +85,8 @@ void ps_wire_producer_limit(ps_wire_producer *producer, uint32_t topic, size_t b
 void ps_wire_producer_fill(ps_wire_producer *producer, size_t bytes);
 
 /* Steps the client; sends what is due; never blocks. ABORTED: what was put since the last commit
- * cannot be committed any more. Other failures are final, as IO: not allowed. */
+ * cannot be committed any more. Other failures are final, as IO: not allowed, or UNSUPPORTED: an
+ * answer for which the client has no room. */
 ps_status ps_wire_producer_step(ps_wire_producer *producer, int64_t now_ns,
                                 ps_error *error) PS_MUST_USE;
 /* The broker's error behind what init, step or commit answered last; 0: it is none of a broker's.
