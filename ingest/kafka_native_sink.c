@@ -346,15 +346,26 @@ static ps_status put(ps_kafka_sink *sink, const ps_kafka_output *output, ps_erro
     return PS_AGAIN;
 }
 
+typedef struct heard {
+    const ps_wire_client *client;
+    int64_t before_ns;
+} heard;
+
+static bool is_answered(void *opaque) {
+    const heard *of = opaque;
+    return ps_wire_client_heard_ns(of->client) != of->before_ns;
+}
+
 static void serve(ps_kafka_sink *sink, int ms) {
     ps_error error = {{0}};
     struct ps_kafka_native_sink *native = sink->native;
     if (native == NULL) return;
     ps_status status = ps_wire_producer_step(native->producer, ps_clock_ns(), &error);
     if (status == PS_OK && ms > 0) {
-        status = ps_wire_client_wait(native->client, NULL, NULL, ps_clock_ns() + ms * PS_NS_PER_MS,
-                                     &error);
-        if (status == PS_AGAIN)
+        heard since = {native->client, ps_wire_client_heard_ns(native->client)};
+        status = ps_wire_client_wait(native->client, is_answered, &since,
+                                     ps_clock_ns() + ms * PS_NS_PER_MS, &error);
+        if (status == PS_OK || status == PS_AGAIN)
             status = ps_wire_producer_step(native->producer, ps_clock_ns(), &error);
     }
     note(sink, status, &error);
