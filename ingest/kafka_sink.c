@@ -24,6 +24,10 @@ static void sooner(int64_t *ask_again_ns, int64_t at_ns) {
     if (at_ns < *ask_again_ns) *ask_again_ns = at_ns;
 }
 
+static const char *client_name(const ps_kafka_sink *sink) {
+    return sink->env->native ? "the native Kafka client" : "librdkafka";
+}
+
 /* What the committer says, read once per call. */
 typedef struct view {
     ps_kafka_phase phase;
@@ -162,9 +166,9 @@ static ps_status flushed(void *self, uint64_t *ticket, int64_t *ask_again_ns, ps
     const int64_t now_ns = ps_clock_ns();
     if (seen.busy_ns > 0 && now_ns - seen.busy_ns > STUCK_NS) {
         sink->stuck = true;
-        return ps_fail(error, PS_IO,
-                       "librdkafka has not come back from %s for %lld s: start this worker again",
-                       atomic_load(&sink->calling), (long long)(STUCK_NS / PS_NS_PER_S));
+        return ps_fail(
+            error, PS_IO, "%s has not come back from %s for %lld s: start this worker again",
+            client_name(sink), atomic_load(&sink->calling), (long long)(STUCK_NS / PS_NS_PER_S));
     }
     return PS_OK;
 }
@@ -207,9 +211,9 @@ static void close_sink(void *self) {
     ps_kafka_sink *sink = self;
     if (sink == NULL) return;
     if (sink->stuck) {
-        /* Its threads may still send out of slots that are about to be unmapped, and cannot be
+        /* Threads may still send out of slots that are about to be unmapped, and cannot be
          * stopped: nothing is lost by leaving at once, since nothing more is committed. */
-        ps_log(PS_LOG_ERROR, "sink kafka", "librdkafka is stuck; leaving at once");
+        ps_log(PS_LOG_ERROR, "sink kafka", "%s is stuck; leaving at once", client_name(sink));
         _exit(1);
     }
     if (!sink->exactly_once && sink->next != NULL) ps_kafka_least_settle(sink);

@@ -105,7 +105,7 @@ struct ps_kafka_sink {
     ps_kafka_cursor cursor;
     bool fresh;                    /* nothing was emitted since the last going back */
     bool stuck;                    /* the watchdog has barked */
-    _Atomic(const char *) calling; /* the call of librdkafka that the committer waits for */
+    _Atomic(const char *) calling; /* what the committer waits for */
     bool full;                     /* the producer's queue was full a moment ago */
     uint32_t records_max; /* 0: what the queue takes; fewer while rows with many headers wait */
     ps_enricher *enricher;
