@@ -221,14 +221,15 @@ static void tell_stalled(ps_kafka_source *source, int64_t now_ns) {
 static void tell_waiting(ps_kafka_source *source, int64_t now_ns) {
     struct ps_kafka_native_source *native = source->native;
     const int64_t heard_ns = ps_wire_client_heard_ns(native->client);
+    const char *trouble = ps_wire_client_trouble(native->client);
     const int64_t silent_ns = SILENT_NS + native->wait_ms * PS_NS_PER_MS;
     if (now_ns - larger(heard_ns, native->opened_ns) < silent_ns || !reads(source)) {
         native->patience = (ps_kafka_patience){0};
         return;
     }
     if (ps_kafka_patience_tell(&native->patience))
-        ps_log(PS_LOG_WARNING, "source kafka", "no broker answers at %s, still trying: %s",
-               source->config->brokers, ps_wire_client_trouble(native->client));
+        ps_log(PS_LOG_WARNING, "source kafka", "no broker answers at %s, still trying%s%s",
+               source->config->brokers, trouble[0] == '\0' ? "" : ": ", trouble);
 }
 
 void ps_kafka_native_step(ps_kafka_source *source) {
