@@ -20,7 +20,8 @@ extern "C" {
     X(IO, "input or output failed")                                         \
     X(DEVICE, "the device failed")                                          \
     X(ABORTED, "the transaction was aborted; go back to what is committed") \
-    X(FENCED, "another worker has taken over")
+    X(FENCED, "another worker has taken over")                              \
+    X(TAMPERED, "this is not what was sealed")
 
 #define PS_STATUS_ROW_(name, text) PS_##name,
 typedef enum ps_status { PS_STATUS_MAP(PS_STATUS_ROW_) PS_STATUS_COUNT } ps_status;

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/seal/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096, DEPTH_MAX = 16, COMPARE = 4096 };
+
+struct ps_folder {
+    int fd;
+    char path[];
+};
+
+/* Makes the directories of `path` up to its last slash. */
+static bool make_above(int at, const char *path) {
+    char part[PATH_BYTES];
+    const size_t length = strlen(path);
+    if (length >= sizeof part) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    memcpy(part, path, length + 1);
+    for (char *slash = part + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = '\0';
+        if (mkdirat(at, part, 0777) != 0 && errno != EEXIST) return false;
+        *slash = '/';
+    }
+    return true;
+}
+
+ps_status ps_folder_open(const char *path, bool create, ps_folder **out, ps_error *error) {
+    const size_t length = strlen(path);
+    if (create && (!make_above(AT_FDCWD, path) || (mkdir(path, 0777) != 0 && errno != EEXIST)))
+        return ps_fail(error, PS_IO, "%s: cannot be made: %s", path, strerror(errno));
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return ps_fail(error, errno == ENOENT ? PS_UNKNOWN_NAME : PS_IO, "%s: cannot be opened: %s",
+                       path, strerror(errno));
+    *out = malloc(sizeof **out + length + 1);
+    if (*out == NULL) {
+        (void)close(fd);
+        return ps_fail(error, PS_NO_MEMORY, "no memory for %s", path);
+    }
+    (*out)->fd = fd;
+    memcpy((*out)->path, path, length + 1);
+    return PS_OK;
+}
+
+void ps_folder_close(ps_folder *folder) {
+    if (folder == NULL) return;
+    (void)close(folder->fd);
+    free(folder);
+}
+
+const char *ps_folder_path(const ps_folder *folder) {
+    return folder->path;
+}
+
+/* Up to `room` bytes from `offset`; -1: errno says why. */
+static ssize_t read_all(int fd, uint8_t *to, size_t room, off_t offset) {
+    size_t used = 0;
+    while (used < room) {
+        const ssize_t got = pread(fd, to + used, room - used, offset + (off_t)used);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return -1;
+        if (got == 0) break;
+        used += (size_t)got;
+    }
+    return (ssize_t)used;
+}
+
+static bool write_all(int fd, const uint8_t *from, size_t length, off_t offset) {
+    for (size_t used = 0; used < length;) {
+        const ssize_t put = pwrite(fd, from + used, length - used, offset + (off_t)used);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return false;
+        used += (size_t)put;
+    }
+    return true;
+}
+
+ps_status ps_folder_read(ps_folder *folder, const char *path, uint8_t *to, size_t room,
+                         size_t *length, ps_error *error) {
+    uint8_t more;
+    const int fd = openat(folder->fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR
+                   ? ps_fail(error, PS_UNKNOWN_NAME, "%s: is missing", path)
+                   : ps_fail(error, PS_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    const ssize_t got = read_all(fd, to, room, 0);
+    const ssize_t left = got == (ssize_t)room ? read_all(fd, &more, 1, got) : 0;
+    const int why = errno;
+    (void)close(fd);
+    if (got < 0 || left < 0)
+        return ps_fail(error, PS_IO, "%s: cannot be read: %s", path, strerror(why));
+    if (left > 0) return ps_fail(error, PS_TAMPERED, "%s: has more than %zu bytes", path, room);
+    *length = (size_t)got;
+    return PS_OK;
+}
+
+static ps_status source_read(void *context, const char *path, uint8_t *to, size_t room,
+                             size_t *length, ps_error *error) {
+    return ps_folder_read(context, path, to, room, length, error);
+}
+
+ps_tile_source ps_folder_source(ps_folder *folder) {
+    return (ps_tile_source){source_read, folder};
+}
+
+/* What is there must be the beginning of `bytes`; the rest is written. */
+static ps_status complete(int fd, const char *path, const uint8_t *bytes, size_t length,
+                          ps_error *error) {
+    uint8_t there[COMPARE];
+    size_t at = 0;
+    for (;;) {
+        const ssize_t got = read_all(fd, there, sizeof there, (off_t)at);
+        if (got < 0) return ps_fail(error, PS_IO, "%s: cannot be read: %s", path, strerror(errno));
+        if ((size_t)got > length - at || memcmp(there, bytes + at, (size_t)got) != 0)
+            return ps_fail(error, PS_TAMPERED,
+                           "%s: is there with other bytes than this log has: it is of another log, "
+                           "or was changed",
+                           path);
+        at += (size_t)got;
+        if ((size_t)got < sizeof there) break;
+    }
+    if (write_all(fd, bytes + at, length - at, (off_t)at)) return PS_OK;
+    return ps_fail(error, PS_IO, "%s: cannot be written: %s", path, strerror(errno));
+}
+
+static ps_status sink_put(void *context, const ps_tile *tile, const uint8_t *bytes, size_t length,
+                          ps_error *error) {
+    const ps_folder *const folder = context;
+    char path[PS_TILE_PATH_MAX];
+    (void)ps_tile_path(tile, path);
+    int fd = openat(folder->fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 && errno == ENOENT && make_above(folder->fd, path))
+        fd = openat(folder->fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return ps_fail(error, PS_IO, "%s: cannot be made: %s", path, strerror(errno));
+    ps_status status = complete(fd, path, bytes, length, error);
+    if (close(fd) != 0 && status == PS_OK)
+        status = ps_fail(error, PS_IO, "%s: cannot be written: %s", path, strerror(errno));
+    return status;
+}
+
+ps_tile_sink ps_folder_sink(ps_folder *folder) {
+    return (ps_tile_sink){sink_put, folder};
+}
+
+ps_status ps_folder_replace(ps_folder *folder, const char *name, const char *bytes, size_t length,
+                            ps_error *error) {
+    char beside[64];
+    (void)snprintf(beside, sizeof beside, ".%.50s.new", name);
+    const int fd = openat(folder->fd, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool done = fd >= 0 && write_all(fd, (const uint8_t *)bytes, length, 0);
+    if (fd >= 0 && close(fd) != 0) done = false;
+    if (done && renameat(folder->fd, beside, folder->fd, name) == 0) return PS_OK;
+    return ps_fail(error, PS_IO, "%s/%s: cannot be written: %s", folder->path, name,
+                   strerror(errno));
+}
+
+typedef struct walk {
+    ps_folder_visit *visit;
+    void *context;
+    DIR *open[DEPTH_MAX];
+    size_t end[DEPTH_MAX]; /* of the path of each */
+    int depth;
+    char path[PATH_BYTES];
+} walk;
+
+static ps_status descend(walk *w, int at, ps_error *error) {
+    const int fd = openat(at, w->path[0] == '\0' ? "." : w->path,
+                          O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *const open = fd < 0 || w->depth == DEPTH_MAX ? NULL : fdopendir(fd);
+    if (open == NULL) {
+        const int why = w->depth == DEPTH_MAX ? ELOOP : errno;
+        if (fd >= 0) (void)close(fd);
+        return ps_fail(error, PS_IO, "%s: cannot be listed: %s", w->path, strerror(why));
+    }
+    w->open[w->depth] = open;
+    w->end[w->depth++] = strlen(w->path);
+    return PS_OK;
+}
+
+/* One name of the innermost directory. */
+static ps_status step(walk *w, int at, const char *name, ps_error *error) {
+    struct stat about;
+    const size_t end = w->end[w->depth - 1];
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) return PS_OK;
+    const int used =
+        snprintf(w->path + end, sizeof w->path - end, "%s%s", end == 0 ? "" : "/", name);
+    if ((size_t)used >= sizeof w->path - end)
+        return ps_fail(error, PS_IO, "%s: the path is too long", name);
+    if (fstatat(at, w->path, &about, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? PS_OK : ps_fail(error, PS_IO, "%s: %s", w->path, strerror(errno));
+    if (S_ISDIR(about.st_mode)) return descend(w, at, error);
+    return w->visit(w->context, w->path, error);
+}
+
+ps_status ps_folder_walk(ps_folder *folder, ps_folder_visit *visit, void *context,
+                         ps_error *error) {
+    walk *const w = malloc(sizeof *w);
+    if (w == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a walk");
+    w->visit = visit;
+    w->context = context;
+    w->depth = 0;
+    w->path[0] = '\0';
+    ps_status status = descend(w, folder->fd, error);
+    while (status == PS_OK && w->depth > 0) {
+        const struct dirent *const entry = readdir(w->open[w->depth - 1]);
+        if (entry != NULL)
+            status = step(w, folder->fd, entry->d_name, error);
+        else
+            (void)closedir(w->open[--w->depth]);
+    }
+    while (w->depth > 0) (void)closedir(w->open[--w->depth]);
+    free(w);
+    return status;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A log as plain files in a directory, which a web server serves as they are: `checkpoint`, `vkey`
+ * and `tile/…`. A tile is written in place: nobody asks for it before a checkpoint refers to it,
+ * and what a killed writer left of it is completed by the next. A checkpoint is replaced at once,
+ * by rename. Nothing waits for the disk: after a power failure the files are made again from what
+ * they were made of.
+ */
+#ifndef PS_HOST_SEAL_FOLDER_H
+#define PS_HOST_SEAL_FOLDER_H
+
+#include "host/seal/tiler.h"
+
+typedef struct ps_folder ps_folder;
+
+/* The directory, with those above it, is made where `create` says so. Fails: PS_UNKNOWN_NAME: there
+ * is none; PS_IO. */
+ps_status ps_folder_open(const char *path, bool create, ps_folder **out,
+                         ps_error *error) PS_MUST_USE;
+void ps_folder_close(ps_folder *folder);
+const char *ps_folder_path(const ps_folder *folder);
+
+/* Its files as a source and a sink of tiles. put: PS_TAMPERED where the file is there with other
+ * bytes than these; the same bytes are left alone. */
+ps_tile_source ps_folder_source(ps_folder *folder);
+ps_tile_sink ps_folder_sink(ps_folder *folder);
+
+/* One file: of `room` bytes at most. Fails: PS_UNKNOWN_NAME: there is none; PS_TAMPERED: it is
+ * larger. */
+ps_status ps_folder_read(ps_folder *folder, const char *path, uint8_t *to, size_t room,
+                         size_t *length, ps_error *error) PS_MUST_USE;
+
+/* Puts a whole file in the place of what was there. */
+ps_status ps_folder_replace(ps_folder *folder, const char *name, const char *bytes, size_t length,
+                            ps_error *error) PS_MUST_USE;
+
+/* Visits every file below the directory with its path in it; stops at the first status that is not
+ * PS_OK, and returns that. In no order. */
+typedef ps_status ps_folder_visit(void *context, const char *path, ps_error *error);
+ps_status ps_folder_walk(ps_folder *folder, ps_folder_visit *visit, void *context,
+                         ps_error *error) PS_MUST_USE;
+
+#endif
