@@ -73,21 +73,20 @@ static void test_tree_of_eight(void **state) {
     free(file);
 }
 
-/* They are signed by ECDSA, which we pass over, but they have a form to keep: one of them does not,
- * with an empty line at its end, and golang/mod refuses it as we do. */
-static void check_rekor_note(ps_bytes text, uint64_t size) {
+/* They are signed by ECDSA, which we pass over, but they have a form to keep. Three do not: two
+ * lack a line, as their source says, and one ends in an empty line, which golang/mod refuses too.
+ */
+static void check_rekor_note(ps_bytes text, uint64_t size, const char *source) {
     ps_checkpoint checkpoint;
     ps_error error;
     if (text.length == 0) return;
     ps_note *const note = malloc(sizeof *note);
-    const ps_status status = ps_note_parse(text, note, &error);
-    if (memcmp(text.data + text.length - 2, "\n\n", 2) == 0) {
-        assert_int_equal(status, PS_TAMPERED);
-    } else {
-        if (status != PS_OK) fail_msg("%s", error.message);
-        assert_int_equal(ps_checkpoint_parse(note->text, &checkpoint, &error), PS_OK);
-        assert_int_equal(checkpoint.tree.size, size);
-    }
+    ps_status status = ps_note_parse(text, note, &error);
+    if (status == PS_OK) status = ps_checkpoint_parse(note->text, &checkpoint, &error);
+    const bool bad = strstr(source, "checkpoint-missing-") != NULL ||
+                     memcmp(text.data + text.length - 2, "\n\n", 2) == 0;
+    if ((status == PS_OK) == bad) fail_msg("%s: %s", source, error.message);
+    if (!bad) assert_int_equal(checkpoint.tree.size, size);
     free(note);
 }
 
@@ -106,7 +105,7 @@ static void test_rekor(void **state) {
                           ps_proof_includes(&proof, &hash, golden_number(field[1]),
                                             golden_number(field[2]), &root);
         if (good != (field[0][0] == '1')) fail_msg("%s: %d", field[7], good);
-        check_rekor_note(text, golden_number(field[2]));
+        check_rekor_note(text, golden_number(field[2]), field[7]);
         free((void *)(uintptr_t)leaf.data);
         free((void *)(uintptr_t)text.data);
     }
