@@ -53,16 +53,28 @@ static ps_status gather(ps_leaves *leaves, const ps_bytes *entries, uint32_t cou
     return PS_OK;
 }
 
-ps_status ps_leaves_append(ps_leaves *leaves, const ps_bytes *entries, uint32_t count,
-                           ps_frontier *frontier, ps_tiler_batch *out, ps_error *error) {
+ps_status ps_leaves_hash(ps_leaves *leaves, const ps_bytes *entries, uint32_t count, uint8_t *out,
+                         ps_error *error) {
     const ps_sha256_params params = {PS_MERKLE_LEAF};
     PS_CHECK_OP(count, <=, PS_LEAVES_MAX);
     PS_TRY(gather(leaves, entries, count, error));
     ps_dispatch(PS_KERNEL_SHA256)(
-        (void *const[]){leaves->bytes, leaves->begin, leaves->length, leaves->leaf}, &params, 0,
-        count);
+        (void *const[]){leaves->bytes, leaves->begin, leaves->length, out}, &params, 0, count);
+    return PS_OK;
+}
+
+void ps_leaves_take(ps_leaves *leaves, const uint8_t *hashes, uint32_t count, ps_frontier *frontier,
+                    ps_tiler_batch *out) {
+    PS_CHECK_OP(count, <=, PS_LEAVES_MAX);
     ps_merkle_plan(frontier->size, count, &leaves->append);
-    ps_merkle_run(&leaves->append, leaves->leaf, leaves->node, frontier);
-    *out = (ps_tiler_batch){&leaves->append, leaves->leaf, leaves->node, entries};
+    ps_merkle_run(&leaves->append, hashes, leaves->node, frontier);
+    *out = (ps_tiler_batch){&leaves->append, hashes, leaves->node, NULL};
+}
+
+ps_status ps_leaves_append(ps_leaves *leaves, const ps_bytes *entries, uint32_t count,
+                           ps_frontier *frontier, ps_tiler_batch *out, ps_error *error) {
+    PS_TRY(ps_leaves_hash(leaves, entries, count, leaves->leaf, error));
+    ps_leaves_take(leaves, leaves->leaf, count, frontier, out);
+    out->entries = entries;
     return PS_OK;
 }

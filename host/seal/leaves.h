@@ -20,4 +20,11 @@ void ps_leaves_close(ps_leaves *leaves);
 ps_status ps_leaves_append(ps_leaves *leaves, const ps_bytes *entries, uint32_t count,
                            ps_frontier *frontier, ps_tiler_batch *out, ps_error *error) PS_MUST_USE;
 
+/* The two halves of that: the leaf hashes alone, into 32 bytes each; and an append of leaf hashes,
+ * which are borrowed as long as `out`, and which has no entries. */
+ps_status ps_leaves_hash(ps_leaves *leaves, const ps_bytes *entries, uint32_t count, uint8_t *out,
+                         ps_error *error) PS_MUST_USE;
+void ps_leaves_take(ps_leaves *leaves, const uint8_t *hashes, uint32_t count, ps_frontier *frontier,
+                    ps_tiler_batch *out);
+
 #endif

@@ -119,7 +119,7 @@ ps_status ps_tiler_append(ps_tiler *tiler, const ps_tiler_batch *batch, const ps
                           ps_error *error) {
     const ps_append *const append = batch->append;
     PS_CHECK_OP(tiler->size, ==, append->size_before);
-    PS_TRY(append_entries(tiler, batch, sink, error));
+    if (batch->entries != NULL) PS_TRY(append_entries(tiler, batch, sink, error));
     for (uint32_t level = 0; level * PS_TILE_HEIGHT < append->levels; level++)
         PS_TRY(append_level(tiler, (int32_t)level, batch, sink, error));
     tiler->size = append->size_after;

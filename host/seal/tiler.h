@@ -39,7 +39,7 @@ uint64_t ps_tiler_size(const ps_tiler *tiler);
 typedef struct ps_tiler_batch {
     const ps_append *append;
     const uint8_t *leaves, *nodes;
-    const ps_bytes *entries;
+    const ps_bytes *entries; /* NULL: no bundles are made */
 } ps_tiler_batch;
 
 /* Fails: PS_BAD_CONFIG: an entry is too long; else as the sink does. Then it must be restored. */
