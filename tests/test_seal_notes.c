@@ -220,7 +220,7 @@ static void test_proof_file(void **state) {
     proof.hash[0] = leaf[0];
     assert_int_equal(ps_signer_generate("example.org/log", PS_KEY_ED25519, &log, NULL), PS_OK);
     (void)sign(&tree, &log, NULL, 0, checkpoint);
-    const size_t head = ps_proof_file_write(1, &proof, file);
+    const size_t head = ps_proof_file_write(1, &proof, (ps_bytes){NULL, 0}, file);
     memcpy(file + head, checkpoint, strlen(checkpoint) + 1);
     assert_memory_equal(file, "c2sp.org/tlog-proof@v1\nindex 1\n", 31);
     assert_int_equal(ps_proof_file_parse(text_of(file), &parsed, NULL), PS_OK);

@@ -8,7 +8,13 @@
 #include "host/base/options.h"
 #include "host/cli/pool.h"
 
-enum { PS_EXIT_OK = 0, PS_EXIT_FAILED = 1, PS_EXIT_USAGE = 2, PS_EXIT_GO_ON = -1 };
+enum {
+    PS_EXIT_OK = 0,
+    PS_EXIT_FAILED = 1,
+    PS_EXIT_USAGE = 2,
+    PS_EXIT_CANNOT_TELL = 3, /* of a verification */
+    PS_EXIT_GO_ON = -1
+};
 
 typedef struct ps_command {
     const char *name;

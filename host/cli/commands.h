@@ -15,6 +15,7 @@ extern const ps_command ps_command_gen;
 extern const ps_command ps_command_bench;
 extern const ps_command ps_command_dead;
 extern const ps_command ps_command_reset;
+extern const ps_command ps_command_seal;
 extern const ps_command ps_command_help_;
 
 /* All of them, in the order `penstock help` lists them; NULL behind the last. */

@@ -142,27 +142,27 @@ static int listen_on(const struct addrinfo *address) {
     return -1;
 }
 
-static ps_status open_socket(const char *where, int *fd, ps_error *error) {
+ps_status ps_http_listen(const char *what, const char *where, int *fd, ps_error *error) {
     char host[PS_HTTP_HOST_MAX], port[8];
     PS_TRY(ps_http_parse(where, host, port, error));
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *addresses = NULL;
     const int failed = getaddrinfo(host, port, &hints, &addresses);
     if (failed != 0)
-        return ps_fail(error, PS_BAD_CONFIG, "metrics.listen: '%s' is not an address here: %s",
-                       host, gai_strerror(failed));
+        return ps_fail(error, PS_BAD_CONFIG, "%s: '%s' is not an address here: %s", what, host,
+                       gai_strerror(failed));
     *fd = listen_on(addresses);
     const int why = errno;
     freeaddrinfo(addresses);
     if (*fd >= 0) return PS_OK;
-    return ps_fail(error, PS_IO, "metrics.listen: cannot listen on %s: %s%s", where, strerror(why),
+    return ps_fail(error, PS_IO, "%s: cannot listen on %s: %s%s", what, where, strerror(why),
                    why == EADDRINUSE ? "; another worker may hold it: choose another port" : "");
 }
 
 ps_status ps_http_open(const char *where, const ps_metrics_source *source, ps_http **out,
                        ps_error *error) {
     int fd = -1;
-    PS_TRY(open_socket(where, &fd, error));
+    PS_TRY(ps_http_listen("metrics.listen", where, &fd, error));
     ps_http *http = calloc(1, sizeof *http);
     if (http == NULL) {
         (void)close(fd);

@@ -16,6 +16,10 @@ enum { PS_HTTP_HOST_MAX = 256, PS_HTTP_STALLED_S = 60 };
 ps_status ps_http_parse(const char *listen, char host[PS_HTTP_HOST_MAX], char port[8],
                         ps_error *error) PS_MUST_USE;
 
+/* A socket that listens there; messages begin with `what`, the option's name. */
+ps_status ps_http_listen(const char *what, const char *listen, int *fd,
+                         ps_error *error) PS_MUST_USE;
+
 /* Listens and answers, first of all that nothing is ready. `source` is copied, what it points to is
  * borrowed. */
 ps_status ps_http_open(const char *listen, const ps_metrics_source *source, ps_http **out,

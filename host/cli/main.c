@@ -29,6 +29,9 @@ static const ps_command *const commands[] = {
 #ifdef PS_HAVE_BENCH
     &ps_command_bench,
 #endif
+#ifdef PS_HAVE_SEAL
+    &ps_command_seal,
+#endif
 #ifdef PS_HAVE_KAFKA
     &ps_command_dead,       &ps_command_reset,
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "host/seal/base64.h"
+#include "host/base/check.h"
 #include "host/seal/lines.h"
 
 static const char title[] = "c2sp.org/tlog-proof@v1";
@@ -49,9 +49,17 @@ ps_status ps_proof_file_parse(ps_bytes bytes, ps_proof_file *out, ps_error *erro
     return PS_OK;
 }
 
-size_t ps_proof_file_write(uint64_t index, const ps_proof *proof, char out[PS_PROOF_FILE_MAX]) {
+size_t ps_proof_file_write(uint64_t index, const ps_proof *proof, ps_bytes extra,
+                           char out[PS_PROOF_FILE_MAX]) {
     char hash[PS_HASH_TEXT_MAX];
-    int used = snprintf(out, PS_PROOF_FILE_MAX, "%s\nindex %" PRIu64 "\n", title, index);
+    PS_CHECK_OP(extra.length, <=, PS_PROOF_EXTRA_MAX);
+    int used = snprintf(out, PS_PROOF_FILE_MAX, "%s\n%s", title, extra.length > 0 ? "extra " : "");
+    if (extra.length > 0) {
+        char *const end = ps_base64_write(extra.data, extra.length, out + used);
+        *end = '\n';
+        used = (int)(end - out) + 1;
+    }
+    used += snprintf(out + used, PS_PROOF_FILE_MAX - (size_t)used, "index %" PRIu64 "\n", index);
     for (uint32_t i = 0; i < proof->count; i++)
         used += snprintf(out + used, PS_PROOF_FILE_MAX - (size_t)used, "%s\n",
                          ps_hash_text(&proof->hash[i], hash));

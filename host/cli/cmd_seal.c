@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/base/log.h"
+#include "host/base/secret.h"
+#include "host/base/text.h"
+#include "host/cli/commands.h"
+#include "host/cli/seal.h"
+#include "simd/dispatch.h"
+
+static const ps_option options[] = {
+    {.name = "key",
+     .help = "verify, show, prove: the verifier key, as text or in a file, instead of the log's "
+             "own `vkey`, which whoever changes a log can change too.",
+     .type = PS_OPTION_LIST,
+     .at = offsetof(ps_seal_options, key)},
+    {.name = "index",
+     .help = "show, prove: which entry, from 0.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, index)},
+    {.name = "output",
+     .help = "keygen: where the secret key goes; prove: where the proof goes, else to stdout. Also "
+             "-o.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, output)},
+    {.name = "entry",
+     .help = "verify proof: a file with the entry that it must be about.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, entry)},
+    {.name = "leaf",
+     .help = "verify proof: the leaf hash that it must be about, in hex, as tlog-leaf has it.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, leaf)},
+    {.name = "listen",
+     .preset = "127.0.0.1:8080",
+     .help = "serve: address and port.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, listen)},
+    {.name = "json",
+     .help = "verify, show: one JSON object a line.",
+     .type = PS_OPTION_BOOL,
+     .at = offsetof(ps_seal_options, json)},
+    {.name = NULL}};
+
+typedef struct verb {
+    const char *name, *operands;
+    uint32_t min, max;
+    int (*run)(const ps_seal_job *job);
+} verb;
+
+static const verb verbs[] = {{"keygen", "NAME -o FILE", 1, 1, ps_seal_keygen},
+                             {"show", "DIR or FILE", 1, 1, ps_seal_show},
+                             {"prove", "DIR --index NUMBER [-o FILE]", 1, 1, ps_seal_prove},
+                             {"verify", "DIR", 1, 1, ps_seal_verify},
+                             {"serve", "DIR", 1, 1, ps_seal_serve}};
+
+/* Behind `verify`; whatever is none of them is a directory. */
+static const verb verifies[] = {{"proof", "FILE", 1, 1, ps_seal_verify_proof},
+                                {"consistency", "OLD NEW [DIR]", 2, 3, ps_seal_verify_consistency}};
+
+static int write_key(const char *path, const ps_signer *signer) {
+    char text[PS_KEY_TEXT_MAX + 1];
+    /* Nobody else may read it, and no key is ever lost to a second one. */
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        ps_log(PS_LOG_ERROR, "seal", "%s: %s", path,
+               errno == EEXIST ? "is there already: a key is not overwritten" : strerror(errno));
+        return errno == EEXIST ? PS_EXIT_USAGE : PS_EXIT_FAILED;
+    }
+    (void)ps_signer_text(signer, text);
+    const size_t length = strlen(text);
+    text[length] = '\n';
+    const bool done = write(fd, text, length + 1) == (ssize_t)length + 1 && fsync(fd) == 0;
+    const int why = errno;
+    explicit_bzero(text, sizeof text);
+    if (close(fd) == 0 && done) return PS_EXIT_OK;
+    ps_log(PS_LOG_ERROR, "seal", "%s: cannot be written: %s", path, strerror(why));
+    (void)unlink(path);
+    return PS_EXIT_FAILED;
+}
+
+int ps_seal_keygen(const ps_seal_job *job) {
+    ps_signer signer;
+    ps_error error;
+    char vkey[PS_KEY_TEXT_MAX];
+    if (job->chosen->output == NULL) {
+        ps_log(PS_LOG_ERROR, "seal", "keygen: say with -o FILE where the secret key goes");
+        return PS_EXIT_USAGE;
+    }
+    ps_secret_protect();
+    const ps_status status = ps_signer_generate(job->operand[0], PS_KEY_ED25519, &signer, &error);
+    if (status != PS_OK) return ps_seal_failed(status, &error, PS_EXIT_FAILED);
+    const int code = write_key(job->chosen->output, &signer);
+    if (code == PS_EXIT_OK) (void)printf("%s\n", ps_verifier_text(&signer.verifier, vkey));
+    ps_signer_deinit(&signer);
+    return code;
+}
+
+static int unknown_verb(const char *word) {
+    ps_nearest nearest = ps_nearest_to(word);
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        ps_nearest_offer(&nearest, verbs[i].name);
+    const char *meant = ps_nearest_take(&nearest);
+    if (meant != NULL)
+        ps_log(PS_LOG_ERROR, "seal", "cannot '%s'; did you mean '%s'?", word, meant);
+    else
+        ps_log(PS_LOG_ERROR, "seal", "cannot '%s': keygen, show, prove, verify or serve", word);
+    return PS_EXIT_USAGE;
+}
+
+static const verb *find(const verb *all, size_t count, const char *word) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(all[i].name, word) == 0) return &all[i];
+    return NULL;
+}
+
+static int dispatch(const ps_args *args, const ps_seal_options *chosen) {
+    const char *word = args->operand[0];
+    const verb *what = find(verbs, sizeof verbs / sizeof verbs[0], word);
+    ps_seal_job job = {chosen, args->operand + 1, args->count - 1};
+    ps_error error;
+    if (what == NULL) return unknown_verb(word);
+    if (what->run == ps_seal_verify && job.count > 0) {
+        const verb *const more =
+            find(verifies, sizeof verifies / sizeof verifies[0], job.operand[0]);
+        if (more != NULL) {
+            what = more;
+            job.operand++;
+            job.count--;
+        }
+    }
+    if (job.count < what->min || job.count > what->max) {
+        ps_log(PS_LOG_ERROR, "seal", "%s wants %s", what->name, what->operands);
+        return PS_EXIT_USAGE;
+    }
+    const ps_status status = ps_dispatch_init(&error);
+    if (status != PS_OK) return ps_seal_failed(status, &error, PS_EXIT_FAILED);
+    return what->run(&job);
+}
+
+static int seal(int argc, char **argv) {
+    ps_seal_options chosen = {0};
+    ps_args args;
+    int code = ps_args_init(&args, &ps_command_seal, argc, argv, &chosen);
+    if (code == PS_EXIT_GO_ON) code = dispatch(&args, &chosen);
+    ps_args_deinit(&args);
+    return code;
+}
+
+const ps_command ps_command_seal = {
+    .name = "seal",
+    .operands = "keygen|show|prove|verify|serve …",
+    .summary =
+        "Makes keys for sealed topics, shows their logs, proves and verifies what is in them.",
+    .details =
+        "  seal keygen NAME -o FILE                a secret key for FILE (0600); prints its vkey\n"
+        "  seal show DIR|FILE [--index N]          a log's checkpoint, or an entry, in words\n"
+        "  seal prove DIR --index N -o FILE        a proof of one entry that travels alone\n"
+        "  seal verify DIR [--key VKEY]            every log below DIR, every byte of it\n"
+        "  seal verify proof FILE --key VKEY       a .tlog-proof, with nothing else at hand\n"
+        "  seal verify consistency OLD NEW [DIR]   is checkpoint OLD the beginning of NEW? DIR "
+        "has\n"
+        "                                          NEW's tiles; without it, the one NEW lies in\n"
+        "  seal serve DIR                          the files over HTTP, read only\n"
+        "\n"
+        "Logs are C2SP's: tlog-tiles, tlog-checkpoint, tlog-proof. No worker has to run.\n"
+        "verify exits with 0: all is well, 1: tampering was found, 2: usage, 3: cannot tell.",
+    .options = options,
+    .operands_min = 1,
+    .operands_max = 4,
+    .run = seal,
+};

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/log.h"
+#include "host/base/text.h"
+#include "host/cli/seal.h"
+#include "host/seal/lines.h"
+#include "host/seal/proof_file.h"
+
+static int write_proof(const char *path, const char *head, size_t head_length,
+                       const ps_seal_log *log) {
+    FILE *const file = path == NULL || strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+    bool done = file != NULL && fwrite(head, 1, head_length, file) == head_length &&
+                fwrite(log->bytes, 1, log->length, file) == log->length;
+    if (file != NULL && file != stdout && fclose(file) != 0) done = false;
+    if (done) return PS_EXIT_OK;
+    ps_log(PS_LOG_ERROR, "seal", "%s: cannot be written: %s", path == NULL ? "stdout" : path,
+           strerror(errno));
+    return PS_EXIT_FAILED;
+}
+
+/* A proof that would convince nobody is not handed out. */
+static ps_status make_proof(const ps_seal_log *log, uint64_t index, ps_bytes entry, ps_proof *proof,
+                            ps_error *error) {
+    const ps_tree *const tree = &log->checkpoint.tree;
+    ps_hash leaf;
+    ps_tiles *const tiles = malloc(sizeof *tiles);
+    if (tiles == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for tiles");
+    ps_tiles_init(tiles, &log->source, tree->size);
+    const ps_status status = ps_proof_inclusion(tiles, index, tree->size, proof, error);
+    free(tiles);
+    PS_TRY(status);
+    ps_hash_leaf(entry.data, entry.length, &leaf);
+    if (ps_proof_includes(proof, &leaf, index, tree->size, &tree->root)) return PS_OK;
+    return ps_fail(error, PS_TAMPERED,
+                   "entry %" PRIu64
+                   " and the tiles do not lead to the checkpoint's root: `penstock "
+                   "seal verify` names what was changed",
+                   index);
+}
+
+static int prove(const ps_seal_job *job, const ps_seal_log *log) {
+    char head[PS_PROOF_FILE_MAX];
+    uint8_t *bundle = NULL;
+    uint64_t index = 0;
+    ps_bytes entry = {NULL, 0};
+    ps_proof proof;
+    ps_error error;
+    ps_status status = ps_seal_index(job->chosen, &index, &error);
+    if (status == PS_OK) status = ps_seal_log_entry(log, index, &bundle, &entry, &error);
+    if (status != PS_OK) return ps_seal_failed(status, &error, PS_EXIT_FAILED);
+    status = make_proof(log, index, entry, &proof, &error);
+    /* The entry goes along where it is short: who has the proof need not have the log. */
+    if (entry.length > PS_PROOF_EXTRA_MAX) entry.length = 0;
+    const size_t length = ps_proof_file_write(index, &proof, entry, head);
+    free(bundle);
+    if (status != PS_OK) return ps_seal_failed(status, &error, PS_EXIT_FAILED);
+    return write_proof(job->chosen->output, head, length, log);
+}
+
+int ps_seal_prove(const ps_seal_job *job) {
+    ps_error error;
+    ps_seal_log *const log = malloc(sizeof *log);
+    if (log == NULL) return PS_EXIT_FAILED;
+    const ps_status status = ps_seal_log_init(log, job->operand[0], job->chosen, &error);
+    const int code =
+        status == PS_OK ? prove(job, log) : ps_seal_failed(status, &error, PS_EXIT_FAILED);
+    ps_seal_log_deinit(log);
+    free(log);
+    return code;
+}
+
+static bool read_hex(const char *text, ps_hash *out) {
+    for (size_t i = 0; i < 2 * sizeof out->byte; i++) {
+        const char *const digits = "0123456789abcdef";
+        const char *const digit = text[i] == '\0' ? NULL : strchr(digits, text[i] | 0x20);
+        if (digit == NULL) return false;
+        out->byte[i / 2] = (uint8_t)(out->byte[i / 2] << 4 | (digit - digits));
+    }
+    return text[2 * sizeof out->byte] == '\0';
+}
+
+/* What the proof must be about: --leaf, --entry, else the entry that it carries. */
+static ps_status find_leaf(const ps_seal_options *chosen, const ps_proof_file *file,
+                           uint8_t **entry, size_t *length, ps_hash *leaf, ps_error *error) {
+    *entry = NULL;
+    if (chosen->leaf != NULL)
+        return read_hex(chosen->leaf, leaf)
+                   ? PS_OK
+                   : ps_fail(error, PS_BAD_CONFIG, "--leaf: 64 hex digits are wanted");
+    if (chosen->entry != NULL) {
+        if (ps_seal_file(chosen->entry, entry, length, error) != PS_OK) return PS_BAD_CONFIG;
+    } else if (file->extra.length > 0) {
+        *entry = malloc(PS_BASE64_BYTES((size_t)file->extra.length));
+        if (*entry == NULL ||
+            !ps_base64_read((const char *)file->extra.data, file->extra.length, *entry,
+                            PS_BASE64_BYTES((size_t)file->extra.length), length))
+            return ps_fail(error, PS_TAMPERED, "the entry in the proof is not base64");
+    } else {
+        return ps_fail(
+            error, PS_UNKNOWN_NAME,
+            "the proof does not carry its entry: say with --entry or --leaf what it must "
+            "be about");
+    }
+    ps_hash_leaf(*entry, *length, leaf);
+    return PS_OK;
+}
+
+static void tell_proof(const ps_seal_options *chosen, const ps_proof_file *file,
+                       const ps_verifier *key, const ps_tree *tree, ps_bytes entry) {
+    char name[2 * PS_KEY_NAME_MAX], count[PS_TEXT_NUMBER_MAX];
+    if (!chosen->json) {
+        (void)printf("entry %" PRIu64 " of the log of %s entries that %s has signed\n", file->index,
+                     ps_text_from_count(tree->size, count), key->name);
+        if (entry.data != NULL) ps_seal_print_entry(entry, false);
+        return;
+    }
+    (void)ps_json_escape(key->name, name, sizeof name);
+    (void)printf("{\"result\":\"ok\",\"origin\":\"%s\",\"index\":%" PRIu64 ",\"size\":%" PRIu64,
+                 name, file->index, tree->size);
+    if (entry.data != NULL) ps_seal_print_entry(entry, true);
+    (void)printf("}\n");
+}
+
+static ps_status verify_proof(const ps_seal_options *chosen, ps_bytes bytes, ps_error *error) {
+    ps_proof_file file;
+    ps_verifier key;
+    ps_tree tree = {0};
+    ps_hash leaf = {{0}};
+    uint8_t *entry = NULL;
+    size_t length = 0;
+    PS_TRY(ps_seal_key(chosen->key.at[0], &key, error));
+    PS_TRY(ps_proof_file_parse(bytes, &file, error));
+    ps_status status = find_leaf(chosen, &file, &entry, &length, &leaf, error);
+    if (status == PS_OK) status = ps_proof_file_verify(&file, &leaf, &key, &tree, error);
+    if (status == PS_OK)
+        tell_proof(chosen, &file, &key, &tree, (ps_bytes){entry, (uint32_t)length});
+    free(entry);
+    return status;
+}
+
+int ps_seal_verify_proof(const ps_seal_job *job) {
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    ps_error error;
+    if (job->chosen->key.count == 0) {
+        ps_log(PS_LOG_ERROR, "seal", "whose log is it? say --key VKEY");
+        return PS_EXIT_USAGE;
+    }
+    ps_status status = ps_seal_file(job->operand[0], &bytes, &length, &error);
+    if (status == PS_OK) {
+        status = verify_proof(job->chosen, (ps_bytes){bytes, (uint32_t)length}, &error);
+        free(bytes);
+        if (status != PS_OK && status != PS_BAD_CONFIG)
+            (void)ps_fail_in(&error, status, job->operand[0]);
+    }
+    return status == PS_OK ? PS_EXIT_OK : ps_seal_failed(status, &error, PS_EXIT_CANNOT_TELL);
+}
+
+/* The log whose tiles prove it, and its checkpoint where NEW is a directory. */
+static ps_status open_new(const ps_seal_job *job, ps_seal_log *log, ps_error *error) {
+    char folder[4096];
+    const char *const given = job->count > 2 ? job->operand[2] : job->operand[1];
+    ps_status status = ps_seal_log_init(log, given, job->chosen, error);
+    if (job->count > 2 || status != PS_IO || log->folder != NULL) return status;
+    /* NEW is a file: its directory. */
+    const char *const slash = strrchr(given, '/');
+    (void)snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - given) + 1,
+                   slash == NULL ? "." : given);
+    return ps_seal_log_init(log, folder, job->chosen, error);
+}
+
+/* A checkpoint in a file or a log's directory, signed by the log's key. */
+static ps_status read_tree(const ps_seal_log *log, const char *path, ps_tree *out,
+                           ps_error *error) {
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    char inside[4096];
+    ps_checkpoint checkpoint;
+    (void)snprintf(inside, sizeof inside, "%s/checkpoint", path);
+    if (ps_seal_file(inside, &bytes, &length, error) != PS_OK)
+        PS_TRY(ps_seal_file(path, &bytes, &length, error));
+    ps_note *const note = malloc(sizeof *note);
+    ps_status status = note == NULL ? ps_fail(error, PS_NO_MEMORY, "no memory for a checkpoint")
+                                    : ps_checkpoint_open((ps_bytes){bytes, (uint32_t)length},
+                                                         &log->key, note, &checkpoint, error);
+    if (status == PS_OK) *out = checkpoint.tree;
+    free(note);
+    free(bytes);
+    return status == PS_OK ? status : ps_fail_in(error, status, path);
+}
+
+static ps_status compare(const ps_seal_log *log, const ps_tree *before, const ps_tree *after,
+                         ps_error *error) {
+    ps_proof proof;
+    if (before->size > after->size)
+        return ps_fail(error, PS_TAMPERED,
+                       "OLD has %" PRIu64 " entries and NEW has %" PRIu64 ": the log was cut",
+                       before->size, after->size);
+    if (before->size == 0) return PS_OK; /* every log begins so */
+    if (after->size > log->checkpoint.tree.size)
+        return ps_fail(error, PS_UNKNOWN_NAME, "the tiles reach to %" PRIu64 " entries only",
+                       log->checkpoint.tree.size);
+    ps_tiles *const tiles = malloc(sizeof *tiles);
+    if (tiles == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for tiles");
+    ps_tiles_init(tiles, &log->source, log->checkpoint.tree.size);
+    const ps_status status = ps_proof_consistency(tiles, before->size, after->size, &proof, error);
+    free(tiles);
+    PS_TRY(status);
+    if (ps_proof_extends(&proof, before, after)) return PS_OK;
+    return ps_fail(error, PS_TAMPERED,
+                   "both are signed, but OLD with %" PRIu64 " entries is not the beginning of NEW "
+                   "with %" PRIu64 ": the log was rewritten, or its tiles were changed",
+                   before->size, after->size);
+}
+
+int ps_seal_verify_consistency(const ps_seal_job *job) {
+    ps_error error;
+    ps_tree before = {0}, after = {0};
+    char old_count[PS_TEXT_NUMBER_MAX], new_count[PS_TEXT_NUMBER_MAX];
+    ps_seal_log *const log = malloc(sizeof *log);
+    if (log == NULL) return PS_EXIT_CANNOT_TELL;
+    ps_status status = open_new(job, log, &error);
+    if (status == PS_OK && !log->has_key)
+        status = ps_fail(&error, PS_UNKNOWN_NAME, "no key to check the signatures with: say --key");
+    if (status == PS_OK) status = read_tree(log, job->operand[0], &before, &error);
+    if (status == PS_OK) status = read_tree(log, job->operand[1], &after, &error);
+    if (status == PS_OK) status = compare(log, &before, &after, &error);
+    ps_seal_log_deinit(log);
+    free(log);
+    if (status != PS_OK) return ps_seal_failed(status, &error, PS_EXIT_CANNOT_TELL);
+    if (job->chosen->json)
+        (void)printf("{\"result\":\"ok\",\"before\":%" PRIu64 ",\"after\":%" PRIu64 "}\n",
+                     before.size, after.size);
+    else
+        (void)printf("the first %s entries are the beginning of all %s\n",
+                     ps_text_from_count(before.size, old_count),
+                     ps_text_from_count(after.size, new_count));
+    return PS_EXIT_OK;
+}
