@@ -171,6 +171,6 @@ const ps_command ps_command_seal = {
         "verify exits with 0: all is well, 1: tampering was found, 2: usage, 3: cannot tell.",
     .options = options,
     .operands_min = 1,
-    .operands_max = 4,
+    .operands_max = 5,
     .run = seal,
 };

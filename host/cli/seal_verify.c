@@ -91,7 +91,8 @@ static ps_status find_log(void *context, const char *path, ps_error *error) {
         c->log = more;
     }
     char whole[PATH_BYTES];
-    (void)snprintf(whole, sizeof whole, "%s/%.*s", c->root, (int)(length - tail), path);
+    (void)snprintf(whole, sizeof whole, "%s%s%.*s", c->root, length == tail ? "" : "/",
+                   (int)(length - tail), path);
     c->log[c->logs] = strdup(whole);
     if (c->log[c->logs] == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a path");
     c->logs++;
