@@ -266,7 +266,7 @@ static void test_policy(void **state) {
     static char text[8192], out[PS_CHECKPOINT_MAX + WITNESSES * PS_NOTE_LINE_MAX];
     ps_signer log, stranger, witness[WITNESSES];
     ps_tree tree = {.size = 7};
-    char key[PS_KEY_TEXT_MAX], name[16];
+    char key[PS_KEY_TEXT_MAX], name[32];
     uint32_t which = 9;
     ps_checkpoint checkpoint;
     assert_int_equal(ps_signer_generate("example.org/log", PS_KEY_ED25519, &log, NULL), PS_OK);
