@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "host/seal/lines.h"
 #include "host/seal/verify_parts.h"
@@ -234,7 +234,7 @@ static ps_status choose_key(ps_verify *v, const ps_verifier *given, ps_verifier 
 }
 
 /* `*known`: what the tree must be is known, whoever has signed it. */
-static ps_status open_checkpoint(ps_verify *v, const ps_verifier *given, ps_note *note, bool *known,
+static ps_status open_checkpoint(ps_verify *v, const ps_verifier *given, bool *known,
                                  ps_error *error) {
     ps_checkpoint checkpoint;
     ps_verifier key;
@@ -245,13 +245,14 @@ static ps_status open_checkpoint(ps_verify *v, const ps_verifier *given, ps_note
     const ps_bytes bytes = {v->bundle, (uint32_t)length};
     PS_TRY(choose_key(v, given, &key, &has_key, error));
     if (has_key) {
-        v->report->is_signed = ps_checkpoint_open(bytes, &key, note, &checkpoint, &why) == PS_OK;
+        v->report->is_signed =
+            ps_checkpoint_open(bytes, &key, &v->note, &checkpoint, &why) == PS_OK;
         if (!v->report->is_signed) ps_verify_fault(v, "checkpoint", "%s", why.message);
     }
     *known = v->report->is_signed;
     if (!*known) {
-        ps_status form = ps_note_parse(bytes, note, &why);
-        if (form == PS_OK) form = ps_checkpoint_parse(note->text, &checkpoint, &why);
+        ps_status form = ps_note_parse(bytes, &v->note, &why);
+        if (form == PS_OK) form = ps_checkpoint_parse(v->note.text, &checkpoint, &why);
         if (form != PS_OK && !has_key) ps_verify_fault(v, "checkpoint", "%s", why.message);
         *known = form == PS_OK && checkpoint.tree.size < UINT64_C(1) << 63;
     }
@@ -262,11 +263,11 @@ static ps_status open_checkpoint(ps_verify *v, const ps_verifier *given, ps_note
     return PS_OK;
 }
 
-static ps_status verify(ps_verify *v, const ps_verifier *key, ps_note *note, ps_error *error) {
+static ps_status verify(ps_verify *v, const ps_verifier *key, ps_error *error) {
     bool known = false;
     PS_TRY(ps_leaves_open(&v->leaves, error));
     PS_TRY(ps_tiler_open(0, &v->tiler, error));
-    PS_TRY(open_checkpoint(v, key, note, &known, error));
+    PS_TRY(open_checkpoint(v, key, &known, error));
     if (known) {
         ps_tiles_init(&v->tiles, &v->source, v->report->tree.size);
         PS_TRY(check_tree(v, error));
@@ -280,24 +281,27 @@ static ps_status verify(ps_verify *v, const ps_verifier *key, ps_note *note, ps_
                    "no `vkey` is there and no key was given: who signed it cannot be told");
 }
 
+/* Mapped, not allocated: of the room for the largest bundles only what is used becomes memory. */
+static ps_verify *map(ps_error *error) {
+    void *const memory = mmap(NULL, sizeof(ps_verify), PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory != MAP_FAILED) return memory;
+    (void)ps_fail(error, PS_NO_MEMORY, "no memory to verify a log");
+    return NULL;
+}
+
 ps_status ps_verify_folder(ps_folder *folder, const ps_verifier *key, const ps_verify_watch *watch,
                            ps_verify_report *report, ps_error *error) {
     memset(report, 0, sizeof *report);
-    ps_note *const note = malloc(sizeof *note);
-    ps_verify *const v = calloc(1, sizeof *v);
-    ps_status status = PS_NO_MEMORY;
-    if (note == NULL || v == NULL) {
-        (void)ps_fail(error, status, "no memory to verify a log");
-    } else {
-        v->folder = folder;
-        v->source = ps_folder_source(folder);
-        v->watch = watch;
-        v->report = report;
-        status = verify(v, key, note, error);
-        ps_leaves_close(v->leaves);
-        ps_tiler_close(v->tiler);
-    }
-    free(v);
-    free(note);
+    ps_verify *const v = map(error);
+    if (v == NULL) return PS_NO_MEMORY;
+    v->folder = folder;
+    v->source = ps_folder_source(folder);
+    v->watch = watch;
+    v->report = report;
+    const ps_status status = verify(v, key, error);
+    ps_leaves_close(v->leaves);
+    ps_tiler_close(v->tiler);
+    (void)munmap(v, sizeof *v);
     return status;
 }

@@ -19,6 +19,7 @@ typedef struct ps_verify {
     ps_tiler *tiler;
     ps_frontier frontier; /* of the entries so far */
     ps_tiles tiles;       /* for the way from a hash to the root */
+    ps_note note;
     uint8_t tile[PS_TILE_BYTES];
     uint8_t bundle[PS_BUNDLE_MAX]; /* whose pages are used as far as bundles are long */
     uint8_t other[PS_BUNDLE_MAX];
