@@ -158,6 +158,11 @@ static void test_all_proofs(void **state) {
         ps_frontier_root(memory_log_frontier(log), tree[i + 1].root.byte);
     }
     ps_tiles *const tiles = memory_log_tiles(log);
+    /* Nothing is proved of an empty tree, not even that it is itself. */
+    proof.count = 0;
+    ps_hash_empty(&tree[0].root);
+    assert_false(ps_proof_extends(&proof, &tree[0], &tree[0]));
+    assert_false(ps_proof_extends(&proof, &tree[0], &tree[SIZE]));
     for (uint32_t size = 1; size <= SIZE; size += size < SMALL ? 1 : 47) {
         for (uint32_t i = 0; i < size; i += size < SMALL ? 1 : 13) {
             assert_int_equal(ps_proof_inclusion(tiles, i, size, &proof, NULL), PS_OK);
