@@ -28,6 +28,7 @@ typedef long ps_i64;
 #define ps_f32_from_bits(u) as_float((ps_u32)(u))
 #define ps_f64_from_bits(u) as_double((ps_u64)(u))
 #define ps_f64_to_bits(a)   as_ulong((double)(a))
+#define ps_f32_to_bits(a)   as_uint((float)(a))
 #define ps_mul_high(a, b)   mul_hi((ps_u64)(a), (ps_u64)(b))
 
 #elif defined(__CUDACC__)
@@ -49,6 +50,7 @@ typedef int64_t ps_i64;
 #define ps_f32_from_bits(u) __uint_as_float(u)
 #define ps_f64_from_bits(u) __longlong_as_double((long long)(u))
 #define ps_f64_to_bits(a)   ((ps_u64)__double_as_longlong(a))
+#define ps_f32_to_bits(a)   ((ps_u32)__float_as_uint(a))
 #define ps_mul_high(a, b)   __umul64hi((a), (b))
 
 #else
@@ -70,28 +72,7 @@ typedef int64_t ps_i64;
 #define ps_sqrt(a)      __builtin_sqrt(a)
 #define ps_fabs(a)      __builtin_fabs(a)
 
-PS_FN float ps_f32_from_bits(ps_u32 bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-PS_FN double ps_f64_from_bits(ps_u64 bits) {
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-PS_FN ps_u64 ps_f64_to_bits(double value) {
-    ps_u64 bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-PS_FN ps_u64 ps_mul_high(ps_u64 a, ps_u64 b) {
-    __extension__ typedef unsigned __int128 ps_u128;
-    return (ps_u64)(((ps_u128)a * b) >> 64);
-}
+#include "kernels/bits.h"
 #endif
 #include "kernels/group.h"
 

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Scores each value against its series' daily and weekly rhythm, recent shapes, range and level.
+ * Four channels say how many of its deviations a value lies off (daily: the mean of its half hour;
+ * weekly: a level and the offset of its hour of the week; shape: the nearest of 32 prototypes of
+ * four values; range: how far outside of all values so far) and are calibrated by a histogram of
+ * what they said before: u = -log10 of a tail probability. E sums, over four moving averages, how
+ * far outside of their own range in this part of the day they lie; L is lg(1 + |z|) over 288 and
+ * over 3,000 values. Score: params.envelope E + params.calibrated (u0 + u1 + u2 + u3) +
+ * params.level L, at most PS_SCORE_MAX. A sum, so that agreement counts; a probability it is not.
+ * Shapes: value, validity, order, first, series, fresh, score as kernel ewma has them;
+ * state[series x PS_SLIM_PLANES], the planes of a series together, as integers, because they hold
+ * two floats each; image[segments x PS_SLIM_PLANES]; time[rows] and time_validity by params.time;
+ * channel[rows]: what a score owes most to, the lowest of equals.
+ * Units: time in milliseconds or nanoseconds since 1970, UTC. A value without a time has that of
+ * the series' last one that has.
+ * State: read once and written once per segment; a segment's series occurs once per call. A null,
+ * NaN or infinite value scores NaN and leaves the state alone; one beyond PS_SLIM_LIMIT counts as
+ * that limit. Values are floats from here on. Time says which bin a value belongs to and nothing
+ * else, so it may stand still, leap and go back. Rows in no segment are not written.
+ * Agrees: to the bit. No input makes the state infinite or NaN.
+ * Source: our own; docs/detection.md.
+ */
+#include "kernels/slim.h"
+
+#include "kernels/exponential.h"
+#include "kernels/slim_pack.h"
+
+PS_TABLE double ps_slim_eighth[8] = {1.0, /* 2^(i / 8) */
+                                     1.0905077326652577,
+                                     1.189207115002721,
+                                     1.2968395546510096,
+                                     1.4142135623730951,
+                                     1.5422108254079407,
+                                     1.681792830507429,
+                                     1.8340080864093424};
+PS_TABLE double ps_slim_weight[PS_SLIM_AVERAGES] = {1.0, 0.5, 2.0 / 7.0, 2.0 / 13.0};
+
+/* What the parts of one value's score are made from. */
+typedef struct ps_slim_row {
+    double v, young; /* 1 / (values with this one) */
+    ps_u32 t;        /* values before it */
+    ps_u32 hour, half, block;
+    double part[PS_SLIM_CHANNELS]; /* the first four: deviations, then what they come to */
+} ps_slim_row;
+
+PS_FN double ps_slim_larger(double a, double b) {
+    return a > b ? a : b;
+}
+
+PS_FN double ps_slim_within(double x, double limit) {
+    return x > limit ? limit : x < -limit ? -limit : x;
+}
+
+/* 2^(eighths / 8 - 8). */
+PS_FN double ps_slim_edge(ps_u32 eighths) {
+    const ps_u64 power = (ps_u64)(1015u + (eighths >> 3)) << 52;
+    return ps_slim_eighth[eighths & 7u] * ps_f64_from_bits(power);
+}
+
+/* The mean of what lies beyond `edge`, above it, in a histogram from bin `tail` on. */
+PS_FN double ps_slim_excess(const ps_u32 *h, ps_u32 tail, double edge, double count) {
+    double sum = 0.0;
+    for (ps_u32 k = tail; k < PS_SLIM_BINS; k++)
+        if (h[k] > 0u) sum += (double)h[k] * (ps_slim_edge(2u * k + 1u) - edge);
+    return ps_slim_larger(sum / count, 0.05 * edge);
+}
+
+/* -log10 of the probability of v or more: by the histogram, beyond its 95th percentile by an
+ * exponential tail, and blended with a prior, (1 + v)^-3, that is worth 300 values. */
+PS_FN double ps_slim_surprise(const ps_slim_state *s, ps_u32 channel, double v, double x) {
+    const ps_u32 *const h = s->packed + channel * PS_SLIM_BINS;
+    const double unit = ps_f64_from_bits(ps_slim_get64(s, PS_SLIM_UNIT)) * 1024.0;
+    const double total = (double)s->total[channel];
+    const ps_u32 bin = (ps_u32)x, tail = s->tail[channel];
+    ps_u32 above = 0;
+    for (ps_u32 k = 0; k < PS_SLIM_BINS; k++) above += k > bin ? h[k] : 0u;
+    const double more = (double)above + (double)h[bin] * (1.0 - (x - (double)bin));
+    double p = (more + unit * 0.5) / (total + unit);
+    const double edge = ps_slim_edge(2u * tail), count = (double)(s->above[channel] + h[tail]);
+    if (v > edge && count > 0.0) {
+        const double mean = ps_slim_excess(h, tail, edge, count);
+        const double far = (v - edge) / mean;
+        const double beyond = count / total * ps_exp(-(far < 50.0 ? far : 50.0));
+        if (beyond < p) p = beyond;
+    }
+    const double weight = total / unit;
+    const double prior = v > 0.0 ? -900.0 * ps_log(1.0 + v) : 0.0;
+    const double log_p = (prior + weight * ps_log(ps_slim_larger(p, 1e-20))) / (300.0 + weight);
+    const double u = log_p * -0.4342944819032518;
+    return u < 20.0 ? u : 20.0;
+}
+
+/* A deviation becomes what it says, and is learnt. */
+PS_FN void ps_slim_calibrate(ps_slim_state *s, ps_slim_row *r, ps_u32 channel) {
+    const double v = r->part[channel];
+    double x = 0.0;
+    if (v > 0.00390624) x = (ps_log(v + 1e-12) * 1.4426950408889634 + 8.0) * 4.0;
+    x = x < 0.0 ? 0.0 : x > 94.999 ? 94.999 : x;
+    const ps_u32 bin = (ps_u32)x;
+    r->part[channel] = r->t >= 30u ? ps_slim_surprise(s, channel, v, x) : 0.0;
+    const ps_u32 unit = (ps_u32)(ps_f64_from_bits(ps_slim_get64(s, PS_SLIM_UNIT)) * 1024.0 + 0.5);
+    s->packed[channel * PS_SLIM_BINS + bin] += unit;
+    s->total[channel] += unit;
+    if (bin > s->tail[channel]) s->above[channel] += unit;
+    ps_slim_settle(s, channel);
+}
+
+/* Counts lose half of their weight in 3,000 values: what a value adds grows instead, and when it
+ * has doubled all are halved. */
+PS_FN void ps_slim_age(ps_slim_state *s) {
+    double unit = ps_f64_from_bits(ps_slim_get64(s, PS_SLIM_UNIT)) * 1.0002310757540767;
+    if (unit >= 2.0) {
+        unit *= 0.5;
+        for (ps_u32 i = 0; i < 4u * PS_SLIM_BINS; i++) s->packed[i] >>= 1;
+        ps_slim_count(s);
+    }
+    ps_slim_put64(s, PS_SLIM_UNIT, ps_f64_to_bits(unit));
+}
+
+PS_FN void ps_slim_daily(ps_slim_state *s, ps_slim_row *r) {
+    const ps_u32 bin = PS_SLIM_AT_DAILY + r->half, at = PS_SLIM_MEANS + r->half;
+    const ps_u32 seen = ps_slim_seen(s, bin);
+    const double mean = ps_slim_get(s, at), own = ps_slim_spread(s, bin);
+    const double all = ps_slim_get(s, PS_SLIM_DAY_SPREAD);
+    r->part[PS_SLIM_DAILY] = 0.0;
+    if (seen == 0u) {
+        ps_slim_put(s, at, r->v);
+        ps_slim_spread_put(s, bin, own, 1u);
+        return;
+    }
+    double d = r->v - mean;
+    const double spread = 0.5 * own + 0.5 * all;
+    if (seen >= 2u) r->part[PS_SLIM_DAILY] = ps_fabs(d) / (spread + 1e-9 + 1e-6 * ps_fabs(mean));
+    if (seen >= 8u && spread > 0.0) d = ps_slim_within(d, 5.0 * spread);
+    const double a = ps_slim_larger(0.1, 1.0 / (double)(seen + 1u));
+    /* Values of new bins teach nothing about how far values lie from their means. */
+    const ps_u32 taught = s->word[PS_SLIM_TAUGHT] + 1u;
+    s->word[PS_SLIM_TAUGHT] = taught < 500u ? taught : 500u;
+    ps_slim_put(s, at, mean + a * d);
+    ps_slim_spread_put(s, bin, own + a * (ps_fabs(d) - own), seen + 1u);
+    ps_slim_put(s, PS_SLIM_DAY_SPREAD,
+                all + ps_slim_larger(0.002, 1.0 / (double)taught) * (ps_fabs(d) - all));
+}
+
+/* A level that 24 values in a row ran off by four deviations is taken to where they are. */
+PS_FN void ps_slim_reseat(ps_slim_state *s, const ps_slim_row *r, double d, double spread) {
+    double drift = ps_slim_get(s, PS_SLIM_WEEK_DRIFT);
+    drift += 2.0 / 13.0 * (d - drift);
+    const ps_u32 off = r->t > 100u && ps_fabs(drift) > 4.0 * spread;
+    s->word[PS_SLIM_RUN] = off ? s->word[PS_SLIM_RUN] + 1u : 0u;
+    if (s->word[PS_SLIM_RUN] >= 24u) {
+        ps_slim_put(s, PS_SLIM_WEEK_LEVEL, ps_slim_get(s, PS_SLIM_WEEK_LEVEL) + drift);
+        drift = 0.0;
+        s->word[PS_SLIM_RUN] = 0u;
+    }
+    ps_slim_put(s, PS_SLIM_WEEK_DRIFT, drift);
+}
+
+PS_FN void ps_slim_weekly(ps_slim_state *s, ps_slim_row *r) {
+    const ps_u32 bin = PS_SLIM_AT_WEEKLY + r->hour, at = PS_SLIM_OFFSETS + r->hour;
+    const ps_u32 seen = ps_slim_seen(s, bin);
+    const double level = ps_slim_get(s, PS_SLIM_WEEK_LEVEL), offset = ps_slim_get(s, at);
+    const double own = ps_slim_spread(s, bin), all = ps_slim_get(s, PS_SLIM_WEEK_SPREAD);
+    const double off = r->v - level - offset, spread = 0.5 * own + 0.5 * all;
+    r->part[PS_SLIM_WEEKLY] =
+        seen >= 2u ? ps_fabs(off) / (spread + 1e-9 + 1e-6 * ps_fabs(level)) : 0.0;
+    const double d = seen >= 8u && spread > 0.0 ? ps_slim_within(off, 5.0 * spread) : off;
+    const double a = ps_slim_larger(0.15, 1.0 / (double)(seen + 1u));
+    const double follow = ps_slim_larger(0.01, r->young);
+    const double after = all + ps_slim_larger(0.002, r->young) * (ps_fabs(d) - all);
+    ps_slim_put(s, PS_SLIM_WEEK_LEVEL, level + follow * d);
+    ps_slim_put(s, at, offset + a * (d * (1.0 - follow)));
+    ps_slim_spread_put(s, bin, own + a * (ps_fabs(d) - own), seen + 1u);
+    ps_slim_put(s, PS_SLIM_WEEK_SPREAD, after);
+    ps_slim_reseat(s, r, off, after);
+}
+
+/* The prototype that has been of least use gives way. */
+PS_FN ps_u32 ps_slim_room(ps_slim_state *s) {
+    const ps_u32 banked = s->word[PS_SLIM_BANKED];
+    if (banked < PS_SLIM_PROTOTYPES) {
+        s->word[PS_SLIM_BANKED] = banked + 1u;
+        return banked;
+    }
+    ps_u32 least = 0;
+    for (ps_u32 i = 1; i < PS_SLIM_PROTOTYPES; i++)
+        if (ps_slim_get(s, PS_SLIM_USES + i) < ps_slim_get(s, PS_SLIM_USES + least)) least = i;
+    return least;
+}
+
+PS_FN ps_u32 ps_slim_nearest(const ps_slim_state *s, double scale, double *distance) {
+    double far[PS_SLIM_PROTOTYPES];
+    for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) far[i] = 0.0;
+    for (ps_u32 k = 0; k < 4u; k++) {
+        const double w = ps_slim_get(s, PS_SLIM_WINDOW + k);
+        for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) {
+            const double d =
+                (w - ps_slim_get(s, PS_SLIM_BANK + k * PS_SLIM_PROTOTYPES + i)) * scale;
+            far[i] += d * d;
+        }
+    }
+    ps_u32 best = 0;
+    for (ps_u32 i = 1; i < s->word[PS_SLIM_BANKED]; i++)
+        if (far[i] < far[best]) best = i;
+    *distance = ps_sqrt(far[best] * 0.25);
+    return best;
+}
+
+/* Uses lose a thousandth of their weight with every value, as counts do in ps_slim_age(). */
+PS_FN double ps_slim_use(ps_slim_state *s) {
+    double use = ps_f64_from_bits(ps_slim_get64(s, PS_SLIM_USE)) * 1.001001001001001;
+    if (use >= 1048576.0) {
+        use *= 1.0 / 1048576.0;
+        for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++)
+            ps_slim_put(s, PS_SLIM_USES + i, ps_slim_get(s, PS_SLIM_USES + i) * (1.0 / 1048576.0));
+    }
+    ps_slim_put64(s, PS_SLIM_USE, ps_f64_to_bits(use));
+    return use;
+}
+
+PS_FN void ps_slim_match(ps_slim_state *s, ps_slim_row *r, double spread) {
+    double distance;
+    const ps_u32 best = ps_slim_nearest(s, 1.0 / spread, &distance);
+    const ps_u32 any = s->word[PS_SLIM_BANKED] > 1u;
+    const double use = ps_slim_use(s);
+    r->part[PS_SLIM_SHAPE] = any ? distance : 0.0;
+    const ps_u32 known = any && distance < 0.35;
+    const ps_u32 to = known ? best : ps_slim_room(s);
+    for (ps_u32 k = 0; k < 4u; k++) {
+        const ps_u32 at = PS_SLIM_BANK + k * PS_SLIM_PROTOTYPES + to;
+        const double w = ps_slim_get(s, PS_SLIM_WINDOW + k), p = ps_slim_get(s, at);
+        ps_slim_put(s, at, known ? p + 0.05 * (w - p) : w);
+    }
+    const double before = known ? ps_slim_get(s, PS_SLIM_USES + to) : use;
+    ps_slim_put(s, PS_SLIM_USES + to, before + use);
+}
+
+PS_FN void ps_slim_shape(ps_slim_state *s, ps_slim_row *r) {
+    double mean = ps_slim_get(s, PS_SLIM_SHAPE_MEAN), spread = ps_slim_get(s, PS_SLIM_SHAPE_SPREAD);
+    double d = r->v - mean;
+    if (r->t > 50u && spread > 0.0) d = ps_slim_within(d, 6.0 * spread);
+    const double a = ps_slim_larger(0.002, r->young);
+    mean += a * d;
+    spread += a * (ps_fabs(d) - spread);
+    ps_slim_put(s, PS_SLIM_SHAPE_MEAN, mean);
+    ps_slim_put(s, PS_SLIM_SHAPE_SPREAD, spread);
+    for (ps_u32 k = 0; k < 3u; k++) s->word[PS_SLIM_WINDOW + k] = s->word[PS_SLIM_WINDOW + k + 1u];
+    ps_slim_put(s, PS_SLIM_WINDOW + 3u, r->v);
+    r->part[PS_SLIM_SHAPE] = 0.0;
+    if (r->t >= 3u) ps_slim_match(s, r, spread + 1e-9 + 1e-6 * ps_fabs(mean));
+}
+
+PS_FN void ps_slim_range(ps_slim_state *s, ps_slim_row *r) {
+    const double low = ps_slim_get(s, PS_SLIM_RANGE_LOW), high = ps_slim_get(s, PS_SLIM_RANGE_HIGH);
+    const double range = high - low + 1e-9;
+    double z = 0.0;
+    if (r->v > high) {
+        z = (r->v - high) / (range + 1e-3 * ps_fabs(high));
+        ps_slim_put(s, PS_SLIM_RANGE_HIGH, r->v);
+    } else if (r->v < low) {
+        z = (low - r->v) / (range + 1e-3 * ps_fabs(low));
+        ps_slim_put(s, PS_SLIM_RANGE_LOW, r->v);
+    }
+    r->part[PS_SLIM_RANGE] = z;
+}
+
+/* One moving average against its range in this part of the day. */
+PS_FN double ps_slim_outside(ps_slim_state *s, const ps_slim_row *r, ps_u32 k, ps_u32 seen) {
+    const double weight = ps_slim_larger(ps_slim_weight[k], r->young);
+    const double before = ps_slim_get(s, PS_SLIM_AVERAGE + k);
+    ps_slim_put(s, PS_SLIM_AVERAGE + k, before + weight * (r->v - before));
+    const double e = ps_slim_get(s, PS_SLIM_AVERAGE + k); /* as it is kept */
+    const ps_u32 at = k * PS_SLIM_BLOCKS + r->block;
+    const double low = ps_slim_get(s, PS_SLIM_LOW + at), high = ps_slim_get(s, PS_SLIM_HIGH + at);
+    const double least = ps_slim_get(s, PS_SLIM_LEAST + k);
+    const double greatest = ps_slim_get(s, PS_SLIM_GREATEST + k);
+    const double range = greatest - least + 1e-9 + 1e-3 * ps_fabs(greatest);
+    const double out = e > high ? e - high : e < low ? low - e : 0.0;
+    if (seen == 0u || e < low) ps_slim_put(s, PS_SLIM_LOW + at, e);
+    if (seen == 0u || e > high) ps_slim_put(s, PS_SLIM_HIGH + at, e);
+    if (e > greatest) ps_slim_put(s, PS_SLIM_GREATEST + k, e);
+    if (e < least) ps_slim_put(s, PS_SLIM_LEAST + k, e);
+    return seen >= 6u && out > 0.0 ? ps_log(1.0 + out / range / 0.03) : 0.0;
+}
+
+PS_FN void ps_slim_envelope(ps_slim_state *s, ps_slim_row *r) {
+    const ps_u32 shift = r->block * 4u, seen = s->word[PS_SLIM_SEEN] >> shift & 15u;
+    double sum = 0.0;
+    for (ps_u32 k = 0; k < PS_SLIM_AVERAGES; k++) sum += ps_slim_outside(s, r, k, seen);
+    if (seen < 15u) s->word[PS_SLIM_SEEN] += 1u << shift;
+    r->part[PS_SLIM_ENVELOPE] = sum;
+}
+
+PS_FN double ps_slim_off(ps_slim_state *s, const ps_slim_row *r, ps_u32 at, double weight) {
+    const double mean = ps_slim_get(s, at), spread = ps_slim_get(s, at + 1u);
+    const double d = r->v - mean, a = ps_slim_larger(weight, r->young);
+    ps_slim_put(s, at, mean + a * d);
+    ps_slim_put(s, at + 1u, spread + a * (ps_fabs(d) - spread));
+    if (r->t <= 10u || d == 0.0) return 0.0;
+    const double z = ps_fabs(d) / (spread + 1e-9 + 1e-6 * ps_fabs(mean));
+    return ps_log(1.0 + z) * 0.4342944819032518;
+}
+
+/* What a series' first value is the beginning of. */
+PS_FN void ps_slim_first(ps_slim_state *s, double v) {
+    ps_slim_put(s, PS_SLIM_WEEK_LEVEL, v);
+    ps_slim_put(s, PS_SLIM_SHAPE_MEAN, v);
+    ps_slim_put(s, PS_SLIM_RANGE_LOW, v);
+    ps_slim_put(s, PS_SLIM_RANGE_HIGH, v);
+    ps_slim_put(s, PS_SLIM_SHORT, v);
+    ps_slim_put(s, PS_SLIM_LONG, v);
+    for (ps_u32 k = 0; k < PS_SLIM_AVERAGES; k++) {
+        ps_slim_put(s, PS_SLIM_AVERAGE + k, v);
+        ps_slim_put(s, PS_SLIM_LEAST + k, v);
+        ps_slim_put(s, PS_SLIM_GREATEST + k, v);
+    }
+}
+
+PS_FN void ps_slim_parts(ps_slim_state *s, ps_slim_row *r) {
+    r->t = s->word[PS_SLIM_ROWS];
+    r->young = 1.0 / ((double)r->t + 1.0);
+    if (r->t == 0u) ps_slim_first(s, r->v);
+    ps_slim_daily(s, r);
+    ps_slim_weekly(s, r);
+    ps_slim_shape(s, r);
+    ps_slim_range(s, r);
+    ps_slim_envelope(s, r);
+    r->part[PS_SLIM_LEVEL] = ps_slim_off(s, r, PS_SLIM_SHORT, 2.0 / 289.0);
+    r->part[PS_SLIM_LEVEL] += ps_slim_off(s, r, PS_SLIM_LONG, 2.0 / 3001.0);
+    for (ps_u32 channel = 0; channel < 4u; channel++) ps_slim_calibrate(s, r, channel);
+    ps_slim_age(s);
+    if (r->t < 0xffffffffu) s->word[PS_SLIM_ROWS] = r->t + 1u;
+}
+
+/* Which half hour, hour of the week (from Monday on) and part of the day it is, in UTC. */
+PS_FN void ps_slim_calendar(ps_slim_row *r, ps_i64 ms) {
+    const ps_i64 week = 604800000, monday = 259200000;
+    ps_i64 at = ms % week + monday;
+    at = at < 0 ? at + week : at;
+    const ps_u32 second = (ps_u32)((ps_u64)at % (ps_u64)week / 1000u);
+    r->hour = second / 3600u;
+    r->half = second % 86400u / 1800u;
+    r->block = r->half / 8u;
+}
+
+PS_FN ps_i64 ps_slim_time(ps_slim_state *s, PS_GLOBAL const ps_u8 *time,
+                          PS_GLOBAL const ps_u8 *validity, ps_u32 row, ps_u32 how) {
+    ps_i64 ms = (ps_i64)ps_load64(time, row);
+    ps_u32 there = ms != -1;
+    if (how == PS_SLIM_FIELD_NS) {
+        there = ps_bit(validity, row);
+        const ps_i64 left = ms % 1000000;
+        ms = ms / 1000000 - (left < 0 ? 1 : 0);
+    }
+    if (!there) return (ps_i64)ps_slim_get64(s, PS_SLIM_LAST);
+    ps_slim_put64(s, PS_SLIM_LAST, (ps_u64)ms);
+    return ms;
+}
+
+PS_FN ps_u32 ps_slim_blame(const double *part) {
+    ps_u32 most = 0;
+    for (ps_u32 i = 1; i < PS_SLIM_CHANNELS; i++)
+        if (part[i] > part[most]) most = i;
+    return most;
+}
+
+PS_FN float ps_slim_sum(ps_slim_row *r, const ps_slim_params *p) {
+    double sum = 0.0;
+    for (ps_u32 i = 0; i < PS_SLIM_CHANNELS; i++) {
+        r->part[i] *= i == PS_SLIM_ENVELOPE ? p->envelope
+                      : i == PS_SLIM_LEVEL  ? p->level
+                                            : p->calibrated;
+        sum += r->part[i];
+    }
+    return (float)(sum < PS_SCORE_MAX ? sum : PS_SCORE_MAX);
+}
+
+PS_FN void ps_slim_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
+                      PS_GLOBAL const ps_u8 *PS_RESTRICT validity,
+                      PS_GLOBAL const ps_u32 *PS_RESTRICT order,
+                      PS_GLOBAL const ps_u32 *PS_RESTRICT first,
+                      PS_GLOBAL const ps_u32 *PS_RESTRICT series,
+                      PS_GLOBAL const ps_u8 *PS_RESTRICT fresh, PS_GLOBAL ps_u64 *PS_RESTRICT state,
+                      PS_GLOBAL ps_u64 *PS_RESTRICT image, PS_GLOBAL float *PS_RESTRICT score,
+                      PS_GLOBAL const ps_u8 *PS_RESTRICT time,
+                      PS_GLOBAL const ps_u8 *PS_RESTRICT time_validity,
+                      PS_GLOBAL ps_u8 *PS_RESTRICT channel, ps_slim_params p) {
+    PS_GLOBAL ps_u64 *const at = state + (ps_u64)series[segment] * PS_SLIM_PLANES;
+    PS_GLOBAL ps_u64 *const after = image + (ps_u64)segment * PS_SLIM_PLANES;
+    ps_slim_state s;
+    if (fresh[segment])
+        ps_slim_begin(&s);
+    else
+        ps_slim_load(&s, at);
+    const ps_u32 end = first[segment + 1];
+    for (ps_u32 i = first[segment]; i < end; i++) {
+        const ps_u32 row = order[i];
+        const double x = ps_value(value, row, p.type);
+        channel[row] = 0;
+        if (!ps_usable(validity, row, x)) {
+            score[row] = ps_nan();
+            continue;
+        }
+        ps_slim_row r;
+        r.v = (double)ps_f32_from_bits(ps_slim_rounded(ps_slim_within(x, PS_SLIM_LIMIT)));
+        ps_slim_calendar(&r, ps_slim_time(&s, time, time_validity, row, p.time));
+        ps_slim_parts(&s, &r);
+        const float sum = ps_slim_sum(&r, &p);
+        score[row] = r.t < p.warmup ? 0.0f : sum;
+        channel[row] = (ps_u8)ps_slim_blame(r.part);
+    }
+    ps_slim_store(&s, at);
+    ps_slim_store(&s, after);
+}
+PS_ENTRY_12(slim, const ps_u8, const ps_u8, const ps_u32, const ps_u32, const ps_u32, const ps_u8,
+            ps_u64, ps_u64, float, const ps_u8, const ps_u8, ps_u8)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The state of a series as kernel slim works with it, out of its planes and into them.
+ */
+#ifndef PS_KERNELS_SLIM_PACK_H
+#define PS_KERNELS_SLIM_PACK_H
+
+#include "kernels/slim_state.h"
+
+/* Moves the border of the upper twentieth to where it belongs. */
+PS_FN void ps_slim_settle(ps_slim_state *s, ps_u32 channel) {
+    const ps_u32 *const h = s->packed + channel * PS_SLIM_BINS;
+    const ps_u32 total = s->total[channel];
+    ps_u32 tail = s->tail[channel], above = s->above[channel];
+    while (tail > 0u && (above + h[tail]) * 20u < total) above += h[tail--];
+    while (tail + 1u < PS_SLIM_BINS && above * 20u >= total && total > 0u) above -= h[++tail];
+    s->tail[channel] = tail;
+    s->above[channel] = above;
+}
+
+PS_FN void ps_slim_count(ps_slim_state *s) {
+    for (ps_u32 channel = 0; channel < 4u; channel++) {
+        ps_u32 total = 0;
+        for (ps_u32 k = 0; k < PS_SLIM_BINS; k++) total += s->packed[channel * PS_SLIM_BINS + k];
+        s->total[channel] = total;
+        s->tail[channel] = PS_SLIM_BINS - 1u;
+        s->above[channel] = 0u;
+        ps_slim_settle(s, channel);
+    }
+}
+
+PS_FN void ps_slim_begin(ps_slim_state *s) {
+    for (ps_u32 i = 0; i < PS_SLIM_PACKED; i++) s->packed[i] = 0u;
+    for (ps_u32 i = 0; i < PS_SLIM_WORDS; i++) s->word[i] = 0u;
+    ps_slim_put64(s, PS_SLIM_UNIT, ps_f64_to_bits(1.0));
+    ps_slim_put64(s, PS_SLIM_USE, ps_f64_to_bits(1.0));
+    ps_slim_count(s);
+}
+
+/* Six words, two groups of four numbers, are three planes. */
+PS_FN void ps_slim_load(ps_slim_state *s, PS_GLOBAL const ps_u64 *from) {
+    for (ps_u32 i = 0; i < PS_SLIM_PACKED / 8u; i++) {
+        const ps_u64 a = from[3u * i], b = from[3u * i + 1u], c = from[3u * i + 2u];
+        ps_u32 *const to = s->packed + 8u * i;
+        to[0] = (ps_u32)a & 0xffffffu;
+        to[1] = (ps_u32)(a >> 24) & 0xffffffu;
+        to[2] = (ps_u32)(a >> 48 | b << 16) & 0xffffffu;
+        to[3] = (ps_u32)(b >> 8) & 0xffffffu;
+        to[4] = (ps_u32)(b >> 32) & 0xffffffu;
+        to[5] = (ps_u32)(b >> 56 | c << 8) & 0xffffffu;
+        to[6] = (ps_u32)(c >> 16) & 0xffffffu;
+        to[7] = (ps_u32)(c >> 40);
+    }
+    PS_GLOBAL const ps_u64 *const words = from + PS_SLIM_PACKED / 8u * 3u;
+    for (ps_u32 i = 0; i < PS_SLIM_WORDS / 2u; i++) {
+        s->word[2u * i] = (ps_u32)words[i];
+        s->word[2u * i + 1u] = (ps_u32)(words[i] >> 32);
+    }
+    ps_slim_count(s);
+}
+
+PS_FN void ps_slim_store(const ps_slim_state *s, PS_GLOBAL ps_u64 *to) {
+    for (ps_u32 i = 0; i < PS_SLIM_PACKED / 8u; i++) {
+        const ps_u32 *const from = s->packed + 8u * i;
+        to[3u * i] = (ps_u64)from[0] | (ps_u64)from[1] << 24 | (ps_u64)from[2] << 48;
+        to[3u * i + 1u] = (ps_u64)from[2] >> 16 | (ps_u64)from[3] << 8 | (ps_u64)from[4] << 32 |
+                          (ps_u64)from[5] << 56;
+        to[3u * i + 2u] = (ps_u64)from[5] >> 8 | (ps_u64)from[6] << 16 | (ps_u64)from[7] << 40;
+    }
+    PS_GLOBAL ps_u64 *const words = to + PS_SLIM_PACKED / 8u * 3u;
+    for (ps_u32 i = 0; i < PS_SLIM_WORDS / 2u; i++)
+        words[i] = (ps_u64)s->word[2u * i + 1u] << 32 | s->word[2u * i];
+}
+
+#endif
