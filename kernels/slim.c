@@ -343,20 +343,6 @@ PS_FN void ps_slim_calendar(ps_slim_row *r, ps_i64 ms) {
     r->block = r->half / 8u;
 }
 
-PS_FN ps_i64 ps_slim_time(ps_slim_state *s, PS_GLOBAL const ps_u8 *time,
-                          PS_GLOBAL const ps_u8 *validity, ps_u32 row, ps_u32 how) {
-    ps_i64 ms = (ps_i64)ps_load64(time, row);
-    ps_u32 there = ms != -1;
-    if (how == PS_SLIM_FIELD_NS) {
-        there = ps_bit(validity, row);
-        const ps_i64 left = ms % 1000000;
-        ms = ms / 1000000 - (left < 0 ? 1 : 0);
-    }
-    if (!there) return (ps_i64)ps_slim_get64(s, PS_SLIM_LAST);
-    ps_slim_put64(s, PS_SLIM_LAST, (ps_u64)ms);
-    return ms;
-}
-
 PS_FN ps_u32 ps_slim_blame(const double *part) {
     ps_u32 most = 0;
     for (ps_u32 i = 1; i < PS_SLIM_CHANNELS; i++)
@@ -403,7 +389,10 @@ PS_FN void ps_slim_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
         }
         ps_slim_row r;
         r.v = (double)ps_f32_from_bits(ps_slim_rounded(ps_slim_within(x, PS_SLIM_LIMIT)));
-        ps_slim_calendar(&r, ps_slim_time(&s, time, time_validity, row, p.time));
+        const ps_i64 before = (ps_i64)ps_slim_get64(&s, PS_SLIM_LAST);
+        const ps_i64 now = ps_moment(time, time_validity, row, p.time, before);
+        ps_slim_put64(&s, PS_SLIM_LAST, (ps_u64)now);
+        ps_slim_calendar(&r, now);
         ps_slim_parts(&s, &r);
         const float sum = ps_slim_sum(&r, &p);
         score[row] = r.t < p.warmup ? 0.0f : sum;

@@ -6,6 +6,7 @@
 #define PS_KERNELS_SLIM_H
 
 #include "kernels/dialect.h"
+#include "kernels/moment.h"
 #include "kernels/score.h"
 
 #define PS_SLIM_PLANES 457u /* of 8 bytes: 3,656 a series; kernels/slim_state.h */
@@ -20,16 +21,11 @@
 #define PS_SLIM_LEVEL    5u
 #define PS_SLIM_CHANNELS 6u
 
-/* How the time column counts. */
-#define PS_SLIM_RECORD_MS 0u /* milliseconds since 1970, -1: none; its validity is not looked at \
-                              */
-#define PS_SLIM_FIELD_NS 1u  /* nanoseconds since 1970, none where invalid */
-
 typedef struct ps_slim_params {
     double envelope, calibrated, level; /* weights in the sum */
     ps_u32 warmup;                      /* values of a series before its scores count */
     ps_u32 type;                        /* PS_VALUE_F64 or PS_VALUE_I64 */
-    ps_u32 time;                        /* PS_SLIM_RECORD_MS or PS_SLIM_FIELD_NS */
+    ps_u32 time;                        /* PS_TIME_RECORD_MS or PS_TIME_FIELD_NS */
     ps_u32 reserved;                    /* 0 */
 } ps_slim_params;
 

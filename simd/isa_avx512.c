@@ -7,6 +7,8 @@
 #define PS_SUFFIX avx512
 #include "kernels/entropy.c"
 #include "kernels/ewma.c"
+#include "kernels/slim.c"
 #include "kernels/summary.c"
+#include "kernels/suppress.c"
 #include "kernels/vote.c"
 #include "kernels/zscore.c"

@@ -9,7 +9,9 @@
 #include "kernels/moments.h"
 #include "kernels/sha256.h"
 #include "kernels/sketch.h"
+#include "kernels/slim.h"
 #include "kernels/summary.h"
+#include "kernels/suppress.h"
 #include "kernels/vote.h"
 #include "kernels/where.h"
 #include "kernels/xxh3.h"
@@ -171,12 +173,65 @@ static bool self_test_zscore(const asked *a) {
 
 static bool self_test_vote(const asked *a) {
     const float scores[3][2] = {{4.0f, 1.0f}, {7.0f, 9.0f}, {5.0f, 2.0f}};
-    const ps_vote_params params = {.detectors = 3, .stride = 2, .vote = 2, .threshold = 4.5f};
+    const ps_vote_params params = {.detectors = 3,
+                                   .stride = 2,
+                                   .vote = 2,
+                                   .threshold = 4.5f,
+                                   .scale = {1.0f, 1.0f, 2.0f},
+                                   .reason = {0, 1, 2},
+                                   .channels = 4};
+    const uint8_t channel[3][2] = {{9, 9}, {9, 9}, {3, 5}};
     float score[2];
     uint8_t anomaly[2], why[2];
-    const ps_known operands[] = {OBJECT(scores), OBJECT(score), OBJECT(anomaly), OBJECT(why)};
-    return ask(a, operands, &params, 2) && score[0] == 5.0f && anomaly[0] == 1 && why[0] == 1 &&
-           score[1] == 2.0f && anomaly[1] == 0 && why[1] == PS_WHY_NONE;
+    const ps_known operands[] = {OBJECT(scores), OBJECT(channel), OBJECT(score), OBJECT(anomaly),
+                                 OBJECT(why)};
+    return ask(a, operands, &params, 2) && score[0] == 7.0f && anomaly[0] == 1 && why[0] == 5 &&
+           score[1] == 4.0f && anomaly[1] == 0 && why[1] == PS_WHY_NONE;
+}
+
+/* Twenty values of which the last leaps out of a range of 0 to 4: its float, which is kept, has
+ * passed every channel. Two calls, so that the state goes through its planes. */
+static bool self_test_slim(const asked *a) {
+    const ps_slim_params params = {.envelope = 1.0, .calibrated = 0.25, .level = 2.0};
+    static uint64_t state[PS_SLIM_PLANES], image[PS_SLIM_PLANES];
+    double value[40];
+    int64_t time[40];
+    uint32_t order[40], first[2] = {0, 20}, score[40], series = 0;
+    uint8_t validity[5] = {0xff, 0xff, 0xff, 0xff, 0xff}, fresh = 1, channel[40];
+    for (uint32_t i = 0; i < 40; i++) {
+        value[i] = i == 39 ? 9.5 : i * 7 % 5;
+        time[i] = (int64_t)i * 600000;
+        order[i] = i;
+    }
+    const ps_known operands[] = {OBJECT(value), OBJECT(validity), OBJECT(order),
+                                 OBJECT(first), OBJECT(series),   OBJECT(fresh),
+                                 OBJECT(state), OBJECT(image),    OBJECT(score),
+                                 OBJECT(time),  OBJECT(validity), OBJECT(channel)};
+    if (!ask(a, operands, &params, 1)) return false;
+    fresh = 0;
+    first[0] = 20;
+    first[1] = 40;
+    return ask(a, operands, &params, 1) && score[0] == 0 && score[39] == 0x4190b201u &&
+           channel[39] == PS_SLIM_ENVELOPE && memcmp(state, image, sizeof state) == 0;
+}
+
+/* Alerts at a second, a silenced one, one that is twice as large, and one when it is quiet no more.
+ */
+static bool self_test_suppress(const asked *a) {
+    const ps_suppress_params params = {
+        .quiet_ms = 5000.0, .rows_least = 1, .rows_most = 9, .capacity = 1};
+    const float score[5] = {4.0f, 7.0f, ps_nan(), 9.0f, 5.0f};
+    const uint8_t expected[5] = {1, 0, 0, 1, 1}, validity = 0xff, fresh = 1;
+    const uint32_t order[5] = {0, 1, 2, 3, 4}, first[2] = {0, 5}, series = 0;
+    const int64_t time[5] = {1000, 2000, 3000, 4000, 9000};
+    uint8_t anomaly[5] = {1, 1, 0, 1, 1}, why[5] = {0, 1, 255, 2, 3};
+    double state[4] = {-1.0, -1.0, -1.0, -1.0}, image[4];
+    const ps_known operands[] = {OBJECT(score), OBJECT(anomaly), OBJECT(why),     OBJECT(order),
+                                 OBJECT(first), OBJECT(series),  OBJECT(fresh),   OBJECT(state),
+                                 OBJECT(image), OBJECT(time),    OBJECT(validity)};
+    return ask(a, operands, &params, 1) && memcmp(anomaly, expected, sizeof expected) == 0 &&
+           why[1] == PS_WHY_NONE && why[4] == 3 && state[0] == 5.0 && state[1] == 9000.0 &&
+           state[2] == 1.0 && state[3] == 9000.0 && memcmp(state, image, sizeof state) == 0;
 }
 
 /* value < 3.0 or null, over a float that is 0, 5 and NaN. */

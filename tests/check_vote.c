@@ -13,35 +13,53 @@ typedef struct verdict {
     uint8_t anomaly, why;
 } verdict;
 
+static float scaled(const float *scores, const ps_vote_params *p, uint32_t i, uint32_t row) {
+    const float x = scores[(size_t)i * p->stride + row];
+    if (isnan(x) || p->scale[i] == 1.0f) return x;
+    return (float)fmin((double)x * (double)p->scale[i], 300.0);
+}
+
 /* The definition, with an insertion sort. */
-static verdict decide(const float *scores, const ps_vote_params *p, uint32_t row) {
+static verdict decide(const float *scores, const uint8_t *channel, const ps_vote_params *p,
+                      uint32_t row) {
     float sorted[PS_VOTE_DETECTORS_MAX];
     uint32_t count = 0, reached = 0, largest = PS_WHY_NONE;
     for (uint32_t i = 0; i < p->detectors; i++) {
-        const float x = scores[(size_t)i * p->stride + row];
+        const float x = scaled(scores, p, i, row);
         if (isnan(x)) continue;
-        if (largest == PS_WHY_NONE || x > scores[(size_t)largest * p->stride + row]) largest = i;
+        if (largest == PS_WHY_NONE || x > scaled(scores, p, largest, row)) largest = i;
         reached += x >= p->threshold;
         uint32_t at = count++;
         for (; at > 0 && sorted[at - 1] < x; at--) sorted[at] = sorted[at - 1];
         sorted[at] = x;
     }
     const bool anomaly = reached >= p->vote;
-    return (verdict){count >= p->vote ? sorted[p->vote - 1] : NAN, anomaly,
-                     (uint8_t)(anomaly ? largest : PS_WHY_NONE)};
+    uint32_t why = PS_WHY_NONE;
+    if (anomaly) why = p->reason[largest];
+    if (anomaly && p->channels >> largest & 1) why += channel[(size_t)largest * p->stride + row];
+    return (verdict){count >= p->vote ? sorted[p->vote - 1] : NAN, anomaly, (uint8_t)why};
 }
 
 static void check_rows(ps_check *c, uint32_t n, uint32_t detectors, uint32_t vote) {
-    const ps_vote_params params = {detectors, n + 3, vote, 3.0f, 0};
+    ps_vote_params params = {
+        .detectors = detectors, .stride = n + 3, .vote = vote, .threshold = 3.0f};
+    for (uint32_t i = 0; i < PS_VOTE_DETECTORS_MAX; i++) {
+        params.scale[i] = check_random(c) % 2 ? 1.0f : (float)(check_random(c) % 300) / 100.0f;
+        params.reason[i] = (uint8_t)(i * 8);
+    }
+    params.channels = (uint32_t)check_random(c) & 0xffffu;
+    uint8_t *channel = check_take(c, (size_t)detectors * params.stride);
+    for (size_t i = 0; i < (size_t)detectors * params.stride; i++)
+        channel[i] = (uint8_t)(check_random(c) % 8);
     float *scores = check_take(c, (size_t)detectors * params.stride * sizeof(float));
     float *score = check_take(c, n * sizeof(float)), *expected = check_take(c, n * sizeof(float));
     uint8_t *anomaly = check_take(c, n), *why = check_take(c, n);
     uint8_t *expected_anomaly = check_take(c, n), *expected_why = check_take(c, n);
     for (size_t i = 0; i < (size_t)detectors * params.stride; i++)
         scores[i] = check_random(c) % 5 == 0 ? ps_nan() : (float)(check_random(c) % 60) / 10.0f;
-    void *const buf[4] = {scores, score, anomaly, why};
-    c->kernel->reference((void *const[]){scores, expected, expected_anomaly, expected_why}, &params,
-                         0, n);
+    void *const buf[5] = {scores, channel, score, anomaly, why};
+    c->kernel->reference((void *const[]){scores, channel, expected, expected_anomaly, expected_why},
+                         &params, 0, n);
     const uint32_t cut = n ? (uint32_t)(check_random(c) % n) : 0;
     c->fn(buf, &params, 0, cut);
     c->fn(buf, &params, cut, n);
@@ -51,7 +69,7 @@ static void check_rows(ps_check *c, uint32_t n, uint32_t detectors, uint32_t vot
                "%u rows, %u of %u", n, vote, detectors);
     bool right = true;
     for (uint32_t row = 0; row < n; row++) {
-        const verdict v = decide(scores, &params, row);
+        const verdict v = decide(scores, channel, &params, row);
         right &= score[row] == v.score || (isnan(score[row]) && isnan(v.score));
         right &= anomaly[row] == v.anomaly && why[row] == v.why;
     }

@@ -19,8 +19,8 @@ enum {
     PS_OUTPUTS_MAX = 64,       /* members that a plan appends to an event */
     PS_RELOCATIONS_MAX = 1024, /* words of constants that say where a column lies */
     PS_WATCHES_MAX = 8,        /* fields that are summed up per batch */
-    PS_PARAMS_MAX = 64,        /* bytes of a kernel's parameters */
-    PS_STATE_PLANES_MAX = 256, /* doubles of state per series, all stages together */
+    PS_PARAMS_MAX = 128,       /* bytes of a kernel's parameters */
+    PS_STATE_PLANES_MAX = 1024, /* doubles of state per series, all stages together */
     PS_NAME_MAX = 64,          /* bytes of a name in a pipeline file, the final NUL included */
     PS_JSON_DEPTH_MAX = 64,
     PS_ARENA_PADDING =

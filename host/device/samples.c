@@ -10,12 +10,14 @@
 #include "kernels/moments.h"
 #include "kernels/sha256.h"
 #include "kernels/sketch.h"
+#include "kernels/slim.h"
 #include "kernels/summary.h"
+#include "kernels/suppress.h"
 #include "kernels/vote.h"
 #include "kernels/where.h"
 #include "kernels/zscore.h"
 
-enum { PLACE = 512, SERIES_ROWS = 32, HASH = 32, STATE_PLANES = PS_SUMMARY_PLANES };
+enum { PLACE = 512, SERIES_ROWS = 32, HASH = 32, STATE_PLANES = 3 };
 
 typedef struct making {
     ps_sample *sample;
@@ -112,18 +114,15 @@ static void segment(const making *m) {
     for (uint32_t i = 0; i <= count; i++) first[i] = first_row(m, i);
 }
 
-/* From `value` to `image`: what kernels per series have alike. */
-static void series(const making *m) {
+/* From `order` to `image`. */
+static void grouped(const making *m, uint32_t planes) {
     const uint32_t count = segments(m);
-    m->sample->items = count;
-    values(m);
-    validity(m);
     uint32_t *order = operand(m, m->rows * sizeof *order);
     uint32_t *first = operand(m, (count + 1) * sizeof *first);
     uint32_t *id = operand(m, count * sizeof *id);
     memset(operand(m, count), 1, count);
-    (void)operand(m, STATE_PLANES * count * sizeof(double));
-    (void)operand(m, STATE_PLANES * count * sizeof(double));
+    (void)operand(m, (size_t)planes * count * sizeof(double));
+    (void)operand(m, (size_t)planes * count * sizeof(double));
     /* Rows of a series lie apart, as they do in a stream. */
     for (uint32_t i = 0; i < m->rows; i++) order[i] = i;
     for (uint32_t i = 0; m->rows % count == 0 && i < m->rows; i++)
@@ -132,16 +131,51 @@ static void series(const making *m) {
     for (uint32_t i = 0; i < count; i++) id[i] = i;
 }
 
+/* From `value` to `image`: what kernels per series have alike. */
+static void series(const making *m, uint32_t planes) {
+    m->sample->items = segments(m);
+    values(m);
+    validity(m);
+    grouped(m, planes);
+}
+
+static void times(const making *m) {
+    int64_t *time = operand(m, m->rows * sizeof *time);
+    for (uint32_t i = 0; i < m->rows; i++) time[i] = (int64_t)i * 60000;
+    validity(m);
+}
+
 static void ewma(const making *m) {
     const ps_ewma_params p = {.alpha = 0.1, .warmup = 5, .capacity = segments(m)};
-    series(m);
+    series(m, STATE_PLANES);
     (void)operand(m, m->rows * sizeof(float));
     params(m, &p, sizeof p);
 }
 static void zscore(const making *m) {
     const ps_zscore_params p = {.warmup = 5, .capacity = segments(m)};
-    series(m);
+    series(m, STATE_PLANES);
     (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
+static void slim(const making *m) {
+    const ps_slim_params p = {.envelope = 1.0, .calibrated = 0.25, .level = 2.0};
+    series(m, PS_SLIM_PLANES);
+    (void)operand(m, m->rows * sizeof(float));
+    times(m);
+    (void)operand(m, m->rows);
+    params(m, &p, sizeof p);
+}
+static void suppress(const making *m) {
+    const ps_suppress_params p = {
+        .quiet_ms = 3600000.0, .rows_least = 12, .rows_most = 160, .capacity = segments(m)};
+    const uint32_t count = segments(m);
+    m->sample->items = count;
+    float *score = operand(m, m->rows * sizeof *score);
+    memset(operand(m, m->rows), 1, m->rows);
+    (void)operand(m, m->rows);
+    grouped(m, PS_SUPPRESS_PLANES);
+    times(m);
+    for (uint32_t i = 0; i < m->rows; i++) score[i] = (float)(i * 37 % 101);
     params(m, &p, sizeof p);
 }
 static void summary(const making *m) {
@@ -150,13 +184,15 @@ static void summary(const making *m) {
     const uint32_t table[] = {PS_SUMMARY_MEAN, 0, PS_SUMMARY_DEVIATION, plane};
     (void)operand(m, 2 * plane);
     memcpy(operand(m, sizeof table), table, sizeof table);
-    series(m);
+    series(m, PS_SUMMARY_PLANES);
     params(m, &p, sizeof p);
 }
 
 static void vote(const making *m) {
-    const ps_vote_params p = {.detectors = 2, .stride = m->rows, .vote = 1, .threshold = 4.0f};
+    const ps_vote_params p = {
+        .detectors = 2, .stride = m->rows, .vote = 1, .threshold = 4.0f, .scale = {1.0f, 1.0f}};
     (void)operand(m, 2 * m->rows * sizeof(float));
+    (void)operand(m, 2 * m->rows);
     (void)operand(m, m->rows * sizeof(float));
     (void)operand(m, m->rows);
     (void)operand(m, m->rows);
@@ -230,6 +266,10 @@ static void sketch_fold(const making *m) {
     { ewma, false, 4 }
 #define SAMPLE_ZSCORE \
     { zscore, false, 4 }
+#define SAMPLE_SLIM \
+    { slim, false, 5 }
+#define SAMPLE_SUPPRESS \
+    { suppress, false, 2 }
 #define SAMPLE_VOTE \
     { vote, false, 6 }
 #define SAMPLE_WHERE \

@@ -57,6 +57,17 @@ ps_status ps_lane_upload_state(ps_lane *lane, ps_error *error) {
     return ps_lane_device_told(lane, backend->mark(lane->queue, lane->mark_state), error);
 }
 
+void ps_lane_put_planes(ps_lane *lane, const ps_state_plan *state, uint32_t id,
+                        const double *planes) {
+    double *const values = (double *)(void *)(lane->state.host + state->offset);
+    if (state->together) {
+        memcpy(values + (size_t)id * state->planes, planes, state->planes * sizeof *planes);
+        return;
+    }
+    for (uint32_t p = 0; p < state->planes; p++)
+        values[(size_t)p * lane->plan->series_capacity + id] = planes[p];
+}
+
 /* The host's copy of the state follows the device's by the after-images that came down: when a
  * partition joins and its restored state is uploaded, that of the others must be what it is. */
 static void follow(ps_lane *lane, const ps_batch *batch) {
@@ -64,14 +75,11 @@ static void follow(ps_lane *lane, const ps_batch *batch) {
     const uint32_t *series = ps_batch_system(batch, PS_COLUMN_SERIES);
     for (uint32_t i = 0; i < plan->state_count; i++) {
         const ps_state_plan *state = &plan->state[i];
-        double *values = (double *)(void *)(lane->state.host + state->offset);
         const double *image = ps_batch_values(batch, &plan->schema.column[state->image]);
         for (uint32_t s = 0; s < batch->touched_count; s++) {
             /* Evicted since, and its place perhaps restored to another: not to be overwritten. */
             if (!ps_series_holds(lane->series, series[s], &batch->segments[s])) continue;
-            for (uint32_t p = 0; p < state->planes; p++)
-                values[(size_t)p * plan->series_capacity + series[s]] =
-                    image[(size_t)s * state->planes + p];
+            ps_lane_put_planes(lane, state, series[s], image + (size_t)s * state->planes);
         }
     }
 }

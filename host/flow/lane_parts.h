@@ -103,6 +103,9 @@ ps_status ps_lane_restore(ps_lane *lane, bool *moved, ps_error *error) PS_MUST_U
 /* The device's part of a step: which tickets it has finished. DEVICE: it is lost. */
 ps_status ps_lane_compute(ps_lane *lane, ps_error *error) PS_MUST_USE;
 
+/* Puts a series' planes into the host's copy of a state. */
+void ps_lane_put_planes(ps_lane *lane, const ps_state_plan *state, uint32_t id,
+                        const double *planes);
 /* Queues the upload of the whole state. */
 ps_status ps_lane_upload_state(ps_lane *lane, ps_error *error) PS_MUST_USE;
 

@@ -71,15 +71,15 @@ static void read_again(ps_lane *lane, uint32_t partition) {
 static void put_planes(ps_lane *lane, uint32_t id, const double *planes) {
     for (uint32_t i = 0; i < lane->plan->state_count; i++) {
         const ps_state_plan *state = &lane->plan->state[i];
-        double *values = (double *)(void *)(lane->state.host + state->offset);
-        for (uint32_t p = 0; p < state->planes; p++)
-            values[(size_t)p * lane->plan->series_capacity + id] = *planes++;
+        ps_lane_put_planes(lane, state, id, planes);
+        planes += state->planes;
     }
 }
 
 static void fetch_planes(const ps_lane *lane, uint32_t id) {
     for (uint32_t i = 0; i < lane->plan->state_count; i++) {
         const ps_state_plan *state = &lane->plan->state[i];
+        if (state->together) continue; /* one line after the other: the processor sees it coming */
         const double *values = (const double *)(const void *)(lane->state.host + state->offset);
         for (uint32_t p = 0; p < state->planes; p++)
             __builtin_prefetch(&values[(size_t)p * lane->plan->series_capacity + id], 1);

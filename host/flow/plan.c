@@ -102,6 +102,11 @@ ps_status ps_plan_state(ps_plan *plan, const char *name, uint32_t planes, ps_ope
     return PS_OK;
 }
 
+void ps_plan_together(ps_plan *plan) {
+    PS_CHECK(plan->state_count > 0);
+    plan->state[plan->state_count - 1].together = true;
+}
+
 ps_status ps_plan_constant(ps_plan *plan, const void *bytes, size_t count, ps_operand *operand,
                            ps_error *error) {
     const size_t begin =

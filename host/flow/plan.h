@@ -11,7 +11,6 @@
 #include "host/flow/policy.h"
 #include "kernels/table.h"
 
-/* Where a kernel's buffer lies. */
 typedef enum ps_home { PS_HOME_BATCH, PS_HOME_STATE, PS_HOME_CONSTANT } ps_home;
 typedef enum ps_column_part { PS_PART_VALUES, PS_PART_LENGTHS, PS_PART_VALIDITY } ps_column_part;
 
@@ -31,12 +30,12 @@ typedef struct ps_call_plan {
     uint8_t params[PS_PARAMS_MAX];
 } ps_call_plan;
 
-/* State of one stage: `planes` doubles per series, plane-major in the state block. Its after-images
- * are a column. */
+/* `planes` doubles per series, plane-major in the state block or, `together`, series-major. */
 typedef struct ps_state_plan {
     uint32_t planes;
+    bool together;
     size_t offset;  /* in the state block */
-    uint32_t image; /* column: [segments][planes] doubles */
+    uint32_t image; /* column of after-images: [segments][planes] doubles */
 } ps_state_plan;
 
 typedef enum ps_output_kind {
@@ -83,11 +82,10 @@ typedef struct ps_plan {
     ps_relocation relocation[PS_RELOCATIONS_MAX];
     ps_watch_plan watch[PS_WATCHES_MAX];
     uint32_t watch_count;
-    uint32_t
-        nan_column[PS_OUTPUTS_MAX]; /* F32 and NUMBER columns that every batch begins with as NaN */
-    size_t state_bytes;             /* the state block of a lane */
-    uint32_t anomaly_column;        /* U8 that the metrics count, or PS_NOWHERE */
-    bool filters;                   /* KEEP says which rows go out; else all do */
+    uint32_t nan_column[PS_OUTPUTS_MAX]; /* F32 and NUMBER: every batch begins with NaN there */
+    size_t state_bytes;                  /* the state block of a lane */
+    uint32_t anomaly_column;             /* U8 that the metrics count, or PS_NOWHERE */
+    bool filters;                        /* KEEP says which rows go out; else all do */
     ps_policy policy;
     bool replays;                   /* what became of it */
     bool groups;                    /* some call works per segment: series are resolved */
@@ -113,6 +111,8 @@ ps_status ps_plan_add(ps_plan *plan, const char *name, ps_type type, ps_extent e
  * parameters). */
 ps_status ps_plan_state(ps_plan *plan, const char *name, uint32_t planes, ps_operand *state,
                         ps_operand *image, ps_error *error) PS_MUST_USE;
+/* The state that was added last is series-major, for a kernel that reads all of a series. */
+void ps_plan_together(ps_plan *plan);
 /* Bytes that kernels read, copied. */
 ps_status ps_plan_constant(ps_plan *plan, const void *bytes, size_t count, ps_operand *operand,
                            ps_error *error) PS_MUST_USE;
