@@ -39,7 +39,7 @@ PS_TABLE double ps_slim_weight[PS_SLIM_AVERAGES] = {1.0, 0.5, 2.0 / 7.0, 2.0 / 1
 typedef struct ps_slim_row {
     double v, young; /* 1 / (values with this one) */
     ps_u32 t;        /* values before it */
-    ps_u32 hour, half, block;
+    ps_u32 hour, half_hour, block;
     double part[PS_SLIM_CHANNELS]; /* the first four: deviations, then what they come to */
 } ps_slim_row;
 
@@ -118,7 +118,7 @@ PS_FN void ps_slim_age(ps_slim_state *s) {
 }
 
 PS_FN void ps_slim_daily(ps_slim_state *s, ps_slim_row *r) {
-    const ps_u32 bin = PS_SLIM_AT_DAILY + r->half, at = PS_SLIM_MEANS + r->half;
+    const ps_u32 bin = PS_SLIM_AT_DAILY + r->half_hour, at = PS_SLIM_MEANS + r->half_hour;
     const ps_u32 seen = ps_slim_seen(s, bin);
     const double mean = ps_slim_get(s, at), own = ps_slim_spread(s, bin);
     const double all = ps_slim_get(s, PS_SLIM_DAY_SPREAD);
@@ -339,8 +339,8 @@ PS_FN void ps_slim_calendar(ps_slim_row *r, ps_i64 ms) {
     at = at < 0 ? at + week : at;
     const ps_u32 second = (ps_u32)((ps_u64)at % (ps_u64)week / 1000u);
     r->hour = second / 3600u;
-    r->half = second % 86400u / 1800u;
-    r->block = r->half / 8u;
+    r->half_hour = second % 86400u / 1800u;
+    r->block = r->half_hour / 8u;
 }
 
 PS_FN ps_u32 ps_slim_blame(const double *part) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a detector is: a kernel that scores each value of a series, and the state it keeps. All
- * detectors share one scale (kernels/score.h) and one list of buffers: value, validity, order,
- * first, series, fresh, state, image, score.
+ * detectors share one list of buffers: value, validity, order, first, series, fresh, state, image,
+ * score; and, but where their row says otherwise, one scale (kernels/score.h).
  */
 #ifndef PS_ML_DETECTOR_H
 #define PS_ML_DETECTOR_H
@@ -21,10 +21,22 @@ typedef struct ps_detector {
     const char *summary; /* one sentence, options included */
     ps_kernel_id kernel;
     uint32_t planes; /* doubles of state per series */
+    uint32_t reason; /* what it has found, in ps_detector_reasons; of its first channel if timed */
+    /* Its kernel has three buffers more: time, the time's validity, and the channel that a row's
+     * score owes most to, which counts up from `reason`. A series' planes lie together. */
+    bool timed;
+    /* Where its score is an anomaly at medium sensitivity, per preset; 0: PS_DETECTOR_THRESHOLD. */
+    double threshold[PS_DETECT_PRESETS];
     /* Fills the kernel's parameters, at most PS_PARAMS_MAX bytes, and says in `meaning` all that
      * gives the state its meaning: a state written under another text is not read. */
     void (*fill)(const ps_detector_setting *setting, void *params, char *meaning, size_t bytes);
 } ps_detector;
+
+#define PS_DETECTOR_THRESHOLD 6.0
+
+/* What `why` says, by number: a detector's name, behind it the channel where there are several. */
+extern const char *const ps_detector_reasons[];
+extern const uint32_t ps_detector_reason_count;
 
 enum { PS_DETECTORS_MAX = 16 }; /* of one stage: as many as kernel vote compares */
 

@@ -4,14 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/base/text.h"
 #include "kernels/score.h"
+#include "kernels/suppress.h"
 #include "kernels/vote.h"
 #include "ml/detector.h"
 
-/* What `sensitivity` stands for, in the order of its choices: one false alarm in as many values of
- * noise is what the score promises, less than that is what data that is not normal keeps. */
-enum { LOW, MEDIUM, HIGH, AUTO };
-static const double thresholds[] = {[LOW] = 9.0, [MEDIUM] = 6.0, [HIGH] = 4.0, [AUTO] = 6.0};
+/* What the words of `sensitivity` stand for. One false alarm in as many values of noise is what a
+ * score promises; less than that is what data that is not normal keeps. */
+static const struct {
+    const char *word;
+    double sensitivity;
+} words[] = {{"low", 2.0 / 3.0}, {"medium", 1.0}, {"high", 1.5}, {"auto", 1.0}};
 
 static const ps_option options[] = {
     {.name = "field",
@@ -34,12 +38,13 @@ static const ps_option options[] = {
      .max = PS_DETECTORS_MAX},
     {.name = "preset",
      .preset = "generic",
-     .help = "A set of detector parameters; there is one so far, which changes nothing.",
+     .help = "What slim looks for: `generic` suits any series; `events` gives few, sure alerts on "
+             "metrics with a daily and weekly rhythm. Other detectors do not change.",
      .type = PS_OPTION_CHOICE,
      .at = offsetof(ps_detect_config, preset),
-     .choices = "generic"},
+     .choices = "generic|events"},
     {.name = "threshold",
-     .help = "The score from which a row is an anomaly, -log10 of a tail probability; takes the "
+     .help = "The score from which a row is an anomaly, the same for every detector; takes the "
              "place of sensitivity.",
      .type = PS_OPTION_NUMBER,
      .at = offsetof(ps_detect_config, threshold),
@@ -47,16 +52,38 @@ static const ps_option options[] = {
      .max = PS_SCORE_MAX},
     {.name = "sensitivity",
      .preset = "auto",
-     .help = "The threshold in a word: low is 9, medium 6, high 4; auto is what `threshold` says, "
-             "else 6.",
-     .type = PS_OPTION_CHOICE,
-     .at = offsetof(ps_detect_config, sensitivity),
-     .choices = "low|medium|high|auto"},
+     .help = "low, medium, high or a number from 0.1 to 10 that the detectors' own thresholds are "
+             "divided by: low is 2/3, medium and auto 1, high 1.5. Their own are 6, of slim 6.5 "
+             "(generic) or 8 (events). Where they differ, scores are scaled to the first one's.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_detect_config, sensitivity)},
     {.name = "time",
-     .help = "A declared timestamp field that says when a value was measured; checked, and used by "
-             "no detector yet.",
+     .help =
+         "A declared timestamp field that says when a value was measured, for slim and `quiet`; "
+         "without it the record's timestamp does. A row without a time has the series' last.",
      .type = PS_OPTION_STRING,
      .at = offsetof(ps_detect_config, time)},
+    {.name = "quiet",
+     .preset = "0s",
+     .help = "How long a series is quiet after an alert, by its own clock: rows that would be "
+             "anomalies are none, unless they score more than twice the alert. `score` stays what "
+             "the detectors say. 0s: every row is judged by itself; 12h suits the events preset.",
+     .type = PS_OPTION_DURATION,
+     .at = offsetof(ps_detect_config, quiet_ns),
+     .max = 1e18},
+    {.name = "quiet_rows_min",
+     .preset = "12",
+     .help = "Of quiet: it lasts for at least so many rows of the series.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(ps_detect_config, quiet_rows_min),
+     .max = 1000000},
+    {.name = "quiet_rows_max",
+     .preset = "160",
+     .help = "Of quiet: it lasts for less than so many rows, whatever the clock says.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(ps_detect_config, quiet_rows_max),
+     .min = 1,
+     .max = 1000000},
     {.name = "span",
      .preset = "288",
      .help = "Of ewma: how many values its mean remembers, alpha = 2 / (span + 1).",
@@ -84,8 +111,10 @@ typedef struct detect {
     ps_error *error;
     const ps_detector *detector[PS_DETECTORS_MAX];
     uint32_t count;
-    uint32_t field, scores, score, anomaly, why;
-    double threshold;
+    uint32_t field, scores, channels, score, anomaly, why;
+    ps_operand time, timed; /* when a row was measured, and whether that is known */
+    uint32_t how;           /* PS_TIME_RECORD_MS or PS_TIME_FIELD_NS */
+    double threshold[PS_DETECTORS_MAX];
 } detect;
 
 static ps_status check_field(detect *d) {
@@ -99,12 +128,21 @@ static ps_status check_field(detect *d) {
         return ps_fail(d->error, PS_BAD_CONFIG,
                        "field: '%s' is not a number: declare it under decode as float or int",
                        name);
-    if (d->config->time == NULL) return PS_OK;
-    uint32_t time;
-    PS_TRY(ps_plan_read(d->plan, d->config->time, &time, d->error));
-    if (!schema->column[time].time)
-        return ps_fail(d->error, PS_BAD_CONFIG, "time: '%s' is not declared as timestamp",
-                       d->config->time);
+    return PS_OK;
+}
+
+static ps_status check_time(detect *d) {
+    uint32_t time = PS_COLUMN_TIMESTAMP;
+    d->how = d->config->time == NULL ? PS_TIME_RECORD_MS : PS_TIME_FIELD_NS;
+    if (d->how == PS_TIME_FIELD_NS) {
+        PS_TRY(ps_plan_read(d->plan, d->config->time, &time, d->error));
+        if (!d->plan->schema.column[time].time)
+            return ps_fail(d->error, PS_BAD_CONFIG, "time: '%s' is not declared as timestamp",
+                           d->config->time);
+    }
+    d->time = ps_operand_values(time);
+    /* The record's has none, and its kernels do not look. */
+    d->timed = ps_operand_validity(d->how == PS_TIME_FIELD_NS ? time : d->field);
     return PS_OK;
 }
 
@@ -127,16 +165,38 @@ static ps_status check_detectors(detect *d) {
     return PS_OK;
 }
 
+static ps_status read_sensitivity(const detect *d, double *sensitivity) {
+    const char *text = d->config->sensitivity == NULL ? "auto" : d->config->sensitivity;
+    for (uint32_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(words[i].word, text) != 0) continue;
+        *sensitivity = words[i].sensitivity;
+        return PS_OK;
+    }
+    if (ps_text_number(text, sensitivity) && *sensitivity >= 0.1 && *sensitivity <= 10.0)
+        return PS_OK;
+    return ps_fail(d->error, PS_BAD_CONFIG,
+                   "sensitivity: '%s' is not low, medium, high, auto or a number from 0.1 to 10",
+                   text);
+}
+
 static ps_status check_verdict(detect *d) {
     const ps_detect_config *config = d->config;
+    double sensitivity;
     if (config->vote < 1 || config->vote > (int64_t)d->count)
         return ps_fail(d->error, PS_BAD_CONFIG, "vote: %lld is not between 1 and the %u detectors",
                        (long long)config->vote, d->count);
-    PS_CHECK_OP(config->sensitivity, <, (uint32_t)(sizeof thresholds / sizeof *thresholds));
-    if (config->threshold != 0.0 && config->sensitivity != AUTO)
+    PS_TRY(read_sensitivity(d, &sensitivity));
+    if (config->threshold != 0.0 && config->sensitivity != NULL &&
+        strcmp(config->sensitivity, "auto") != 0)
         return ps_fail(d->error, PS_BAD_CONFIG,
                        "threshold and sensitivity exclude each other: leave one out");
-    d->threshold = config->threshold != 0.0 ? config->threshold : thresholds[config->sensitivity];
+    PS_CHECK_OP(config->preset, <, (uint32_t)PS_DETECT_PRESETS);
+    for (uint32_t i = 0; i < d->count; i++) {
+        const double own = d->detector[i]->threshold[config->preset];
+        d->threshold[i] = config->threshold != 0.0
+                              ? config->threshold
+                              : (own == 0.0 ? PS_DETECTOR_THRESHOLD : own) / sensitivity;
+    }
     return PS_OK;
 }
 
@@ -156,12 +216,25 @@ static ps_status add_column(detect *d, const char *what, ps_type type, uint32_t 
     return ps_plan_add(d->plan, name, type, PS_PER_ROW, width, column, d->error);
 }
 
+/* A plane per detector, as scores have, where one of them has channels. */
+static ps_status add_channels(detect *d) {
+    bool any = false;
+    for (uint32_t i = 0; i < d->count; i++) any |= d->detector[i]->timed;
+    d->channels = d->scores; /* nobody looks there */
+    if (!any) return PS_OK;
+    char name[PS_NAME_MAX];
+    (void)snprintf(name, sizeof name, "$channels-%u", d->plan->schema.column_count);
+    return ps_plan_add(d->plan, name, PS_TYPE_SCRATCH, PS_PER_ROW, d->count, &d->channels,
+                       d->error);
+}
+
 static ps_status add_columns(detect *d) {
     char name[PS_NAME_MAX];
     (void)snprintf(name, sizeof name, "$scores-%u", d->plan->schema.column_count);
     PS_TRY(ps_plan_add(d->plan, name, PS_TYPE_SCRATCH, PS_PER_ROW, 4 * d->count, &d->scores,
                        d->error));
     PS_TRY(ps_plan_nan(d->plan, d->scores, d->error));
+    PS_TRY(add_channels(d));
     PS_TRY(add_column(d, "score", PS_TYPE_F32, 0, &d->score));
     PS_TRY(add_column(d, "anomaly", PS_TYPE_U8, 0, &d->anomaly));
     return add_column(d, "why", PS_TYPE_U8, 0, &d->why);
@@ -182,8 +255,11 @@ static ps_status add_detector(detect *d, uint32_t index) {
     (void)snprintf(state_name, sizeof state_name, "%s(%s) of %s", detector->name, meaning,
                    field->name);
     ps_operand state, image, scores = ps_operand_values(d->scores);
+    ps_operand channels = ps_operand_values(d->channels);
     PS_TRY(ps_plan_state(d->plan, state_name, detector->planes, &state, &image, d->error));
+    if (detector->timed) ps_plan_together(d->plan);
     scores.offset = (size_t)index * sizeof(float) * d->plan->schema.rows_max;
+    channels.offset = (size_t)index * d->plan->schema.rows_max;
     const ps_operand operands[] = {ps_operand_values(d->field),
                                    ps_operand_validity(d->field),
                                    ps_operand_values(PS_COLUMN_ORDER),
@@ -192,28 +268,67 @@ static ps_status add_detector(detect *d, uint32_t index) {
                                    ps_operand_values(PS_COLUMN_FRESH),
                                    state,
                                    image,
-                                   scores};
+                                   scores,
+                                   d->time,
+                                   d->timed,
+                                   channels};
     return ps_plan_call(d->plan, detector->kernel, PS_PER_SEGMENT, operands, params,
                         ps_kernels[detector->kernel].params_bytes, d->error);
 }
 
+/* Scores are compared with the first detector's threshold, each in its own measure. */
 static ps_status add_vote(detect *d) {
-    const ps_vote_params params = {.detectors = d->count,
-                                   .stride = d->plan->schema.rows_max,
-                                   .vote = (uint32_t)d->config->vote,
-                                   .threshold = (float)d->threshold};
-    const ps_operand operands[] = {ps_operand_values(d->scores), ps_operand_values(d->score),
-                                   ps_operand_values(d->anomaly), ps_operand_values(d->why)};
+    ps_vote_params params = {.detectors = d->count,
+                             .stride = d->plan->schema.rows_max,
+                             .vote = (uint32_t)d->config->vote,
+                             .threshold = (float)d->threshold[0]};
+    for (uint32_t i = 0; i < d->count; i++) {
+        params.scale[i] = (float)(d->threshold[0] / d->threshold[i]);
+        params.reason[i] = (uint8_t)d->detector[i]->reason;
+        params.channels |= (uint32_t)d->detector[i]->timed << i;
+    }
+    const ps_operand operands[] = {ps_operand_values(d->scores), ps_operand_values(d->channels),
+                                   ps_operand_values(d->score), ps_operand_values(d->anomaly),
+                                   ps_operand_values(d->why)};
     return ps_plan_call(d->plan, PS_KERNEL_VOTE, PS_PER_ROW, operands, &params, sizeof params,
                         d->error);
+}
+
+/* After the vote. Scores are data and stay; verdicts are what somebody is woken by. */
+static ps_status add_suppress(detect *d) {
+    const ps_detect_config *config = d->config;
+    if (config->quiet_ns == 0) return PS_OK;
+    const ps_suppress_params params = {.quiet_ms = (double)config->quiet_ns / 1e6,
+                                       .rows_least = (uint32_t)config->quiet_rows_min,
+                                       .rows_most = (uint32_t)config->quiet_rows_max,
+                                       .capacity = d->plan->series_capacity,
+                                       .time = d->how};
+    char state_name[512];
+    (void)snprintf(state_name, sizeof state_name, "quiet(time %s) of %s",
+                   config->time == NULL ? "" : config->time, d->plan->schema.column[d->score].name);
+    ps_operand state, image;
+    PS_TRY(ps_plan_state(d->plan, state_name, PS_SUPPRESS_PLANES, &state, &image, d->error));
+    const ps_operand operands[] = {ps_operand_values(d->score),
+                                   ps_operand_values(d->anomaly),
+                                   ps_operand_values(d->why),
+                                   ps_operand_values(PS_COLUMN_ORDER),
+                                   ps_operand_values(PS_COLUMN_FIRST),
+                                   ps_operand_values(PS_COLUMN_SERIES),
+                                   ps_operand_values(PS_COLUMN_FRESH),
+                                   state,
+                                   image,
+                                   d->time,
+                                   d->timed};
+    return ps_plan_call(d->plan, PS_KERNEL_SUPPRESS, PS_PER_SEGMENT, operands, &params,
+                        sizeof params, d->error);
 }
 
 static ps_status add_output(detect *d, const char *what, ps_output_kind kind, uint32_t column) {
     /* A row without a score has no verdict either: fields that are null leave out all three. */
     ps_output output = {.kind = kind, .column = column, .of = PS_NOWHERE, .gate = d->score};
     if (kind == PS_OUTPUT_LABEL) {
-        output.labels = d->config->detectors.at;
-        output.label_count = d->count;
+        output.labels = ps_detector_reasons;
+        output.label_count = ps_detector_reason_count;
     }
     PS_TRY(name_of(d, what, output.name));
     return ps_plan_output(d->plan, &output, d->error);
@@ -222,12 +337,14 @@ static ps_status add_output(detect *d, const char *what, ps_output_kind kind, ui
 static ps_status plan_detect(const void *config, ps_plan *plan, ps_error *error) {
     detect d = {.config = config, .plan = plan, .error = error};
     PS_TRY(check_field(&d));
+    PS_TRY(check_time(&d));
     PS_TRY(check_detectors(&d));
     PS_TRY(check_verdict(&d));
     PS_TRY(ps_plan_group(plan, error));
     PS_TRY(add_columns(&d));
     for (uint32_t i = 0; i < d.count; i++) PS_TRY(add_detector(&d, i));
     PS_TRY(add_vote(&d));
+    PS_TRY(add_suppress(&d));
     PS_TRY(add_output(&d, "score", PS_OUTPUT_SCORE, d.score));
     PS_TRY(add_output(&d, "anomaly", PS_OUTPUT_FLAG, d.anomaly));
     PS_TRY(add_output(&d, "why", PS_OUTPUT_LABEL, d.why));

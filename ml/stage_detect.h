@@ -6,15 +6,23 @@
 
 #include "host/flow/parts.h"
 
+typedef enum ps_detect_preset {
+    PS_DETECT_GENERIC,
+    PS_DETECT_EVENTS,
+    PS_DETECT_PRESETS
+} ps_detect_preset;
+
 typedef struct ps_detect_config {
     const char *field;
     ps_string_list detectors;
     int64_t vote;
-    uint32_t preset;
-    double threshold;     /* 0: sensitivity says it */
-    uint32_t sensitivity; /* low, medium, high, auto */
+    uint32_t preset;         /* ps_detect_preset */
+    double threshold;        /* 0: sensitivity says it */
+    const char *sensitivity; /* low, medium, high, auto or a number; NULL: auto */
     const char *time;
     int64_t span, warmup;
+    int64_t quiet_ns; /* 0: every row is judged by itself */
+    int64_t quiet_rows_min, quiet_rows_max;
     const char *as;
 } ps_detect_config;
 

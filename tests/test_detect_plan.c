@@ -15,6 +15,9 @@
 
 #include "host/stages/stages.h"
 #include "kernels/score.h"
+#include "kernels/slim.h"
+#include "kernels/suppress.h"
+#include "kernels/vote.h"
 #include "ml/detector.h"
 #include "tests/plans.h"
 
@@ -175,7 +178,7 @@ static void detect_adds_what_it_says(void **unused) {
     assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
     ps_detect_config second = detect_config("cpu", 1);
     second.as = "cpu";
-    second.sensitivity = 0; /* low */
+    second.sensitivity = "low";
     assert_int_equal(ps_stage_detect.plan(&second, plan, NULL), PS_OK);
     assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
     static const ps_kernel_id kernels[] = {PS_KERNEL_SEGMENT, PS_KERNEL_EWMA, PS_KERNEL_ZSCORE,
@@ -186,13 +189,148 @@ static void detect_adds_what_it_says(void **unused) {
     assert_int_equal(plan->nan_count, 2);
     assert_int_equal(plan->output_count, 6);
     const ps_output *why = find_output(plan, "why"), *score = find_output(plan, "cpu_score");
-    assert_int_equal(why->label_count, 2);
     assert_string_equal(why->labels[1], "zscore");
     assert_int_equal(why->gate, find_output(plan, "score")->column);
     assert_int_equal(find_output(plan, "cpu_anomaly")->gate, score->column);
-    assert_int_equal(find_output(plan, "cpu_why")->label_count, 1);
+    assert_int_equal(find_output(plan, "cpu_why")->label_count, ps_detector_reason_count);
     assert_int_equal(plan->anomaly_column, find_output(plan, "cpu_anomaly")->column);
     test_plan_close(plan);
+}
+
+static ps_detect_config slim_config(void) {
+    static const char *const all[] = {"slim", "ewma"};
+    ps_detect_config config = detect_config("cpu", 0);
+    config.detectors = (ps_string_list){all, 2};
+    return config;
+}
+
+static const ps_call_plan *find_call(const ps_plan *plan, ps_kernel_id kernel) {
+    for (uint32_t i = 0; i < plan->call_count; i++)
+        if (plan->call[i].kernel == kernel) return &plan->call[i];
+    fail_msg("no call of %s", ps_kernels[kernel].name);
+    return NULL;
+}
+
+static const ps_vote_params *vote_of(ps_plan *plan, const ps_detect_config *config) {
+    static ps_vote_params params;
+    assert_int_equal(ps_stage_detect.plan(config, plan, NULL), PS_OK);
+    memcpy(&params, find_call(plan, PS_KERNEL_VOTE)->params, sizeof params);
+    test_plan_close(plan);
+    return &params;
+}
+
+/* If this fails, a detector is held to another one's threshold. */
+static void thresholds_are_each_detectors_own(void **unused) {
+    (void)unused;
+    ps_detect_config config = slim_config();
+    const ps_vote_params *params = vote_of(open_plan(), &config);
+    assert_true(params->threshold == 6.5f && params->scale[0] == 1.0f);
+    assert_true(params->scale[1] == (float)(6.5 / 6.0));
+    assert_int_equal(params->channels, 1);
+    config.preset = PS_DETECT_EVENTS;
+    config.sensitivity = "high";
+    params = vote_of(open_plan(), &config);
+    assert_true(params->threshold == (float)(8.0 / 1.5) && params->scale[1] == (float)(8.0 / 6.0));
+    config.sensitivity = "0.5";
+    assert_true(vote_of(open_plan(), &config)->threshold == 16.0f);
+    config.sensitivity = "auto";
+    config.threshold = 5.0;
+    params = vote_of(open_plan(), &config);
+    assert_true(params->threshold == 5.0f && params->scale[1] == 1.0f);
+    config = detect_config("cpu", 2);
+    assert_true(vote_of(open_plan(), &config)->threshold == 6.0f);
+    config.sensitivity = "low";
+    assert_true(vote_of(open_plan(), &config)->threshold == 9.0f);
+    config.sensitivity = "high";
+    assert_true(vote_of(open_plan(), &config)->threshold == 4.0f);
+}
+
+/* If this fails, slim takes the hour from the wrong clock, or `quiet` does. */
+static void slim_knows_the_time(void **unused) {
+    (void)unused;
+    for (uint32_t i = 0; i < 2; i++) {
+        ps_plan *plan = open_plan();
+        ps_detect_config config = slim_config();
+        config.quiet_ns = INT64_C(43200000000000);
+        config.time = i == 0 ? NULL : "ts";
+        assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
+        const ps_call_plan *slim = find_call(plan, PS_KERNEL_SLIM);
+        const ps_call_plan *suppress = find_call(plan, PS_KERNEL_SUPPRESS);
+        const uint32_t ts = (uint32_t)(ps_schema_find(&plan->schema, "ts") - plan->schema.column);
+        const uint32_t time = i == 0 ? PS_COLUMN_TIMESTAMP : ts;
+        ps_slim_params slim_params;
+        ps_suppress_params quiet;
+        memcpy(&slim_params, slim->params, sizeof slim_params);
+        memcpy(&quiet, suppress->params, sizeof quiet);
+        assert_int_equal(slim->operand[9].column, time);
+        assert_int_equal(suppress->operand[9].column, time);
+        assert_int_equal(slim_params.time, i == 0 ? PS_TIME_RECORD_MS : PS_TIME_FIELD_NS);
+        assert_int_equal(quiet.time, slim_params.time);
+        assert_true(quiet.quiet_ms == 43200000.0 && quiet.rows_least == 12);
+        assert_int_equal(quiet.rows_most, 160);
+        if (i == 1) assert_int_equal(slim->operand[10].part, PS_PART_VALIDITY);
+        if (i == 1) assert_int_equal(slim->operand[10].column, ts);
+        assert_true(plan->state[0].together && !plan->state[1].together);
+        test_plan_close(plan);
+    }
+}
+
+/* Rows of a few series that leap once an hour, through slim and `quiet`. */
+static void append_leap(const ps_plan *plan, ps_batch *batch, uint32_t at, void *context) {
+    (void)context;
+    test_plan_append(plan, batch, at % 5, at % 300 == 299 ? 90.0 : at * 7 % 13, at % 41 == 0,
+                     false);
+    int64_t *time = ps_batch_values(batch, &plan->schema.column[PS_COLUMN_TIMESTAMP]);
+    time[batch->rows - 1] = (int64_t)at * 12000;
+}
+
+typedef struct leaps {
+    float score[ROWS];
+    uint8_t anomaly[ROWS], why[ROWS];
+    uint32_t alerts, loud;
+} leaps;
+
+static void keep_leap(const ps_plan *plan, ps_batch *batch, uint32_t first, void *context) {
+    leaps *const l = context;
+    memcpy(l->score + first, ps_batch_values(batch, ps_schema_find(&plan->schema, "score")),
+           batch->rows * sizeof *l->score);
+    memcpy(l->anomaly + first, ps_batch_values(batch, ps_schema_find(&plan->schema, "anomaly")),
+           batch->rows);
+    memcpy(l->why + first, ps_batch_values(batch, ps_schema_find(&plan->schema, "why")),
+           batch->rows);
+    for (uint32_t i = first; i < first + batch->rows; i++) {
+        l->alerts += l->anomaly[i];
+        l->loud += l->score[i] >= 6.5f;
+        assert_true(l->anomaly[i] == (l->why[i] < ps_detector_reason_count));
+    }
+}
+
+static leaps *leaps_in(uint32_t batch_rows, int64_t quiet_ns) {
+    leaps *l = calloc(1, sizeof *l);
+    ps_plan *plan = open_plan();
+    ps_detect_config config = slim_config();
+    config.quiet_ns = quiet_ns;
+    assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
+    assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
+    assert_true(plan->replays); /* by itself: more than a kilobyte */
+    const test_rows all = {ROWS, append_leap, keep_leap, l};
+    test_plan_feed(plan, &all, batch_rows, true);
+    test_plan_close(plan);
+    return l;
+}
+
+/* If this fails, what slim or `quiet` say depends on where batches end. */
+static void slim_does_not_depend_on_batches(void **unused) {
+    (void)unused;
+    leaps *whole = leaps_in(ROWS_MAX, INT64_C(20000000000000)), *ones = leaps_in(1, 0);
+    leaps *parts = leaps_in(7, INT64_C(20000000000000));
+    assert_memory_equal(whole, parts, sizeof *whole);
+    assert_memory_equal(whole->score, ones->score, sizeof whole->score); /* quiet is no score */
+    assert_int_equal(ones->alerts, ones->loud);
+    assert_true(whole->alerts > 0 && whole->alerts < ones->alerts);
+    free(whole);
+    free(ones);
+    free(parts);
 }
 
 /* State of other parameters must not be read as state of these; the threshold is no state. */
@@ -252,18 +390,32 @@ static void faults_of_detect(void **unused) {
     detect_refuses(detect_config("offset", 1),
                    "field: 'offset' is not a number: declare it under decode as float or int");
     ps_detect_config config = detect_config("cpu", 0);
-    detect_refuses(config, "detectors: name 1 to 16 of ewma|zscore");
+    detect_refuses(config, "detectors: name 1 to 16 of ewma|zscore|slim");
     config.detectors = (ps_string_list){twice, 2};
     detect_refuses(config, "detectors: 'ewma' is listed twice");
     config.detectors = (ps_string_list){wrong, 1};
-    detect_refuses(config, "detectors: 'slime' is not one of ewma|zscore");
+    detect_refuses(config, "detectors: 'slime' is not one of ewma|zscore|slim");
     config = detect_config("cpu", 1);
     config.vote = 2;
     detect_refuses(config, "vote: 2 is not between 1 and the 1 detectors");
     config = detect_config("cpu", 1);
     config.threshold = 5.0;
-    for (config.sensitivity = 0; config.sensitivity < 3; config.sensitivity++)
+    static const char *const said[] = {"low", "medium", "high", "1"};
+    for (uint32_t i = 0; i < 4; i++) {
+        config.sensitivity = said[i];
         detect_refuses(config, "threshold and sensitivity exclude each other: leave one out");
+    }
+    static const char *const not_said[] = {"0.09", "10.1", "highest", "", "-1", "nan"};
+    for (uint32_t i = 0; i < 6; i++) {
+        char message[128];
+        config = detect_config("cpu", 1);
+        config.sensitivity = not_said[i];
+        (void)snprintf(
+            message, sizeof message,
+            "sensitivity: '%s' is not low, medium, high, auto or a number from 0.1 to 10",
+            not_said[i]);
+        detect_refuses(config, message);
+    }
     config = detect_config("cpu", 1);
     config.time = "n";
     detect_refuses(config, "time: 'n' is not declared as timestamp");
@@ -319,10 +471,13 @@ static void hashes_end_up_in_columns(void **unused) {
 static void detectors_have_names(void **unused) {
     (void)unused;
     const ps_option *option = ps_option_find(ps_stage_detect.about.options, "detectors");
-    assert_string_equal(option->choices, "ewma|zscore");
+    assert_string_equal(option->choices, "ewma|zscore|slim");
     for (const ps_detector *detector = ps_detectors; detector->name != NULL; detector++) {
         assert_ptr_equal(ps_detector_find(detector->name), detector);
-        assert_int_equal(ps_kernels[detector->kernel].buffers, 9);
+        assert_int_equal(ps_kernels[detector->kernel].buffers, detector->timed ? 12 : 9);
+        const char *const reason = ps_detector_reasons[detector->reason];
+        assert_memory_equal(reason, detector->name, strlen(detector->name));
+        assert_int_equal(reason[strlen(detector->name)], detector->timed ? ':' : 0);
     }
     assert_null(ps_detector_find("none"));
 }
@@ -330,6 +485,9 @@ static void detectors_have_names(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(scores_do_not_depend_on_batches),
                                        cmocka_unit_test(detect_adds_what_it_says),
+                                       cmocka_unit_test(thresholds_are_each_detectors_own),
+                                       cmocka_unit_test(slim_knows_the_time),
+                                       cmocka_unit_test(slim_does_not_depend_on_batches),
                                        cmocka_unit_test(fingerprint_tells_states_apart),
                                        cmocka_unit_test(policies_know_each_other),
                                        cmocka_unit_test(faults_of_detect),

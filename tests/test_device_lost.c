@@ -64,7 +64,6 @@ static void make_plan(ps_plan *plan) {
     const ps_detect_config detect = {.field = "cpu",
                                      .detectors = {detectors, 2},
                                      .vote = 1,
-                                     .sensitivity = 1,
                                      .span = 50,
                                      .warmup = 3};
     ps_error error = {""};

@@ -18,7 +18,6 @@ static void far_worlds(uint32_t usual, uint32_t series_max) {
     const ps_detect_config detect = {.field = "x",
                                      .detectors = {names, 1},
                                      .vote = 1,
-                                     .sensitivity = 1,
                                      .span = SPAN,
                                      .warmup = 2};
     ps_error error;

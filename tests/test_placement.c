@@ -143,7 +143,6 @@ static world *open_world(double here_row_ns, double there_row_ns) {
     const ps_detect_config detect = {.field = "cpu",
                                      .detectors = {detectors, 1},
                                      .vote = 1,
-                                     .sensitivity = 1,
                                      .span = 50,
                                      .warmup = 3};
     ps_error error = {""};

@@ -316,7 +316,6 @@ static ps_plan *heavy_plan(uint32_t series_max) {
     const ps_detect_config detect = {.field = "x",
                                      .detectors = {detectors, 1},
                                      .vote = 1,
-                                     .sensitivity = 1,
                                      .span = SPAN,
                                      .warmup = 2};
     ps_plan *plan = calloc(1, sizeof *plan);

@@ -90,7 +90,6 @@ static ps_status make_plan(ps_plan *plan, const job *of, ps_error *error) {
                                      .detectors = {detectors, 1},
                                      .vote = 1,
                                      .threshold = of->threshold,
-                                     .sensitivity = 3,
                                      .span = 50,
                                      .warmup = 20};
     PS_TRY(ps_plan_init(plan, 500, 1 << 18, 1000, &list, error));
