@@ -61,11 +61,8 @@ static void make_plan(ps_plan *plan) {
     static const char *const detectors[] = {"ewma", "zscore"};
     const ps_field_list list = {fields, 2};
     const ps_hash_config hash = {.of = "value"};
-    const ps_detect_config detect = {.field = "cpu",
-                                     .detectors = {detectors, 2},
-                                     .vote = 1,
-                                     .span = 50,
-                                     .warmup = 3};
+    const ps_detect_config detect = {
+        .field = "cpu", .detectors = {detectors, 2}, .vote = 1, .span = 50, .warmup = 3};
     ps_error error = {""};
     ps_status status = ps_plan_init(plan, 300, 1 << 17, 1000, &list, &error);
     (void)snprintf(plan->series_field, sizeof plan->series_field, "host");

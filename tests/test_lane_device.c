@@ -15,11 +15,8 @@ static void far_worlds(uint32_t usual, uint32_t series_max) {
     static const char *const names[] = {"ewma"};
     const ps_field fields[] = {{.name = "x", .type = PS_FIELD_FLOAT}};
     const ps_field_list list = {.count = 1, .at = (ps_field *)(uintptr_t)fields};
-    const ps_detect_config detect = {.field = "x",
-                                     .detectors = {names, 1},
-                                     .vote = 1,
-                                     .span = SPAN,
-                                     .warmup = 2};
+    const ps_detect_config detect = {
+        .field = "x", .detectors = {names, 1}, .vote = 1, .span = SPAN, .warmup = 2};
     ps_error error;
     ps_plan *plan = calloc(1, sizeof *plan);
     ps_partitions *partitions = one_topic();

@@ -140,11 +140,8 @@ static world *open_world(double here_row_ns, double there_row_ns) {
     static const ps_field fields[] = {{"cpu", "cpu", PS_FIELD_FLOAT, PS_UNIT_MS, false, false}};
     const ps_field_list list = {fields, 1};
     const ps_hash_config hash = {.of = "value"};
-    const ps_detect_config detect = {.field = "cpu",
-                                     .detectors = {detectors, 1},
-                                     .vote = 1,
-                                     .span = 50,
-                                     .warmup = 3};
+    const ps_detect_config detect = {
+        .field = "cpu", .detectors = {detectors, 1}, .vote = 1, .span = 50, .warmup = 3};
     ps_error error = {""};
     world *w = calloc(1, sizeof *w);
     assert_int_equal(ps_plan_init(&w->plan, ROWS, 1 << 21, 1000, &list, &error), PS_OK);
