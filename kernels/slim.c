@@ -23,6 +23,7 @@
 #include "kernels/slim.h"
 
 #include "kernels/exponential.h"
+#include "kernels/log_table.h"
 #include "kernels/slim_pack.h"
 
 PS_TABLE double ps_slim_eighth[8] = {1.0, /* 2^(i / 8) */
@@ -33,6 +34,9 @@ PS_TABLE double ps_slim_eighth[8] = {1.0, /* 2^(i / 8) */
                                      1.5422108254079407,
                                      1.681792830507429,
                                      1.8340080864093424};
+PS_TABLE double ps_slim_share[16] = {1.0 / 1,  1.0 / 2,  1.0 / 3,  1.0 / 4, /* 1 / (i + 1) */
+                                     1.0 / 5,  1.0 / 6,  1.0 / 7,  1.0 / 8,  1.0 / 9,  1.0 / 10,
+                                     1.0 / 11, 1.0 / 12, 1.0 / 13, 1.0 / 14, 1.0 / 15, 1.0 / 16};
 PS_TABLE double ps_slim_weight[PS_SLIM_AVERAGES] = {1.0, 0.5, 2.0 / 7.0, 2.0 / 13.0};
 
 /* What the parts of one value's score are made from. */
@@ -83,10 +87,10 @@ PS_FN double ps_slim_surprise(const ps_slim_state *s, ps_u32 channel, double v, 
         const double beyond = count / total * ps_exp(-(far < 50.0 ? far : 50.0));
         if (beyond < p) p = beyond;
     }
-    const double weight = total / unit;
-    const double prior = v > 0.0 ? -900.0 * ps_log(1.0 + v) : 0.0;
-    const double log_p = (prior + weight * ps_log(ps_slim_larger(p, 1e-20))) / (300.0 + weight);
-    const double u = log_p * -0.4342944819032518;
+    const double prior = -900.0 * unit * ps_log_of(1.0 + v);
+    const double log_p =
+        (prior + total * ps_log_of(ps_slim_larger(p, 1e-20))) / (300.0 * unit + total);
+    const double u = ps_slim_larger(log_p * -0.4342944819032518, 0.0);
     return u < 20.0 ? u : 20.0;
 }
 
@@ -94,7 +98,7 @@ PS_FN double ps_slim_surprise(const ps_slim_state *s, ps_u32 channel, double v, 
 PS_FN void ps_slim_calibrate(ps_slim_state *s, ps_slim_row *r, ps_u32 channel) {
     const double v = r->part[channel];
     double x = 0.0;
-    if (v > 0.00390624) x = (ps_log(v + 1e-12) * 1.4426950408889634 + 8.0) * 4.0;
+    if (v > 0.00390624) x = (ps_log_of(v + 1e-12) * 1.4426950408889634 + 8.0) * 4.0;
     x = x < 0.0 ? 0.0 : x > 94.999 ? 94.999 : x;
     const ps_u32 bin = (ps_u32)x;
     r->part[channel] = r->t >= 30u ? ps_slim_surprise(s, channel, v, x) : 0.0;
@@ -132,7 +136,7 @@ PS_FN void ps_slim_daily(ps_slim_state *s, ps_slim_row *r) {
     const double spread = 0.5 * own + 0.5 * all;
     if (seen >= 2u) r->part[PS_SLIM_DAILY] = ps_fabs(d) / (spread + 1e-9 + 1e-6 * ps_fabs(mean));
     if (seen >= 8u && spread > 0.0) d = ps_slim_within(d, 5.0 * spread);
-    const double a = ps_slim_larger(0.1, 1.0 / (double)(seen + 1u));
+    const double a = ps_slim_larger(0.1, ps_slim_share[seen]);
     /* Values of new bins teach nothing about how far values lie from their means. */
     const ps_u32 taught = s->word[PS_SLIM_TAUGHT] + 1u;
     s->word[PS_SLIM_TAUGHT] = taught < 500u ? taught : 500u;
@@ -165,7 +169,7 @@ PS_FN void ps_slim_weekly(ps_slim_state *s, ps_slim_row *r) {
     r->part[PS_SLIM_WEEKLY] =
         seen >= 2u ? ps_fabs(off) / (spread + 1e-9 + 1e-6 * ps_fabs(level)) : 0.0;
     const double d = seen >= 8u && spread > 0.0 ? ps_slim_within(off, 5.0 * spread) : off;
-    const double a = ps_slim_larger(0.15, 1.0 / (double)(seen + 1u));
+    const double a = ps_slim_larger(0.15, ps_slim_share[seen]);
     const double follow = ps_slim_larger(0.01, r->young);
     const double after = all + ps_slim_larger(0.002, r->young) * (ps_fabs(d) - all);
     ps_slim_put(s, PS_SLIM_WEEK_LEVEL, level + follow * d);
@@ -182,28 +186,35 @@ PS_FN ps_u32 ps_slim_room(ps_slim_state *s) {
         s->word[PS_SLIM_BANKED] = banked + 1u;
         return banked;
     }
-    ps_u32 least = 0;
-    for (ps_u32 i = 1; i < PS_SLIM_PROTOTYPES; i++)
-        if (ps_slim_get(s, PS_SLIM_USES + i) < ps_slim_get(s, PS_SLIM_USES + least)) least = i;
-    return least;
+    ps_i64 least = 0x7fffffffffffffff; /* bits of positive floats are in their order */
+    for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) {
+        const ps_i64 key = (ps_i64)((ps_u64)s->word[PS_SLIM_USES + i] << 5 | i);
+        least = key < least ? key : least;
+    }
+    return (ps_u32)least & 31u;
 }
 
+/* Distances are positive, so their order is that of their bits; the last five of these make room
+ * for the prototype's number. */
 PS_FN ps_u32 ps_slim_nearest(const ps_slim_state *s, double scale, double *distance) {
-    double far[PS_SLIM_PROTOTYPES];
-    for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) far[i] = 0.0;
-    for (ps_u32 k = 0; k < 4u; k++) {
-        const double w = ps_slim_get(s, PS_SLIM_WINDOW + k);
-        for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) {
-            const double d =
-                (w - ps_slim_get(s, PS_SLIM_BANK + k * PS_SLIM_PROTOTYPES + i)) * scale;
-            far[i] += d * d;
-        }
+    const ps_u32 banked = s->word[PS_SLIM_BANKED];
+    double w[4];
+    for (ps_u32 k = 0; k < 4u; k++) w[k] = ps_slim_get(s, PS_SLIM_WINDOW + k);
+    ps_i64 key[PS_SLIM_PROTOTYPES];
+    for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) {
+        const ps_u32 at = PS_SLIM_BANK + i;
+        const double a = (w[0] - ps_slim_get(s, at)) * scale;
+        const double b = (w[1] - ps_slim_get(s, at + PS_SLIM_PROTOTYPES)) * scale;
+        const double c = (w[2] - ps_slim_get(s, at + 2u * PS_SLIM_PROTOTYPES)) * scale;
+        const double d = (w[3] - ps_slim_get(s, at + 3u * PS_SLIM_PROTOTYPES)) * scale;
+        const double far = (a * a + b * b) + (c * c + d * d);
+        const ps_u64 none = (0 - (ps_u64)(i >= banked)) & 0x7ff0000000000000u; /* beyond all */
+        key[i] = (ps_i64)((ps_f64_to_bits(far) & ~(ps_u64)31u) | i | none);
     }
-    ps_u32 best = 0;
-    for (ps_u32 i = 1; i < s->word[PS_SLIM_BANKED]; i++)
-        if (far[i] < far[best]) best = i;
-    *distance = ps_sqrt(far[best] * 0.25);
-    return best;
+    ps_i64 least = key[0];
+    for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) least = key[i] < least ? key[i] : least;
+    *distance = ps_sqrt(ps_f64_from_bits((ps_u64)least & ~(ps_u64)31u) * 0.25);
+    return (ps_u32)least & 31u;
 }
 
 /* Uses lose a thousandth of their weight with every value, as counts do in ps_slim_age(). */
@@ -280,7 +291,7 @@ PS_FN double ps_slim_outside(ps_slim_state *s, const ps_slim_row *r, ps_u32 k, p
     if (seen == 0u || e > high) ps_slim_put(s, PS_SLIM_HIGH + at, e);
     if (e > greatest) ps_slim_put(s, PS_SLIM_GREATEST + k, e);
     if (e < least) ps_slim_put(s, PS_SLIM_LEAST + k, e);
-    return seen >= 6u && out > 0.0 ? ps_log(1.0 + out / range / 0.03) : 0.0;
+    return seen >= 6u && out > 0.0 ? ps_log_of(1.0 + out / range / 0.03) : 0.0;
 }
 
 PS_FN void ps_slim_envelope(ps_slim_state *s, ps_slim_row *r) {
@@ -298,7 +309,7 @@ PS_FN double ps_slim_off(ps_slim_state *s, const ps_slim_row *r, ps_u32 at, doub
     ps_slim_put(s, at + 1u, spread + a * (ps_fabs(d) - spread));
     if (r->t <= 10u || d == 0.0) return 0.0;
     const double z = ps_fabs(d) / (spread + 1e-9 + 1e-6 * ps_fabs(mean));
-    return ps_log(1.0 + z) * 0.4342944819032518;
+    return ps_log_of(1.0 + z) * 0.4342944819032518;
 }
 
 /* What a series' first value is the beginning of. */
@@ -358,7 +369,7 @@ PS_FN float ps_slim_sum(ps_slim_row *r, const ps_slim_params *p) {
                                             : p->calibrated;
         sum += r->part[i];
     }
-    return (float)(sum < PS_SCORE_MAX ? sum : PS_SCORE_MAX);
+    return (float)(sum < PS_SCORE_MAX ? ps_slim_larger(sum, 0.0) : PS_SCORE_MAX);
 }
 
 PS_FN void ps_slim_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
@@ -399,7 +410,7 @@ PS_FN void ps_slim_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
         channel[row] = (ps_u8)ps_slim_blame(r.part);
     }
     ps_slim_store(&s, at);
-    ps_slim_store(&s, after);
+    for (ps_u32 i = 0; i < PS_SLIM_PLANES; i++) after[i] = at[i];
 }
 PS_ENTRY_12(slim, const ps_u8, const ps_u8, const ps_u32, const ps_u32, const ps_u32, const ps_u8,
             ps_u64, ps_u64, float, const ps_u8, const ps_u8, ps_u8)

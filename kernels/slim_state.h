@@ -64,11 +64,10 @@ PS_FN double ps_slim_get(const ps_slim_state *s, ps_u32 at) {
     return (double)ps_f32_from_bits(s->word[at]);
 }
 
-/* As a float: never infinite, and never denormal, which some devices do not know. */
+/* As a float, which never is infinite: PS_SLIM_LIMIT leaves eight decades of room. Nor is it
+ * denormal, which some devices do not know. */
 PS_FN ps_u32 ps_slim_rounded(double x) {
-    const double a = ps_fabs(x);
-    if (a < 1.1754943508222875e-38) return 0u;
-    return ps_f32_to_bits((float)(a < 3e38 ? x : x < 0.0 ? -3e38 : 3e38));
+    return ps_fabs(x) < 1.1754943508222875e-38 ? 0u : ps_f32_to_bits((float)x);
 }
 
 PS_FN void ps_slim_put(ps_slim_state *s, ps_u32 at, double x) {

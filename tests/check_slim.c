@@ -103,13 +103,21 @@ static void run(ps_kernel_fn *fn, const rows *r, const result *to, const ps_slim
     fn(buf, p, begin, end);
 }
 
-/* Scores are the one NaN or on the scale, and the floats of the state are numbers. */
-static bool sane(const rows *r, const result *to) {
+static bool usable(const rows *r, uint32_t row, uint32_t type) {
+    double x;
+    memcpy(&x, &r->value[row], sizeof x);
+    return (r->validity[row / 8] >> row % 8 & 1) && (type == PS_VALUE_I64 || isfinite(x));
+}
+
+/* Scores are the one NaN where there is no value, else on the scale, and the floats of the state
+ * are numbers. */
+static bool sane(const rows *r, const result *to, uint32_t type) {
     const float nan = ps_nan();
     bool right = true;
     for (uint32_t i = 0; i < r->first[r->segments]; i++) {
         const float x = to->score[r->order[i]];
-        right &= memcmp(&x, &nan, sizeof x) == 0 || (x >= 0.0f && x <= (float)PS_SCORE_MAX);
+        right &= usable(r, r->order[i], type) ? x >= 0.0f && x <= (float)PS_SCORE_MAX
+                                              : memcmp(&x, &nan, sizeof x) == 0;
         right &= to->channel[r->order[i]] < PS_SLIM_CHANNELS;
     }
     for (uint32_t s = 0; s < r->segments; s++)
@@ -142,7 +150,7 @@ static void check_equal(ps_check *c, uint32_t n, uint32_t segments, ps_slim_para
                    "%s state of %u rows in %u differs", name, n, segments);
         check_that(c, !memcmp(expected.image, actual.image, (size_t)segments * PLANES * 8),
                    "%s image of %u rows in %u differs", name, n, segments);
-        check_that(c, sane(&r, &actual), "%s: not a number, or outside the scale", name);
+        check_that(c, sane(&r, &actual, p.type), "%s: not a number, or outside the scale", name);
     }
     check_release(c);
 }

@@ -44,7 +44,7 @@ static void check_rows(ps_check *c, uint32_t n, uint32_t detectors, uint32_t vot
     ps_vote_params params = {
         .detectors = detectors, .stride = n + 3, .vote = vote, .threshold = 3.0f};
     for (uint32_t i = 0; i < PS_VOTE_DETECTORS_MAX; i++) {
-        params.scale[i] = check_random(c) % 2 ? 1.0f : (float)(check_random(c) % 300) / 100.0f;
+        params.scale[i] = check_random(c) % 2 ? 1.0f : (float)(check_random(c) % 9000) / 100.0f;
         params.reason[i] = (uint8_t)(i * 8);
     }
     params.channels = (uint32_t)check_random(c) & 0xffffu;
