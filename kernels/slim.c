@@ -42,6 +42,7 @@ PS_TABLE double ps_slim_weight[PS_SLIM_AVERAGES] = {1.0, 0.5, 2.0 / 7.0, 2.0 / 1
 /* What the parts of one value's score are made from. */
 typedef struct ps_slim_row {
     double v, young; /* 1 / (values with this one) */
+    double unit;     /* what the value adds to a histogram */
     ps_u32 t;        /* values before it */
     ps_u32 hour, half_hour, block;
     double part[PS_SLIM_CHANNELS]; /* the first four: deviations, then what they come to */
@@ -71,9 +72,10 @@ PS_FN double ps_slim_excess(const ps_u32 *h, ps_u32 tail, double edge, double co
 
 /* -log10 of the probability of v or more: by the histogram, beyond its 95th percentile by an
  * exponential tail, and blended with a prior, (1 + v)^-3, that is worth 300 values. */
-PS_FN double ps_slim_surprise(const ps_slim_state *s, ps_u32 channel, double v, double x) {
+PS_FN double ps_slim_surprise(const ps_slim_state *s, const ps_slim_row *r, ps_u32 channel,
+                              double x) {
     const ps_u32 *const h = s->packed + channel * PS_SLIM_BINS;
-    const double unit = ps_f64_from_bits(ps_slim_get64(s, PS_SLIM_UNIT)) * 1024.0;
+    const double v = r->part[channel], unit = r->unit;
     const double total = (double)s->total[channel];
     const ps_u32 bin = (ps_u32)x, tail = s->tail[channel];
     ps_u32 above = 0;
@@ -101,8 +103,8 @@ PS_FN void ps_slim_calibrate(ps_slim_state *s, ps_slim_row *r, ps_u32 channel) {
     if (v > 0.00390624) x = (ps_log_of(v + 1e-12) * 1.4426950408889634 + 8.0) * 4.0;
     x = x < 0.0 ? 0.0 : x > 94.999 ? 94.999 : x;
     const ps_u32 bin = (ps_u32)x;
-    r->part[channel] = r->t >= 30u ? ps_slim_surprise(s, channel, v, x) : 0.0;
-    const ps_u32 unit = (ps_u32)(ps_f64_from_bits(ps_slim_get64(s, PS_SLIM_UNIT)) * 1024.0 + 0.5);
+    r->part[channel] = r->t >= 30u ? ps_slim_surprise(s, r, channel, x) : 0.0;
+    const ps_u32 unit = (ps_u32)(r->unit + 0.5);
     s->packed[channel * PS_SLIM_BINS + bin] += unit;
     s->total[channel] += unit;
     if (bin > s->tail[channel]) s->above[channel] += unit;
@@ -338,6 +340,7 @@ PS_FN void ps_slim_parts(ps_slim_state *s, ps_slim_row *r) {
     ps_slim_envelope(s, r);
     r->part[PS_SLIM_LEVEL] = ps_slim_off(s, r, PS_SLIM_SHORT, 2.0 / 289.0);
     r->part[PS_SLIM_LEVEL] += ps_slim_off(s, r, PS_SLIM_LONG, 2.0 / 3001.0);
+    r->unit = ps_f64_from_bits(ps_slim_get64(s, PS_SLIM_UNIT)) * 1024.0;
     for (ps_u32 channel = 0; channel < 4u; channel++) ps_slim_calibrate(s, r, channel);
     ps_slim_age(s);
     if (r->t < 0xffffffffu) s->word[PS_SLIM_ROWS] = r->t + 1u;
