@@ -189,6 +189,29 @@ static void series_of(rows *r, uint32_t n) {
     r->fresh[0] = 1;
 }
 
+/* The same moments in milliseconds and in nanoseconds, before 1970 too, where they round down. If
+ * this fails, one of the two clocks is wrong. */
+static void check_clocks(ps_check *c) {
+    ps_slim_params p = {.envelope = 1.0, .calibrated = 0.25, .level = 2.0};
+    rows r = rows_take(c, 1000, 1);
+    const result ms = result_take(c, 1000, 1, 1), ns = result_take(c, 1000, 1, 1);
+    for (uint32_t row = 0; row < 1000; row++) {
+        const double x = value_of(c, row, false);
+        memcpy(&r.value[row], &x, sizeof x);
+        r.time[row] = ((int64_t)row - 500) * 1800000 - 2;
+    }
+    series_of(&r, 1000);
+    run(c->fn, &r, &ms, &p, 0, 1);
+    for (uint32_t row = 0; row < 1000; row++) r.time[row] = r.time[row] * 1000000 + row * 1000;
+    p.time = PS_TIME_FIELD_NS;
+    run(c->fn, &r, &ns, &p, 0, 1);
+    check_that(c,
+               !memcmp(ms.score, ns.score, 1000 * sizeof(float)) &&
+                   !memcmp(ms.image, ns.image, PLANES * 8),
+               "nanoseconds are not milliseconds");
+    check_release(c);
+}
+
 /* A constant scores 0 in parts that are not calibrated; then it leaps, and comes back. */
 static void check_constant(ps_check *c) {
     const ps_slim_params p = {.envelope = 1.0, .calibrated = 0.0, .level = 2.0, .warmup = 5};
@@ -284,6 +307,7 @@ void ps_check_slim(ps_check *c) {
         }
     check_cut(c, false);
     check_cut(c, true);
+    check_clocks(c);
     check_constant(c);
     check_golden(c, 0);
     check_golden(c, 1);
