@@ -198,7 +198,7 @@ static void check_clocks(ps_check *c) {
     for (uint32_t row = 0; row < 1000; row++) {
         const double x = value_of(c, row, false);
         memcpy(&r.value[row], &x, sizeof x);
-        r.time[row] = ((int64_t)row - 500) * 1800000 - 2;
+        r.time[row] = ((int64_t)row - 1200) * 1800000 - 1;
     }
     series_of(&r, 1000);
     run(c->fn, &r, &ms, &p, 0, 1);

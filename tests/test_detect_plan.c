@@ -479,6 +479,8 @@ static void detectors_have_names(void **unused) {
         assert_memory_equal(reason, detector->name, strlen(detector->name));
         assert_int_equal(reason[strlen(detector->name)], detector->timed ? ':' : 0);
     }
+    const uint32_t slim = ps_detector_find("slim")->reason;
+    assert_string_equal(ps_detector_reasons[slim + PS_SLIM_WEEKLY], "slim:weekly");
     assert_null(ps_detector_find("none"));
 }
 
