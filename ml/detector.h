@@ -44,6 +44,11 @@ extern const ps_detector ps_detectors[]; /* ends with a row whose name is NULL *
 
 /* Their names behind a bar each: "|ewma|zscore", so that + 1 is what an option's choices want. */
 extern const char ps_detector_names[];
+/* What `penstock score --detector` takes, behind blanks: "vote ewma zscore". */
+extern const char ps_detector_words[];
+
+/* The names that `penstock score --detector vote` stands for; ends with NULL. */
+extern const char *const ps_detector_vote[];
 
 const ps_detector *ps_detector_find(const char *name);
 

@@ -96,6 +96,11 @@ const ps_detector ps_detectors[] = {
 #define DETECTOR_NAME(word, WORD, text) "|" #word
 const char ps_detector_names[] = DETECTOR_MAP(DETECTOR_NAME) "|slim";
 
+#define DETECTOR_WORD(word, WORD, text) " " #word
+const char ps_detector_words[] = "vote" DETECTOR_MAP(DETECTOR_WORD);
+
+const char *const ps_detector_vote[] = {"ewma", "zscore", NULL};
+
 const ps_detector *ps_detector_find(const char *name) {
     for (const ps_detector *detector = ps_detectors; detector->name != NULL; detector++)
         if (strcmp(detector->name, name) == 0) return detector;

@@ -43,8 +43,22 @@ static const char *placeholder(const ps_option *option) {
     }
 }
 
-static void print_options(const ps_option *options) {
+/* Whether an option of the command's stage is one of the command's too. */
+static bool is_taken(const ps_command *command, const ps_option *option) {
+    uint32_t index;
+    return command->stage_without == NULL ||
+           !ps_words_find(command->stage_without, option->name, &index);
+}
+
+/* The options of the command's stage; a table without rows where it has none. */
+static const ps_option *stage_options(const ps_command *command) {
+    static const ps_option none[] = {{.name = NULL}};
+    return command->stage == NULL ? none : command->stage->options;
+}
+
+static void print_options(const ps_option *options, const ps_command *command) {
     for (; options->name != NULL; options++) {
+        if (command != NULL && !is_taken(command, options)) continue;
         char left[64], note[PS_OPTION_TEXT_MAX], accepts[PS_OPTION_TEXT_MAX];
         (void)snprintf(left, sizeof left, "--%s%s", options->name, placeholder(options));
         note[0] = '\0';
@@ -67,8 +81,9 @@ void ps_command_help(const ps_command *command) {
                  command->options == NULL ? "" : " [OPTION]…", command->summary);
     if (command->details != NULL) (void)printf("\n%s\n", command->details);
     (void)printf("\n%soptions:%s\n", bold, off);
-    if (command->options != NULL) print_options(command->options);
-    print_options(common_options);
+    if (command->options != NULL) print_options(command->options, NULL);
+    print_options(stage_options(command), command);
+    print_options(common_options, NULL);
 }
 
 typedef struct target {
@@ -80,6 +95,9 @@ static target find(const ps_command *command, void *out, common *shared, const c
     const ps_option *option =
         command->options == NULL ? NULL : ps_option_find(command->options, name);
     if (option != NULL) return (target){option, out};
+    option = ps_option_find(stage_options(command), name);
+    if (option != NULL && is_taken(command, option))
+        return (target){option, (uint8_t *)out + command->stage_at};
     return (target){ps_option_find(common_options, name), shared};
 }
 
@@ -94,6 +112,8 @@ static int unknown_option(const ps_command *command, const char *name, const cha
     for (const ps_option *option = command->options; option != NULL && option->name != NULL;
          option++)
         ps_nearest_offer(&nearest, option->name);
+    for (const ps_option *option = stage_options(command); option->name != NULL; option++)
+        if (is_taken(command, option)) ps_nearest_offer(&nearest, option->name);
     for (const ps_option *option = common_options; option->name != NULL; option++)
         ps_nearest_offer(&nearest, option->name);
     const char *meant = ps_nearest_take(&nearest);
@@ -170,6 +190,7 @@ int ps_args_init(ps_args *args, const ps_command *command, int argc, char **argv
     *args = (ps_args){.pool = ps_pool_open()};
     args->operand = ps_pool_take(args->pool, (size_t)argc * sizeof *args->operand);
     if (command->options != NULL) ps_options_preset(command->options, out);
+    ps_options_preset(stage_options(command), (uint8_t *)out + command->stage_at);
     ps_options_preset(common_options, &shared);
     int code = PS_EXIT_GO_ON;
     bool only_operands = false;

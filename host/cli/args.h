@@ -22,6 +22,9 @@ typedef struct ps_command {
     const char *summary;  /* one line */
     const char *details;  /* a paragraph or NULL */
     const ps_option *options;
+    const ps_about *stage;     /* whose options the command takes too, or NULL … */
+    size_t stage_at;           /* … into this place of what is filled … */
+    const char *stage_without; /* … but for these, "a|b" */
     uint32_t operands_min, operands_max;
     int (*run)(int argc, char **argv); /* argv[0] is the command; the exit code */
 } ps_command;

@@ -12,6 +12,7 @@ extern const ps_command ps_command_explain;
 extern const ps_command ps_command_devices;
 extern const ps_command ps_command_quickstart;
 extern const ps_command ps_command_gen;
+extern const ps_command ps_command_score;
 extern const ps_command ps_command_bench;
 extern const ps_command ps_command_dead;
 extern const ps_command ps_command_reset;

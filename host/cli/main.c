@@ -25,7 +25,7 @@ static const ps_command *const commands[] = {
 #ifdef PS_HAVE_KAFKA
     &ps_command_quickstart,
 #endif
-    &ps_command_gen,
+    &ps_command_gen,        &ps_command_score,
 #ifdef PS_HAVE_BENCH
     &ps_command_bench,
 #endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/base/log.h"
+#include "host/cli/commands.h"
+#include "host/cli/score_file.h"
+#include "ml/detector.h"
+#include "simd/dispatch.h"
+
+typedef struct score_options {
+    ps_string_list detector;
+    const char *output;
+    bool levels;
+    ps_detect_config detect;
+} score_options;
+
+static const ps_option options[] = {
+    {.name = "detector",
+     .help = "A detector, several behind commas, or vote: those that are the default set.",
+     .type = PS_OPTION_LIST,
+     .flags = PS_OPTION_REQUIRED,
+     .at = offsetof(score_options, detector)},
+    {.name = "output",
+     .help = "Or -o: a folder, made where it is missing, for a file of the same name each.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(score_options, output)},
+    {.name = "levels",
+     .help = "Also print to stderr how many alerts a day low, medium and high sensitivity give.",
+     .type = PS_OPTION_BOOL,
+     .at = offsetof(score_options, levels)},
+    {.name = NULL}};
+
+/* "low", "medium" and "high" of the stage's own sensitivity. */
+static const char *const level_names[] = {"low", "medium", "high"};
+enum { LEVELS = sizeof level_names / sizeof *level_names };
+
+static int failed(ps_status status, const ps_error *error) {
+    if (status == PS_OK) return PS_EXIT_OK;
+    ps_log(PS_LOG_ERROR, "score", "%s", error->message);
+    return status == PS_BAD_CONFIG ? PS_EXIT_USAGE : PS_EXIT_FAILED;
+}
+
+/* Detectors as the stage takes them: every name between commas an entry, `vote` the default set. */
+static ps_string_list listed(const ps_string_list *written, ps_pool *pool) {
+    const char **at = ps_pool_take(pool, (PS_DETECTORS_MAX + 1) * sizeof *at);
+    ps_string_list list = {at, 0};
+    for (uint32_t i = 0; i < written->count; i++)
+        for (const char *name = written->at[i]; name != NULL && list.count <= PS_DETECTORS_MAX;) {
+            const size_t length = strcspn(name, ",");
+            at[list.count++] = ps_pool_text(pool, name, length);
+            name = name[length] == ',' ? name + length + 1 : NULL;
+        }
+    if (list.count == 1 && strcmp(at[0], "vote") == 0)
+        for (list.count = 0; ps_detector_vote[list.count] != NULL; list.count++)
+            at[list.count] = ps_detector_vote[list.count];
+    return list;
+}
+
+static ps_status with_level(ps_detect_config *config, const char *level, ps_error *error) {
+    config->threshold = 0.0;
+    return ps_option_parse(ps_option_find(ps_stage_detect.about.options, "sensitivity"), level,
+                           config, error);
+}
+
+static ps_status open_run(const score_options *chosen, const ps_string_list *detectors,
+                          ps_score_run **run, ps_error *error) {
+    ps_detect_config configs[1 + LEVELS];
+    for (uint32_t i = 0; i <= LEVELS; i++) {
+        configs[i] = chosen->detect;
+        configs[i].detectors = *detectors;
+        if (i > 0) PS_TRY(with_level(&configs[i], level_names[i - 1], error));
+    }
+    return ps_score_run_open(configs, chosen->levels ? 1 + LEVELS : 1, run, error);
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+static ps_status make_folder(const char *path, ps_pool *pool, ps_error *error) {
+    char *part = ps_pool_text(pool, path, strlen(path));
+    for (char *at = part + 1; *at != '\0'; at++) {
+        if (*at != '/') continue;
+        *at = '\0';
+        (void)mkdir(part, 0777);
+        *at = '/';
+    }
+    if (mkdir(part, 0777) == 0 || errno == EEXIST) return PS_OK;
+    return ps_fail(error, PS_IO, "cannot make %.300s: %s", path, strerror(errno));
+}
+
+/* Two files of one name would overwrite each other, and one in the folder itself. */
+static ps_status check_names(const ps_args *args, const char *folder, ps_error *error) {
+    struct stat there, here;
+    for (uint32_t i = 0; i < args->count; i++) {
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(base_name(args->operand[i]), base_name(args->operand[k])) == 0)
+                return ps_fail(error, PS_BAD_CONFIG, "%.200s and %.200s have the same base name",
+                               args->operand[k], args->operand[i]);
+        char *end = NULL;
+        char path[4096];
+        (void)snprintf(path, sizeof path, "%s", args->operand[i]);
+        end = path + (base_name(path) - path);
+        (void)snprintf(end, sizeof path - (size_t)(end - path), ".");
+        if (stat(path, &here) == 0 && stat(folder, &there) == 0 && here.st_dev == there.st_dev &&
+            here.st_ino == there.st_ino)
+            return ps_fail(error, PS_BAD_CONFIG,
+                           "%.300s lies in the folder that -o names and would be overwritten",
+                           args->operand[i]);
+    }
+    return PS_OK;
+}
+
+/* Under another name until it is whole. */
+static ps_status score_into(ps_score_run *run, const char *path, const char *folder, ps_pool *pool,
+                            ps_error *error) {
+    const char *name = ps_pool_format(pool, "%s/%s", folder, base_name(path));
+    const char *part = ps_pool_format(pool, "%s.part", name);
+    FILE *out = fopen(part, "we");
+    if (out == NULL) return ps_fail(error, PS_IO, "cannot write %.300s: %s", part, strerror(errno));
+    ps_status status = ps_score_run_file(run, path, out, error);
+    if (fclose(out) != 0 && status == PS_OK)
+        status = ps_fail(error, PS_IO, "cannot write %.300s: %s", part, strerror(errno));
+    if (status == PS_OK && rename(part, name) != 0)
+        status = ps_fail(error, PS_IO, "cannot rename %.300s: %s", part, strerror(errno));
+    if (status != PS_OK) (void)unlink(part);
+    return status;
+}
+
+static void print_levels(const ps_score_totals *totals) {
+    (void)fprintf(stderr, "sensitivity  threshold      alerts  alerts/day and series\n");
+    for (uint32_t i = 1; i < totals->count; i++) {
+        const ps_score_total *level = &totals->at[i];
+        (void)fprintf(stderr, "%-11s  %9g  %10llu  ", level_names[i - 1], level->threshold,
+                      (unsigned long long)level->alerts);
+        if (totals->days > 0)
+            (void)fprintf(stderr, "%21.3f\n", (double)level->alerts / totals->days);
+        else
+            (void)fprintf(stderr, "%21s\n", "-");
+    }
+}
+
+static ps_status score_files(const score_options *chosen, const ps_args *args, ps_score_run *run,
+                             ps_error *error) {
+    if (chosen->output == NULL) {
+        PS_TRY(ps_score_run_file(run, args->operand[0], stdout, error));
+    } else {
+        PS_TRY(make_folder(chosen->output, args->pool, error));
+        PS_TRY(check_names(args, chosen->output, error));
+        for (uint32_t i = 0; i < args->count; i++)
+            PS_TRY(score_into(run, args->operand[i], chosen->output, args->pool, error));
+    }
+    const ps_score_totals *totals = ps_score_run_totals(run);
+    ps_log(PS_LOG_INFO, "score", "%llu rows of %u series, %llu alerts at threshold %g",
+           (unsigned long long)totals->rows, totals->files,
+           (unsigned long long)totals->at[0].alerts, totals->at[0].threshold);
+    if (chosen->levels) print_levels(totals);
+    return PS_OK;
+}
+
+static int work(const score_options *chosen, const ps_args *args) {
+    ps_error error = {0};
+    ps_score_run *run = NULL;
+    if (chosen->detector.count == 0)
+        return failed(ps_fail(&error, PS_BAD_CONFIG, "--detector: name one of %s, or vote",
+                              ps_detector_names + 1),
+                      &error);
+    if (chosen->output == NULL && args->count > 1)
+        return failed(ps_fail(&error, PS_BAD_CONFIG,
+                              "more than one file: name a folder for their scores with -o"),
+                      &error);
+    const ps_string_list detectors = listed(&chosen->detector, args->pool);
+    ps_status status = ps_dispatch_init(&error);
+    if (status == PS_OK) status = open_run(chosen, &detectors, &run, &error);
+    if (status == PS_OK) status = score_files(chosen, args, run, &error);
+    ps_score_run_close(run);
+    return failed(status, &error);
+}
+
+static int score(int argc, char **argv) {
+    score_options chosen = {0};
+    ps_args args;
+    int code = ps_args_init(&args, &ps_command_score, argc, argv, &chosen);
+    if (code == PS_EXIT_GO_ON) code = work(&chosen, &args);
+    ps_args_deinit(&args);
+    return code;
+}
+
+const ps_command ps_command_score = {
+    .name = "score",
+    .operands = "FILE.csv…",
+    .summary =
+        "Scores series in files: timestamp,value in, timestamp,value,anomaly_score,alert out.",
+    .details =
+        "A file is a series. Its first line is `timestamp,value`; a timestamp is ISO 8601, with T\n"
+        "or a space and in UTC unless it says otherwise, or epoch seconds or milliseconds; a "
+        "value\n"
+        "that is blank, NaN or infinite has no score. The scores are those that stage detect "
+        "gives\n"
+        "the same values in a pipeline, and its options are those of the stage. One file goes to\n"
+        "stdout, or several to the folder that -o names.",
+    .options = options,
+    .stage = &ps_stage_detect.about,
+    .stage_at = offsetof(score_options, detect),
+    .stage_without = "field|detectors|time|as",
+    .operands_min = 1,
+    .operands_max = 1000000,
+    .run = score,
+};

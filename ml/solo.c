@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ml/solo.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/clock.h"
+#include "host/batch/series.h"
+#include "kernels/vote.h"
+#include "ml/detector.h"
+#include "simd/dispatch.h"
+
+enum { ALIGNMENT = 64, NS_PER_MS = 1000000, KEY_BYTES = sizeof(uint32_t) };
+
+static const ps_field fields[] = {
+    {.name = "value", .path = "value", .type = PS_FIELD_FLOAT},
+    {.name = "time", .path = "time", .type = PS_FIELD_TIMESTAMP},
+};
+
+struct ps_solo {
+    ps_plan plan;
+    ps_batch batch;
+    ps_series *series;
+    uint8_t *series_memory, *state;
+    int64_t rows; /* so far */
+    const ps_column *value, *time, *score, *anomaly;
+};
+
+static void *take(size_t bytes) {
+    void *memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT) / ALIGNMENT * ALIGNMENT);
+    if (memory != NULL) memset(memory, 0, bytes);
+    return memory;
+}
+
+static bool take_batch(ps_batch *batch, const ps_schema *schema) {
+    batch->schema = schema;
+    batch->block.bytes = schema->block_bytes;
+    batch->block.host = take(schema->block_bytes);
+    batch->runs = take(PS_RUNS_MAX * sizeof *batch->runs);
+    batch->positions = take(PS_PARTITIONS_MAX * sizeof *batch->positions);
+    batch->segments = take(schema->segments_max * sizeof *batch->segments);
+    batch->evictions = take(schema->rows_max * sizeof *batch->evictions);
+    return batch->block.host && batch->runs && batch->positions && batch->segments &&
+           batch->evictions;
+}
+
+static ps_status take_all(ps_solo *solo, ps_error *error) {
+    const ps_schema *schema = &solo->plan.schema;
+    solo->series_memory = take(ps_series_bytes(solo->plan.series_max, schema->rows_max));
+    solo->state = take(solo->plan.state_bytes);
+    if (!take_batch(&solo->batch, schema) || !solo->series_memory || !solo->state)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for a detect stage of one series");
+    solo->series = ps_series_open(solo->series_memory, solo->plan.series_max, schema->rows_max, 1);
+    solo->value = ps_schema_find(schema, "value");
+    solo->time = ps_schema_find(schema, "time");
+    solo->score = ps_schema_find(schema, "score");
+    solo->anomaly = ps_schema_find(schema, "anomaly");
+    PS_CHECK(solo->value && solo->time && solo->score && solo->anomaly);
+    return PS_OK;
+}
+
+static ps_status plan_it(ps_solo *solo, const ps_detect_config *config, ps_error *error) {
+    ps_detect_config own = *config;
+    own.field = "value";
+    own.time = "time";
+    own.as = NULL;
+    PS_TRY(ps_stage_detect.plan(&own, &solo->plan, error));
+    PS_TRY(ps_plan_close(&solo->plan, error));
+    return take_all(solo, error);
+}
+
+ps_status ps_solo_open_many(const ps_detect_config *config, uint32_t batch_rows, uint32_t series,
+                            ps_solo **out, ps_error *error) {
+    const ps_field_list list = {fields, sizeof fields / sizeof *fields};
+    ps_solo *solo = take(sizeof *solo);
+    if (solo == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a detect stage");
+    ps_status status =
+        ps_plan_init(&solo->plan, batch_rows, batch_rows * KEY_BYTES, series, &list, error);
+    if (status != PS_OK) {
+        free(solo);
+        return status;
+    }
+    status = plan_it(solo, config, error);
+    if (status == PS_OK)
+        *out = solo;
+    else
+        ps_solo_close(solo);
+    return status;
+}
+
+ps_status ps_solo_open(const ps_detect_config *config, uint32_t batch_rows, ps_solo **out,
+                       ps_error *error) {
+    return ps_solo_open_many(config, batch_rows, 1, out, error);
+}
+
+void ps_solo_close(ps_solo *solo) {
+    if (solo == NULL) return;
+    ps_plan_deinit(&solo->plan);
+    free(solo->batch.block.host);
+    free(solo->batch.runs);
+    free(solo->batch.positions);
+    free(solo->batch.segments);
+    free(solo->batch.evictions);
+    free(solo->series_memory);
+    free(solo->state);
+    free(solo);
+}
+
+void ps_solo_append(ps_solo *solo, uint32_t series, int64_t time_ns, double value) {
+    ps_batch *batch = &solo->batch;
+    const uint32_t row = batch->rows;
+    const ps_record record = {.offset = solo->rows++,
+                              .timestamp_ms = time_ns / NS_PER_MS,
+                              .key = {(const uint8_t *)&series, KEY_BYTES},
+                              .value = {(const uint8_t *)"", 0},
+                              .headers = {NULL, PS_NULL_LENGTH}};
+    PS_CHECK(ps_batch_append(batch, &record) == PS_OK);
+    ((double *)ps_batch_values(batch, solo->value))[row] = value;
+    ((int64_t *)ps_batch_values(batch, solo->time))[row] = time_ns;
+    ps_bit_set(ps_batch_validity(batch, solo->value), row);
+    ps_bit_set(ps_batch_validity(batch, solo->time), row);
+}
+
+/* What no kernel has to fill for every row begins as NaN. */
+static void prefill(const ps_solo *solo) {
+    const ps_schema *schema = &solo->plan.schema;
+    for (uint32_t i = 0; i < solo->plan.nan_count; i++) {
+        const ps_column *column = &schema->column[solo->plan.nan_column[i]];
+        uint8_t *values = ps_batch_values(&solo->batch, column);
+        const bool wide = column->type == PS_TYPE_NUMBER;
+        const uint32_t units = wide ? schema->rows_max : column->width / 4 * schema->rows_max;
+        for (uint32_t k = 0; k < units; k++)
+            if (wide)
+                ((uint64_t *)(void *)values)[k] = UINT64_C(0x7ff8000000000000);
+            else
+                ((uint32_t *)(void *)values)[k] = UINT32_C(0x7fc00000);
+    }
+}
+
+static void *address(const ps_solo *solo, const ps_operand *operand) {
+    if (operand->home == PS_HOME_STATE) return solo->state + operand->offset;
+    if (operand->home == PS_HOME_CONSTANT) return solo->plan.constants + operand->offset;
+    uint8_t *const base = solo->batch.block.host + operand->offset;
+    if (operand->column == PS_NOWHERE)
+        return operand->part == PS_PART_LENGTHS ? base + solo->plan.schema.arena : base;
+    const ps_column *column = &solo->plan.schema.column[operand->column];
+    return base + (operand->part == PS_PART_VALUES    ? column->values
+                   : operand->part == PS_PART_LENGTHS ? column->lengths
+                                                      : column->validity);
+}
+
+static void call(const ps_solo *solo, const ps_call_plan *planned) {
+    void *buf[PS_OPERANDS_MAX];
+    for (uint32_t k = 0; k < planned->operand_count; k++)
+        buf[k] = address(solo, &planned->operand[k]);
+    const uint32_t n = planned->extent == PS_PER_ROW ? solo->batch.rows : solo->batch.touched_count;
+    ps_dispatch(planned->kernel)(buf, planned->params, 0, n);
+}
+
+static int64_t compute(ps_solo *solo, ps_kernel_id timed) {
+    const ps_plan *plan = &solo->plan;
+    int64_t ns = 0;
+    ps_series_resolve(solo->series, &solo->batch, &plan->schema.column[PS_COLUMN_KEY]);
+    prefill(solo);
+    for (uint32_t i = 0; i < plan->call_count; i++) {
+        const int64_t begin_ns = ps_clock_ns();
+        call(solo, &plan->call[i]);
+        if (plan->call[i].kernel == timed) ns += ps_clock_ns() - begin_ns;
+    }
+    return ns;
+}
+
+int64_t ps_solo_compute(ps_solo *solo, ps_kernel_id timed) {
+    const int64_t ns = compute(solo, timed);
+    ps_batch_reset(&solo->batch);
+    return ns;
+}
+
+void ps_solo_run(ps_solo *solo, const ps_solo_rows *rows) {
+    ps_batch *batch = &solo->batch;
+    for (uint32_t done = 0; done < rows->count; done += batch->rows) {
+        ps_batch_reset(batch);
+        for (uint32_t i = done; i < rows->count && batch->rows < batch->schema->rows_max; i++)
+            ps_solo_append(solo, 0, rows->time_ns[i], rows->value[i]);
+        (void)compute(solo, PS_KERNEL_COUNT);
+        memcpy(rows->score + done, ps_batch_values(batch, solo->score),
+               batch->rows * sizeof *rows->score);
+        memcpy(rows->anomaly + done, ps_batch_values(batch, solo->anomaly), batch->rows);
+    }
+}
+
+void ps_solo_restart(ps_solo *solo) {
+    ps_series_drop(solo->series, 0);
+    solo->rows = 0;
+}
+
+double ps_solo_threshold(const ps_solo *solo) {
+    for (uint32_t i = 0; i < solo->plan.call_count; i++) {
+        ps_vote_params params;
+        if (solo->plan.call[i].kernel != PS_KERNEL_VOTE) continue;
+        memcpy(&params, solo->plan.call[i].params, sizeof params);
+        return (double)params.threshold;
+    }
+    return 0.0;
+}

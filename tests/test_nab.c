@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The benchmark's scorer. The expected figures are an independent scorer's (numpy), which
+ * reproduces the published ones of fifteen detectors: if a test here fails, what docs/detection.md
+ * says cannot be compared with what others publish.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/detect.h"
+
+#define FOLDER "tests/golden/nab"
+
+static ps_nab *open_nab(void) {
+    ps_nab *nab = NULL;
+    ps_error error = {0};
+    if (ps_nab_open(FOLDER, &nab, &error) != PS_OK) fail_msg("%s", error.message);
+    return nab;
+}
+
+static void is_near(double got, double expected, const char *what) {
+    if (!(fabs(got - expected) < 0.01)) fail_msg("%s: %.4f, not %.4f", what, got, expected);
+}
+
+/* Figures that have many ties, so that the order of equal scores would show. */
+static float **plain_scores(const ps_nab *nab) {
+    float **score = calloc(nab->files, sizeof *score);
+    for (uint32_t i = 0; i < nab->files; i++) {
+        score[i] = calloc(nab->file[i].rows, sizeof *score[i]);
+        for (uint32_t row = 0; row < nab->file[i].rows; row++)
+            score[i][row] = (float)(row * 37 % 101) * (row % 3 != 0 ? 1.0f : 0.5f);
+    }
+    return score;
+}
+
+static void free_scores(const ps_nab *nab, float **score) {
+    for (uint32_t i = 0; i < nab->files; i++) free(score[i]);
+    free(score);
+}
+
+static void reads_the_folder(void **unused) {
+    (void)unused;
+    ps_nab *nab = open_nab();
+    assert_int_equal(nab->files, 4);
+    assert_int_equal(nab->rows, 1243 + 1624 + 1882 + 1127);
+    const ps_nab_file *speed = &nab->file[3];
+    assert_string_equal(speed->name, "realTraffic/speed_7578.csv");
+    assert_int_equal(speed->windows, 4);
+    assert_int_equal(speed->probation, 169);
+    assert_int_equal(speed->window[1].first, 740);
+    assert_int_equal(speed->window[1].last, 768);
+    ps_nab_close(nab);
+}
+
+/* At given thresholds, and at the best of all. */
+static void points_are_the_oracles(void **unused) {
+    (void)unused;
+    static const double thresholds[] = {100.0, 97.5, 50.0};
+    static const double expected[][PS_NAB_PROFILES] = {{3.119515, -13.717661, 9.487084},
+                                                       {-16.308536, -70.146866, 3.942458},
+                                                       {-778.950554, -1657.780129, -485.967036}};
+    static const ps_nab_best best[PS_NAB_PROFILES] = {
+        {3.842884, 99.0}, {0.0, HUGE_VAL}, {33.704489, 96.0}};
+    ps_nab *nab = open_nab();
+    float **score = plain_scores(nab);
+    for (uint32_t p = 0; p < PS_NAB_PROFILES; p++) {
+        ps_nab_best found;
+        for (uint32_t t = 0; t < 3; t++) {
+            double points = 0.0;
+            for (uint32_t i = 0; i < nab->files; i++)
+                points += ps_nab_points(&nab->file[i], score[i], thresholds[t], (ps_nab_profile)p);
+            is_near(ps_nab_score(nab, points, (ps_nab_profile)p), expected[t][p], "a threshold");
+        }
+        assert_int_equal(
+            ps_nab_optimum(nab, (const float *const *)score, (ps_nab_profile)p, &found, NULL),
+            PS_OK);
+        is_near(found.score, best[p].score, "the best threshold");
+        assert_true(found.threshold == best[p].threshold);
+    }
+    free_scores(nab, score);
+    ps_nab_close(nab);
+}
+
+static void detectors_score_what_the_oracle_says(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *name;
+        double best[PS_NAB_PROFILES];
+    } expected[] = {{"ewma", {41.0976, 35.1118, 45.9470}}, {"zscore", {41.2544, 36.0771, 46.0214}}};
+    ps_nab *nab = open_nab();
+    for (uint32_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        ps_detect_config config = {0};
+        ps_detect_nab found;
+        ps_options_preset(ps_stage_detect.about.options, &config);
+        config.detectors = (ps_string_list){&expected[i].name, 1};
+        assert_int_equal(ps_detect_on_nab(nab, &config, &found, NULL), PS_OK);
+        for (uint32_t p = 0; p < PS_NAB_PROFILES; p++) {
+            is_near(found.best[p].score, expected[i].best[p], expected[i].name);
+            /* Chosen elsewhere, a threshold is not better than the best one of all. */
+            assert_true(found.held_out[p] <= found.best[p].score);
+        }
+    }
+    ps_nab_close(nab);
+}
+
+/* A file made by hand: what counts, what does not. */
+static void rules_hold(void **unused) {
+    (void)unused;
+    enum { ROWS = 100, FIRST = 40, LAST = 49 };
+    static int64_t time_ns[ROWS];
+    static double weight[ROWS];
+    static uint32_t inside[ROWS];
+    static float score[ROWS];
+    ps_nab_window window = {FIRST, LAST, 0, 0};
+    char name[] = "made";
+    ps_nab_file file = {.name = name,
+                        .rows = ROWS,
+                        .time_ns = time_ns,
+                        .window = &window,
+                        .windows = 1,
+                        .inside = inside,
+                        .weight = weight};
+    const ps_nab nab = {&file, 1, ROWS};
+    for (uint32_t row = 0; row < ROWS; row++) time_ns[row] = row;
+    assert_int_equal(ps_nab_file_weigh(&file, NULL), PS_OK);
+    assert_int_equal(file.probation, 15);
+    const double miss = ps_nab_points(&file, score, 0.5, PS_NAB_LOW_FN);
+    assert_true(miss == -2.0);
+    assert_true(ps_nab_score(&nab, miss, PS_NAB_LOW_FN) == 0.0);
+    score[14] = (float)NAN; /* probation, and not a number */
+    score[FIRST] = score[LAST] = 1.0f;
+    is_near(ps_nab_score(&nab, ps_nab_points(&file, score, 1.0, PS_NAB_STANDARD), PS_NAB_STANDARD),
+            100.0, "the first row of the window");
+    assert_true(ps_nab_points(&file, score, 1.5, PS_NAB_STANDARD) == -1.0);
+    score[20] = 1.0f; /* before any window it costs the full weight */
+    is_near(ps_nab_points(&file, score, 1.0, PS_NAB_LOW_FP), 1.0 - 0.22, "a false alarm");
+    window.begin_ns = 39;
+    window.end_ns = 1000;
+    ps_error error;
+    assert_int_equal(ps_nab_file_weigh(&file, &error), PS_BAD_CONFIG);
+    assert_non_null(strstr(error.message, "made: label 0"));
+}
+
+static void faults_have_names(void **unused) {
+    (void)unused;
+    ps_nab *nab = NULL;
+    ps_error error = {0};
+    assert_int_equal(ps_nab_open("tests/golden/nowhere", &nab, &error), PS_IO);
+    assert_non_null(strstr(error.message, "tests/golden/nowhere/labels/combined_windows.json"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_the_folder), cmocka_unit_test(points_are_the_oracles),
+        cmocka_unit_test(detectors_score_what_the_oracle_says), cmocka_unit_test(rules_hold),
+        cmocka_unit_test(faults_have_names)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
