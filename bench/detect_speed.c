@@ -34,8 +34,8 @@ static int64_t pass(ps_solo *solo, ps_kernel_id kernel, uint32_t series, uint32_
 
 /* The state is read and written and its image written, once for all points of a batch; of a point
  * value, order and score, and a bit. */
-static double touched(const ps_detector *detector) {
-    return 3.0 * sizeof(double) * detector->planes / POINTS + 8.0 + 4.0 + 4.0 + 0.125;
+static double touched(uint32_t planes) {
+    return 3.0 * sizeof(double) * planes / POINTS + 8.0 + 4.0 + 4.0 + 0.125;
 }
 
 ps_status ps_detect_measure(const ps_detector *detector, uint32_t series, ps_detect_speed *out,
@@ -58,6 +58,6 @@ ps_status ps_detect_measure(const ps_detector *detector, uint32_t series, ps_det
     ps_solo_close(solo);
     *out = (ps_detect_speed){.ns_per_point = ps_samples_median(&samples),
                              .spread = ps_samples_spread(&samples),
-                             .bytes_per_point = touched(detector)};
+                             .bytes_per_point = touched(ps_detector_planes(detector, &config))};
     return PS_OK;
 }

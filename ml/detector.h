@@ -20,7 +20,7 @@ typedef struct ps_detector {
     const char *name;    /* in a pipeline file, and as `why` */
     const char *summary; /* one sentence, options included */
     ps_kernel_id kernel;
-    uint32_t planes; /* doubles of state per series */
+    uint32_t planes; /* doubles of state per series, those apart that an option asks for */
     uint32_t reason; /* what it has found, in ps_detector_reasons; of its first channel if timed */
     /* Its kernel has three buffers more: time, the time's validity, and the channel that a row's
      * score owes most to, which counts up from `reason`. A series' planes lie together. */
@@ -49,6 +49,9 @@ extern const char ps_detector_words[];
 
 /* The names that `penstock score --detector vote` stands for; ends with NULL. */
 extern const char *const ps_detector_vote[];
+
+/* Doubles of state per series: a season's parts are as many as it has rows. */
+uint32_t ps_detector_planes(const ps_detector *detector, const ps_detect_config *config);
 
 const ps_detector *ps_detector_find(const char *name);
 

@@ -5,16 +5,35 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/cusum.h"
 #include "kernels/ewma.h"
+#include "kernels/hampel.h"
+#include "kernels/holt_winters.h"
+#include "kernels/iqr.h"
+#include "kernels/mzscore.h"
 #include "kernels/slim.h"
 #include "kernels/zscore.h"
 #include "ml/detector.h"
 
-#define DETECTOR_MAP(X)                                                             \
-    X(ewma, EWMA,                                                                   \
-      "distance from an exponentially weighted mean, in its deviations; `span` is " \
-      "how many values it remembers")                                               \
-    X(zscore, ZSCORE, "distance from the mean of all earlier values, in their deviations")
+#define DETECTOR_MAP(X)                                                                         \
+    X(ewma, EWMA,                                                                               \
+      "distance from an exponentially weighted mean, in its deviations; `span` is "             \
+      "how many values it remembers")                                                           \
+    X(zscore, ZSCORE, "distance from the mean of all earlier values, in their deviations")      \
+    X(cusum, CUSUM,                                                                             \
+      "drift of many values together: sums of their deviations from ewma's mean, less `slack` " \
+      "each, begun anew at score `reset`")                                                      \
+    X(hampel, HAMPEL,                                                                           \
+      "distance from the median of the last `window` values, in median absolute deviations")    \
+    X(mzscore, MZSCORE,                                                                         \
+      "the modified z-score: distance from a running median, in median absolute deviations; "   \
+      "`memory` is how many values it remembers")                                               \
+    X(iqr, IQR,                                                                                 \
+      "distance from the middle of the running quartiles, in the range between them; "          \
+      "`memory` as for mzscore")                                                                \
+    X(holt_winters, HOLT_WINTERS,                                                               \
+      "error of a forecast from level, damped trend and, where `season` says how many rows it " \
+      "has, season")
 
 static void fill_ewma(const ps_detector_setting *setting, void *params, char *meaning,
                       size_t bytes) {
@@ -36,6 +55,72 @@ static void fill_zscore(const ps_detector_setting *setting, void *params, char *
     (void)snprintf(meaning, bytes, "all");
 }
 
+static void fill_cusum(const ps_detector_setting *setting, void *params, char *meaning,
+                       size_t bytes) {
+    const ps_detect_config *config = setting->config;
+    const ps_cusum_params p = {.alpha = 2.0 / ((double)config->span + 1.0),
+                               .slack = config->slack,
+                               .reset = config->reset,
+                               .warmup = (uint32_t)config->warmup,
+                               .capacity = setting->capacity,
+                               .type = setting->type};
+    memcpy(params, &p, sizeof p);
+    (void)snprintf(meaning, bytes, "span=%" PRId64 " slack=%.17g reset=%.17g", config->span,
+                   config->slack, config->reset);
+}
+
+static void fill_hampel(const ps_detector_setting *setting, void *params, char *meaning,
+                        size_t bytes) {
+    const ps_detect_config *config = setting->config;
+    const ps_hampel_params p = {.window = (uint32_t)config->window,
+                                .warmup = (uint32_t)config->warmup,
+                                .capacity = setting->capacity,
+                                .type = setting->type};
+    memcpy(params, &p, sizeof p);
+    (void)snprintf(meaning, bytes, "window=%" PRId64, config->window);
+}
+
+static void fill_mzscore(const ps_detector_setting *setting, void *params, char *meaning,
+                         size_t bytes) {
+    const ps_detect_config *config = setting->config;
+    const ps_mzscore_params p = {.memory = (double)config->memory,
+                                 .warmup = (uint32_t)config->warmup,
+                                 .capacity = setting->capacity,
+                                 .type = setting->type};
+    memcpy(params, &p, sizeof p);
+    (void)snprintf(meaning, bytes, "memory=%" PRId64, config->memory);
+}
+
+static void fill_iqr(const ps_detector_setting *setting, void *params, char *meaning,
+                     size_t bytes) {
+    const ps_detect_config *config = setting->config;
+    const ps_iqr_params p = {.memory = (double)config->memory,
+                             .warmup = (uint32_t)config->warmup,
+                             .capacity = setting->capacity,
+                             .type = setting->type};
+    memcpy(params, &p, sizeof p);
+    (void)snprintf(meaning, bytes, "memory=%" PRId64, config->memory);
+}
+
+/* A season must have been met once before its parts are more than the level. */
+static void fill_holt_winters(const ps_detector_setting *setting, void *params, char *meaning,
+                              size_t bytes) {
+    const ps_detect_config *config = setting->config;
+    const int64_t turn = config->season + config->season / 2;
+    const ps_holt_winters_params p = {.level = 2.0 / ((double)config->level_span + 1.0),
+                                      .trend = 0.1 * 2.0 / ((double)config->level_span + 1.0),
+                                      .season = 0.1,
+                                      .variance = 2.0 / ((double)config->span + 1.0),
+                                      .damping = 0.98,
+                                      .parts = (uint32_t)config->season,
+                                      .warmup =
+                                          (uint32_t)(config->warmup > turn ? config->warmup : turn),
+                                      .capacity = setting->capacity,
+                                      .type = setting->type};
+    memcpy(params, &p, sizeof p);
+    (void)snprintf(meaning, bytes, "span=%" PRId64 " level_span=%" PRId64 " season=%" PRId64,
+                   config->span, config->level_span, config->season);
+}
 static const struct {
     double envelope, calibrated, level;
 } slim_weights[PS_DETECT_PRESETS] = {
@@ -93,11 +178,16 @@ const ps_detector ps_detectors[] = {
      .fill = fill_slim},
     {.name = NULL}};
 
+uint32_t ps_detector_planes(const ps_detector *detector, const ps_detect_config *config) {
+    return detector->planes +
+           (detector->kernel == PS_KERNEL_HOLT_WINTERS ? (uint32_t)config->season : 0);
+}
+
 #define DETECTOR_NAME(word, WORD, text) "|" #word
 const char ps_detector_names[] = DETECTOR_MAP(DETECTOR_NAME) "|slim";
 
 #define DETECTOR_WORD(word, WORD, text) " " #word
-const char ps_detector_words[] = "vote" DETECTOR_MAP(DETECTOR_WORD);
+const char ps_detector_words[] = "vote" DETECTOR_MAP(DETECTOR_WORD) " slim";
 
 const char *const ps_detector_vote[] = {"ewma", "zscore", NULL};
 

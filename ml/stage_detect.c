@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "host/base/text.h"
+#include "kernels/hampel.h"
+#include "kernels/holt_winters.h"
 #include "kernels/score.h"
 #include "kernels/suppress.h"
 #include "kernels/vote.h"
@@ -86,7 +88,8 @@ static const ps_option options[] = {
      .max = 1000000},
     {.name = "span",
      .preset = "288",
-     .help = "Of ewma: how many values its mean remembers, alpha = 2 / (span + 1).",
+     .help = "Of ewma and cusum: how many values their mean remembers, alpha = 2 / (span + 1); of "
+             "holt_winters, its errors' variance.",
      .type = PS_OPTION_INTEGER,
      .at = offsetof(ps_detect_config, span),
      .min = 2,
@@ -97,6 +100,50 @@ static const ps_option options[] = {
      .type = PS_OPTION_INTEGER,
      .at = offsetof(ps_detect_config, warmup),
      .min = 2,
+     .max = 1000000},
+    {.name = "slack",
+     .preset = "0.5",
+     .help =
+         "Of cusum: what is taken off its sums at each value, in deviations; half of the change "
+         "that is to be found.",
+     .type = PS_OPTION_NUMBER,
+     .at = offsetof(ps_detect_config, slack),
+     .min = 0.01,
+     .max = 10},
+    {.name = "reset",
+     .preset = "12",
+     .help = "Of cusum: the score at which its sums begin anew.",
+     .type = PS_OPTION_NUMBER,
+     .at = offsetof(ps_detect_config, reset),
+     .min = 0.01,
+     .max = PS_SCORE_MAX},
+    {.name = "window",
+     .preset = "63",
+     .help = "Of hampel: how many values it looks back.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(ps_detect_config, window),
+     .min = 3,
+     .max = PS_HAMPEL_WINDOW},
+    {.name = "memory",
+     .preset = "4096",
+     .help = "Of mzscore and iqr: the values after which what came before counts half.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(ps_detect_config, memory),
+     .min = 64,
+     .max = 1e9},
+    {.name = "season",
+     .preset = "0",
+     .help = "Of holt_winters: how many rows of a series a season has, each a number of state; 0: "
+             "there is none.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(ps_detect_config, season),
+     .max = PS_HOLT_WINTERS_SEASON_MAX},
+    {.name = "level_span",
+     .preset = "20",
+     .help = "Of holt_winters: how many values its level remembers.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(ps_detect_config, level_span),
+     .min = 1,
      .max = 1000000},
     {.name = "as",
      .help = "Put before the names of the outputs: `cpu` gives cpu_score, cpu_anomaly, cpu_why.",
@@ -256,7 +303,8 @@ static ps_status add_detector(detect *d, uint32_t index) {
                    field->name);
     ps_operand state, image, scores = ps_operand_values(d->scores);
     ps_operand channels = ps_operand_values(d->channels);
-    PS_TRY(ps_plan_state(d->plan, state_name, detector->planes, &state, &image, d->error));
+    PS_TRY(ps_plan_state(d->plan, state_name, ps_detector_planes(detector, d->config), &state,
+                         &image, d->error));
     if (detector->timed) ps_plan_together(d->plan);
     scores.offset = (size_t)index * sizeof(float) * d->plan->schema.rows_max;
     channels.offset = (size_t)index * d->plan->schema.rows_max;

@@ -23,6 +23,8 @@ typedef struct ps_detect_config {
     int64_t span, warmup;
     int64_t quiet_ns; /* 0: every row is judged by itself */
     int64_t quiet_rows_min, quiet_rows_max;
+    double slack, reset;
+    int64_t window, memory, season, level_span;
     const char *as;
 } ps_detect_config;
 

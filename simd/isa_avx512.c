@@ -5,8 +5,13 @@
  * Agrees: to the bit, since contraction is off and every operation is IEEE 754's.
  */
 #define PS_SUFFIX avx512
+#include "kernels/cusum.c"
 #include "kernels/entropy.c"
 #include "kernels/ewma.c"
+#include "kernels/hampel.c"
+#include "kernels/holt_winters.c"
+#include "kernels/iqr.c"
+#include "kernels/mzscore.c"
 #include "kernels/slim.c"
 #include "kernels/summary.c"
 #include "kernels/suppress.c"

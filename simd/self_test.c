@@ -2,11 +2,16 @@
 #include <string.h>
 
 #include "host/base/limits.h"
+#include "kernels/cusum.h"
 #include "kernels/entropy.h"
 #include "kernels/ewma.h"
+#include "kernels/hampel.h"
+#include "kernels/holt_winters.h"
+#include "kernels/iqr.h"
 #include "kernels/lz4.h"
 #include "kernels/merkle.h"
 #include "kernels/moments.h"
+#include "kernels/mzscore.h"
 #include "kernels/sha256.h"
 #include "kernels/sketch.h"
 #include "kernels/slim.h"
@@ -169,6 +174,71 @@ static bool self_test_ewma(const asked *a) {
 static bool self_test_zscore(const asked *a) {
     const ps_zscore_params params = {.warmup = 3, .capacity = 1, .type = PS_VALUE_F64};
     return self_test_series(a, &params, 7926.875, 0x3e371783);
+}
+
+/* One series of sixteen values with a null and a NaN: the bits of two scores, and the state's sum.
+ */
+typedef struct walked {
+    uint32_t planes, eighth, last;
+    double sum;
+} walked;
+
+static bool self_test_walk(const asked *a, const void *params, const walked *expected) {
+    const double value[16] = {1.0, 2.0, 4.0, 3.0, 0.0, 2.5, (double)ps_nan(), 3.5, 1.5, 2.0,
+                              3.0, 2.5, 4.0, 1.0, 9.0, 9.5};
+    const uint8_t validity[2] = {0xef, 0xff}, fresh = 1;
+    const uint32_t order[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const uint32_t first[2] = {0, 16}, series = 0;
+    double state[PS_HAMPEL_PLANES], image[PS_HAMPEL_PLANES] = {0}, sum = 0.0;
+    uint32_t score[16];
+    memset(state, 0xff, sizeof state);
+    const ps_known operands[] = {OBJECT(value), OBJECT(validity), OBJECT(order),
+                                 OBJECT(first), OBJECT(series),   OBJECT(fresh),
+                                 OBJECT(state), OBJECT(image),    OBJECT(score)};
+    if (!ask(a, operands, params, 1)) return false;
+    for (uint32_t i = 0; i < expected->planes; i++) sum += state[i];
+    return score[4] == 0x7fc00000u && score[6] == 0x7fc00000u && score[8] == expected->eighth &&
+           score[15] == expected->last && sum == expected->sum &&
+           memcmp(state, image, expected->planes * sizeof *state) == 0;
+}
+
+static bool self_test_cusum(const asked *a) {
+    const ps_cusum_params params = {
+        .alpha = 0.25, .slack = 0.5, .reset = 12.0, .warmup = 3, .capacity = 1};
+    const walked expected = {PS_CUSUM_PLANES, 0x3d69b799u, 0x40271472u, 0x1.34041c96a519cp+5};
+    return self_test_walk(a, &params, &expected);
+}
+
+static bool self_test_hampel(const asked *a) {
+    const ps_hampel_params params = {.window = 6, .warmup = 3, .capacity = 1};
+    const walked expected = {PS_HAMPEL_PLANES, 0x3f046b83u, 0x3fd4daa4u, 0x1.58p+5};
+    return self_test_walk(a, &params, &expected);
+}
+
+static bool self_test_mzscore(const asked *a) {
+    const ps_mzscore_params params = {.memory = 64.0, .warmup = 3, .capacity = 1};
+    const walked expected = {PS_MZSCORE_PLANES, 0x3e8f3a1au, 0x400c8857u, 0x1.cf80d68d68d69p+6};
+    return self_test_walk(a, &params, &expected);
+}
+
+static bool self_test_iqr(const asked *a) {
+    const ps_iqr_params params = {.memory = 64.0, .warmup = 3, .capacity = 1};
+    const walked expected = {PS_IQR_PLANES, 0x3ec23530u, 0x400f6a03u, 0x1.fb4423c23c23cp+6};
+    return self_test_walk(a, &params, &expected);
+}
+
+static bool self_test_holt_winters(const asked *a) {
+    const ps_holt_winters_params params = {.level = 0.25,
+                                           .trend = 0.125,
+                                           .season = 0.25,
+                                           .variance = 0.125,
+                                           .damping = 0.5,
+                                           .parts = 3,
+                                           .warmup = 3,
+                                           .capacity = 1};
+    const walked expected = {PS_HOLT_WINTERS_PLANES + 3, 0x3f788a81u, 0x3face989u,
+                             0x1.80aec164b5b5cp+5};
+    return self_test_walk(a, &params, &expected);
 }
 
 static bool self_test_vote(const asked *a) {

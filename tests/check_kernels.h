@@ -73,7 +73,7 @@ void check_bench_bytes(ps_check *c, const void *params, uint32_t length);
 /* Kernels with the buffers of ewma. `params` has its fields at these places. */
 typedef struct check_series_kernel {
     void *params;
-    uint32_t *warmup, *capacity, *type;
+    uint32_t *warmup, *capacity, *type, planes;
     /* The state and the score of one value, computed in long double and in another way. */
     long double (*oracle)(long double *state, long double x, uint32_t warmup);
 } check_series_kernel;

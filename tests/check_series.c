@@ -10,10 +10,10 @@
 #include "kernels/score.h"
 #include "tests/check_kernels.h"
 
-enum { PLANES = 3, SERIES = 700, CAPACITY = 750, ROWS_MAX = 4097, SEGMENTS_MAX = SERIES };
+enum { PLANES_MAX = 128, SERIES = 700, CAPACITY = 750, ROWS_MAX = 4097, SEGMENTS_MAX = SERIES };
 
 typedef struct rows {
-    uint32_t n, segments;
+    uint32_t n, planes, segments;
     uint64_t *value;
     uint8_t *validity, *fresh;
     uint32_t *order, *first, *series;
@@ -21,16 +21,17 @@ typedef struct rows {
     float *score;
 } rows;
 
-static rows rows_take(ps_check *c, uint32_t n) {
+static rows rows_take(ps_check *c, uint32_t n, uint32_t planes) {
     return (rows){.n = n,
+                  .planes = planes,
                   .value = check_take(c, n * sizeof(uint64_t)),
                   .validity = check_take(c, (n + 7) / 8),
                   .fresh = check_take(c, SEGMENTS_MAX),
                   .order = check_take(c, n * sizeof(uint32_t)),
                   .first = check_take(c, (SEGMENTS_MAX + 1) * sizeof(uint32_t)),
                   .series = check_take(c, SEGMENTS_MAX * sizeof(uint32_t)),
-                  .state = check_take(c, PLANES * CAPACITY * sizeof(double)),
-                  .image = check_take(c, SEGMENTS_MAX * PLANES * sizeof(double)),
+                  .state = check_take(c, planes * CAPACITY * sizeof(double)),
+                  .image = check_take(c, SEGMENTS_MAX * planes * sizeof(double)),
                   .score = check_take(c, n * sizeof(float))};
 }
 
@@ -84,7 +85,7 @@ static bool sane(const rows *r, const float *score, const double *image) {
         const float nan = ps_nan();
         right &= memcmp(&x, &nan, sizeof x) == 0 || (x >= 0.0f && x <= (float)PS_SCORE_MAX);
     }
-    for (uint32_t i = 0; i < r->segments * PLANES; i++) right &= isfinite(image[i]) != 0;
+    for (uint32_t i = 0; i < r->segments * r->planes; i++) right &= isfinite(image[i]) != 0;
     return right;
 }
 
@@ -92,17 +93,18 @@ static bool sane(const rows *r, const float *score, const double *image) {
  * the bit. */
 static void check_batches(ps_check *c, const check_series_kernel *k, uint32_t n, uint32_t segments,
                           uint32_t type, bool wild) {
-    rows r = rows_take(c, n);
-    double *state = check_take(c, PLANES * CAPACITY * sizeof(double));
-    double *image = check_take(c, SEGMENTS_MAX * PLANES * sizeof(double));
+    const uint32_t planes = k->planes;
+    rows r = rows_take(c, n, planes);
+    double *state = check_take(c, planes * CAPACITY * sizeof(double));
+    double *image = check_take(c, SEGMENTS_MAX * planes * sizeof(double));
     float *score = check_take(c, n * sizeof(float));
     *k->type = type;
     *k->capacity = CAPACITY;
     *k->warmup = (uint32_t)(check_random(c) % 6);
-    memset(r.state, 0xff, PLANES * CAPACITY * sizeof(double));
-    memset(state, 0xff, PLANES * CAPACITY * sizeof(double));
-    memset(r.image, 0x77, SEGMENTS_MAX * PLANES * sizeof(double));
-    memset(image, 0x77, SEGMENTS_MAX * PLANES * sizeof(double));
+    memset(r.state, 0xff, planes * CAPACITY * sizeof(double));
+    memset(state, 0xff, planes * CAPACITY * sizeof(double));
+    memset(r.image, 0x77, SEGMENTS_MAX * planes * sizeof(double));
+    memset(image, 0x77, SEGMENTS_MAX * planes * sizeof(double));
     for (int batch = 0; batch < 3; batch++) {
         rows_fill(c, &r, segments, type, wild);
         if (batch == 1 && n % 3 == 0) memset(r.validity, 0, (n + 7) / 8); /* nothing but nulls */
@@ -117,14 +119,14 @@ static void check_batches(ps_check *c, const check_series_kernel *k, uint32_t n,
         const char *const name = wild ? "wild" : "tame";
         check_that(c, !memcmp(score, r.score, n * sizeof(float)),
                    "%s scores of %u rows in %u differ", name, n, segments);
-        check_that(c, !memcmp(state, r.state, PLANES * CAPACITY * sizeof(double)),
+        check_that(c, !memcmp(state, r.state, planes * CAPACITY * sizeof(double)),
                    "%s state of %u rows in %u differs", name, n, segments);
-        check_that(c, !memcmp(image, r.image, SEGMENTS_MAX * PLANES * sizeof(double)),
+        check_that(c, !memcmp(image, r.image, SEGMENTS_MAX * planes * sizeof(double)),
                    "%s image of %u rows in %u differs", name, n, segments);
         check_that(c, sane(&r, score, image), "%s: not a number, or outside the scale", name);
         for (uint32_t s = 0; s < segments; s++)
-            for (uint32_t p = 0; p < PLANES; p++)
-                if (memcmp(&state[p * CAPACITY + r.series[s]], &image[s * PLANES + p], 8))
+            for (uint32_t p = 0; p < planes; p++)
+                if (memcmp(&state[p * CAPACITY + r.series[s]], &image[s * planes + p], 8))
                     check_that(c, false, "image and state of segment %u differ", s);
     }
     check_release(c);
@@ -134,8 +136,8 @@ static void check_batches(ps_check *c, const check_series_kernel *k, uint32_t n,
  * scores. */
 static void check_oracle(ps_check *c, const check_series_kernel *k) {
     enum { N = 4096 };
-    rows r = rows_take(c, N);
-    long double state[PLANES] = {0};
+    rows r = rows_take(c, N, k->planes);
+    long double state[PLANES_MAX] = {0};
     uint32_t wrong = 0;
     *k->type = PS_VALUE_F64;
     *k->capacity = CAPACITY;
@@ -166,7 +168,7 @@ static void check_oracle(ps_check *c, const check_series_kernel *k) {
 
 /* A constant series that changes scores the cap, at once and not before. */
 static void check_constant(ps_check *c, const check_series_kernel *k) {
-    rows r = rows_take(c, 8);
+    rows r = rows_take(c, 8, k->planes);
     const double values[8] = {7, 7, 7, 7, 7, 7, 8, 7};
     *k->type = PS_VALUE_F64;
     *k->capacity = CAPACITY;
@@ -186,7 +188,7 @@ static void check_constant(ps_check *c, const check_series_kernel *k) {
 }
 
 static void bench(ps_check *c, const check_series_kernel *k, uint32_t segments, const char *what) {
-    rows r = rows_take(c, ROWS_MAX);
+    rows r = rows_take(c, ROWS_MAX, k->planes);
     *k->type = PS_VALUE_F64;
     *k->capacity = CAPACITY;
     *k->warmup = 10;
@@ -202,6 +204,7 @@ static void bench(ps_check *c, const check_series_kernel *k, uint32_t segments, 
 }
 
 void check_series(ps_check *c, const check_series_kernel *k) {
+    check_that(c, k->planes <= PLANES_MAX, "%u planes", k->planes);
     static const uint32_t counts[] = {0, 1, 2, 7, 8, 9, 63, 64, 65, 1000, 4095, 4096, 4097};
     static const uint32_t segments[] = {0, 1, 3, 7, 8, 9, 16, 17, 100, SEGMENTS_MAX};
     for (uint32_t i = 0; i < sizeof counts / sizeof counts[0]; i++)

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "host/base/text.h"
 #include "host/stages/stages.h"
 #include "kernels/score.h"
 #include "kernels/slim.h"
@@ -390,11 +391,15 @@ static void faults_of_detect(void **unused) {
     detect_refuses(detect_config("offset", 1),
                    "field: 'offset' is not a number: declare it under decode as float or int");
     ps_detect_config config = detect_config("cpu", 0);
-    detect_refuses(config, "detectors: name 1 to 16 of ewma|zscore|slim");
+    char message[512];
+    (void)snprintf(message, sizeof message, "detectors: name 1 to 16 of %s", ps_detector_names + 1);
+    detect_refuses(config, message);
     config.detectors = (ps_string_list){twice, 2};
     detect_refuses(config, "detectors: 'ewma' is listed twice");
     config.detectors = (ps_string_list){wrong, 1};
-    detect_refuses(config, "detectors: 'slime' is not one of ewma|zscore|slim");
+    (void)snprintf(message, sizeof message, "detectors: 'slime' is not one of %s",
+                   ps_detector_names + 1);
+    detect_refuses(config, message);
     config = detect_config("cpu", 1);
     config.vote = 2;
     detect_refuses(config, "vote: 2 is not between 1 and the 1 detectors");
@@ -471,9 +476,11 @@ static void hashes_end_up_in_columns(void **unused) {
 static void detectors_have_names(void **unused) {
     (void)unused;
     const ps_option *option = ps_option_find(ps_stage_detect.about.options, "detectors");
-    assert_string_equal(option->choices, "ewma|zscore|slim");
+    assert_string_equal(option->choices, ps_detector_names + 1);
+    uint32_t index;
     for (const ps_detector *detector = ps_detectors; detector->name != NULL; detector++) {
         assert_ptr_equal(ps_detector_find(detector->name), detector);
+        assert_true(ps_words_find(option->choices, detector->name, &index));
         assert_int_equal(ps_kernels[detector->kernel].buffers, detector->timed ? 12 : 9);
         const char *const reason = ps_detector_reasons[detector->reason];
         assert_memory_equal(reason, detector->name, strlen(detector->name));

@@ -4,10 +4,15 @@
 #include <string.h>
 
 #include "host/base/limits.h"
+#include "kernels/cusum.h"
 #include "kernels/ewma.h"
+#include "kernels/hampel.h"
+#include "kernels/holt_winters.h"
+#include "kernels/iqr.h"
 #include "kernels/lz4.h"
 #include "kernels/merkle.h"
 #include "kernels/moments.h"
+#include "kernels/mzscore.h"
 #include "kernels/sha256.h"
 #include "kernels/sketch.h"
 #include "kernels/slim.h"
@@ -17,7 +22,7 @@
 #include "kernels/where.h"
 #include "kernels/zscore.h"
 
-enum { PLACE = 512, SERIES_ROWS = 32, HASH = 32, STATE_PLANES = 3 };
+enum { PLACE = 512, SERIES_ROWS = 32, HASH = 32 };
 
 typedef struct making {
     ps_sample *sample;
@@ -147,13 +152,51 @@ static void times(const making *m) {
 
 static void ewma(const making *m) {
     const ps_ewma_params p = {.alpha = 0.1, .warmup = 5, .capacity = segments(m)};
-    series(m, STATE_PLANES);
+    series(m, PS_EWMA_PLANES);
     (void)operand(m, m->rows * sizeof(float));
     params(m, &p, sizeof p);
 }
 static void zscore(const making *m) {
     const ps_zscore_params p = {.warmup = 5, .capacity = segments(m)};
-    series(m, STATE_PLANES);
+    series(m, PS_ZSCORE_PLANES);
+    (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
+static void cusum(const making *m) {
+    const ps_cusum_params p = {
+        .alpha = 0.1, .slack = 0.5, .reset = 12.0, .warmup = 5, .capacity = segments(m)};
+    series(m, PS_CUSUM_PLANES);
+    (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
+static void hampel(const making *m) {
+    const ps_hampel_params p = {.window = PS_HAMPEL_WINDOW, .warmup = 5, .capacity = segments(m)};
+    series(m, PS_HAMPEL_PLANES);
+    (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
+static void mzscore(const making *m) {
+    const ps_mzscore_params p = {.memory = 1000.0, .warmup = 5, .capacity = segments(m)};
+    series(m, PS_MZSCORE_PLANES);
+    (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
+static void iqr(const making *m) {
+    const ps_iqr_params p = {.memory = 1000.0, .warmup = 5, .capacity = segments(m)};
+    series(m, PS_IQR_PLANES);
+    (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
+static void holt_winters(const making *m) {
+    const ps_holt_winters_params p = {.level = 0.1,
+                                      .trend = 0.01,
+                                      .season = 0.1,
+                                      .variance = 0.1,
+                                      .damping = 0.9,
+                                      .parts = 24,
+                                      .warmup = 5,
+                                      .capacity = segments(m)};
+    series(m, PS_HOLT_WINTERS_PLANES + p.parts);
     (void)operand(m, m->rows * sizeof(float));
     params(m, &p, sizeof p);
 }
@@ -266,6 +309,16 @@ static void sketch_fold(const making *m) {
     { ewma, false, 4 }
 #define SAMPLE_ZSCORE \
     { zscore, false, 4 }
+#define SAMPLE_CUSUM \
+    { cusum, false, 4 }
+#define SAMPLE_HAMPEL \
+    { hampel, false, 4 }
+#define SAMPLE_MZSCORE \
+    { mzscore, false, 4 }
+#define SAMPLE_IQR \
+    { iqr, false, 4 }
+#define SAMPLE_HOLT_WINTERS \
+    { holt_winters, false, 4 }
 #define SAMPLE_SLIM \
     { slim, false, 5 }
 #define SAMPLE_SUPPRESS \

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Parameters of kernel holt_winters: scores against a forecast of level, trend and
+ * season per series.
+ */
+#ifndef PS_KERNELS_HOLT_WINTERS_H
+#define PS_KERNELS_HOLT_WINTERS_H
+
+#include "kernels/dialect.h"
+
+#include "kernels/score.h"
+
+/* Level, trend, variance, count, rows; behind them the season's parts. */
+#define PS_HOLT_WINTERS_PLANES     5u
+#define PS_HOLT_WINTERS_SEASON_MAX 192u
+
+typedef struct ps_holt_winters_params {
+    double level, trend, season, variance; /* weights of the newest value, above 0, below 1 */
+    double damping;                        /* what is left of the trend a step on, at most 1 */
+    ps_u32 parts;    /* rows of a season; 0: none, PS_HOLT_WINTERS_SEASON_MAX at most */
+    ps_u32 warmup;   /* values of a series before its scores count; below 2 means 2 */
+    ps_u32 capacity; /* series per state plane */
+    ps_u32 type;     /* PS_VALUE_F64 or PS_VALUE_I64 */
+} ps_holt_winters_params;
+
+#endif
