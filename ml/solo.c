@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "host/base/clock.h"
 #include "host/batch/series.h"
@@ -157,15 +158,23 @@ static void call(const ps_solo *solo, const ps_call_plan *planned) {
     ps_dispatch(planned->kernel)(buf, planned->params, 0, n);
 }
 
+/* Time on the processor: what else the machine does is not the kernel's. */
+static int64_t own_ns(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * PS_NS_PER_S + now.tv_nsec;
+}
+
 static int64_t compute(ps_solo *solo, ps_kernel_id timed) {
     const ps_plan *plan = &solo->plan;
     int64_t ns = 0;
     ps_series_resolve(solo->series, &solo->batch, &plan->schema.column[PS_COLUMN_KEY]);
     prefill(solo);
     for (uint32_t i = 0; i < plan->call_count; i++) {
-        const int64_t begin_ns = ps_clock_ns();
+        const bool watched = plan->call[i].kernel == timed;
+        const int64_t begin_ns = watched ? own_ns() : 0;
         call(solo, &plan->call[i]);
-        if (plan->call[i].kernel == timed) ns += ps_clock_ns() - begin_ns;
+        if (watched) ns += own_ns() - begin_ns;
     }
     return ns;
 }
