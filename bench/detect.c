@@ -2,6 +2,7 @@
 #include "bench/detect.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,10 +134,13 @@ static void write_nab(FILE *out, const nab_result *r) {
     static const char *const names[PS_NAB_PROFILES] = {"standard", "low_fp", "low_fn"};
     const ps_detect_speed none = {0};
     write_begin(out, r->name, "nab", "penstock", &none);
-    for (uint32_t p = 0; p < PS_NAB_PROFILES; p++)
-        (void)fprintf(out, ",\"%s\":%.4f,\"%s_threshold\":%.6g,\"%s_held_out\":%.4f", names[p],
-                      r->nab.best[p].score, names[p], r->nab.best[p].threshold, names[p],
-                      r->nab.held_out[p]);
+    for (uint32_t p = 0; p < PS_NAB_PROFILES; p++) {
+        char threshold[NAME_BYTES] = "null"; /* where no detection at all is best */
+        if (isfinite(r->nab.best[p].threshold))
+            (void)snprintf(threshold, sizeof threshold, "%.6g", r->nab.best[p].threshold);
+        (void)fprintf(out, ",\"%s\":%.4f,\"%s_threshold\":%s,\"%s_held_out\":%.4f", names[p],
+                      r->nab.best[p].score, names[p], threshold, names[p], r->nab.held_out[p]);
+    }
     (void)fprintf(out, "}");
 }
 
