@@ -412,7 +412,6 @@ static void faults_of_detect(void **unused) {
     }
     static const char *const not_said[] = {"0.09", "10.1", "highest", "", "-1", "nan"};
     for (uint32_t i = 0; i < 6; i++) {
-        char message[128];
         config = detect_config("cpu", 1);
         config.sensitivity = not_said[i];
         (void)snprintf(
