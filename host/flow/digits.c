@@ -120,6 +120,16 @@ static void hex_16(const uint8_t *bytes, char *text) {
     _mm_storeu_si128((__m128i *)(void *)text, _mm_unpacklo_epi8(high, low));
     _mm_storeu_si128((__m128i *)(void *)(text + 16), _mm_unpackhi_epi8(high, low));
 }
+
+/* What was written a moment ago in eight pieces and is read as one would wait for the processor's
+ * stores. */
+void ps_hex_u64(uint64_t value, char *text) {
+    const uint64_t swapped = __builtin_bswap64(value);
+    const __m128i in = _mm_loadl_epi64((const __m128i *)(const void *)&swapped);
+    const __m128i halves = _mm_unpacklo_epi8(_mm_srli_epi16(in, 4), in);
+    const __m128i digits = digits_of(_mm_and_si128(halves, _mm_set1_epi8(15)));
+    _mm_storeu_si128((__m128i *)(void *)text, digits);
+}
 #else
 static void hex_16(const uint8_t *bytes, char *text) {
     static const char digits[] = "0123456789abcdef";
@@ -127,6 +137,11 @@ static void hex_16(const uint8_t *bytes, char *text) {
         text[2 * i] = digits[bytes[i] >> 4];
         text[2 * i + 1] = digits[bytes[i] & 15];
     }
+}
+
+void ps_hex_u64(uint64_t value, char *text) {
+    static const char digits[] = "0123456789abcdef";
+    for (uint32_t i = 0; i < 16; i++) text[i] = digits[value >> (60 - 4 * i) & 15];
 }
 #endif
 
@@ -139,14 +154,6 @@ void ps_hex_bytes(const uint8_t *bytes, uint32_t count, char *text) {
     memcpy(rest, bytes + at, count - at);
     hex_16(rest, digits);
     memcpy(text + 2 * at, digits, 2 * (count - at));
-}
-
-void ps_hex_u64(uint64_t value, char *text) {
-    uint8_t bytes[16] = {0};
-    char digits[32];
-    for (uint32_t i = 0; i < 8; i++) bytes[i] = (uint8_t)(value >> (56 - 8 * i));
-    hex_16(bytes, digits);
-    memcpy(text, digits, 16);
 }
 
 void ps_hex_u32(uint32_t value, char *text) {

@@ -47,7 +47,10 @@ static ps_status open_memory(ps_lane *lane, ps_error *error) {
         batch->segments = ps_arena_take(arena, schema->segments_max * sizeof(ps_segment));
         batch->evictions = ps_arena_take(arena, schema->rows_max * sizeof(ps_eviction));
         lane->memory[i] = ps_arena_take(arena, schema->block_bytes);
-        ps_arena_huge(arena, lane->memory[i], schema->block_bytes);
+        /* A processor walks them from end to end, and few of them to the end: whole huge pages would
+         * be cleared, and resident, for what is never written. */
+        if (!lane->config.backend->shares_memory)
+            ps_arena_huge(arena, lane->memory[i], schema->block_bytes);
         ps_batch_reset(batch);
     }
     lane->memory[PS_DEPTH_MAX] = ps_arena_take(arena, plan->state_bytes);
