@@ -306,6 +306,10 @@ static ps_status open_producer(ps_kafka_sink *sink, ps_error *error) {
 
 /* ---- records ---- */
 
+struct ps_wire_producer *ps_kafka_native_producer(const ps_kafka_sink *sink) {
+    return sink->native->producer;
+}
+
 static bool has_room(ps_kafka_sink *sink, uint32_t headers, size_t header_bytes) {
     (void)sink, (void)headers, (void)header_bytes;
     return true; /* a batch takes what there is, or `send` says that there is none */
@@ -482,6 +486,7 @@ const ps_kafka_way ps_kafka_way_native = {
     .drop = drop,
     .has_room = has_room,
     .send = put,
+    .rows = ps_kafka_native_rows,
     .serve = serve,
     .offsets = offsets,
     .commit = commit,

@@ -168,13 +168,24 @@ ps_status ps_kafka_row(ps_kafka_sink *sink, const ps_batch *batch, uint32_t row,
     return PS_OK;
 }
 
+/* What its way carries as it is; returns the first row that it does not. */
+static uint32_t carry(ps_kafka_sink *sink, const ps_batch *batch, const ps_run *run, uint32_t row) {
+    if (sink->way->rows == NULL || sink->config->form != PS_KAFKA_HEADERS) return row;
+    const uint32_t next = sink->way->rows(sink, batch, run, row);
+    sink->cursor.out += next - row;
+    return next;
+}
+
 ps_status ps_kafka_rows(ps_kafka_sink *sink, const ps_batch *batch, ps_error *error) {
     ps_kafka_cursor *cursor = &sink->cursor;
     for (; cursor->run < batch->run_count; cursor->run++) {
         const ps_run *run = &batch->runs[cursor->run];
         if (cursor->row < run->first_row) cursor->row = run->first_row;
-        for (; cursor->row < run->first_row + run->rows; cursor->row++)
+        for (; cursor->row < run->first_row + run->rows; cursor->row++) {
+            cursor->row = carry(sink, batch, run, cursor->row);
+            if (cursor->row == run->first_row + run->rows) break;
             PS_TRY(ps_kafka_row(sink, batch, cursor->row, run->partition, error));
+        }
     }
     return PS_OK;
 }

@@ -41,9 +41,14 @@ void ps_kafka_drop_producer(ps_kafka_sink *sink);
 
 /* kafka_native_sink.c. What its client and its batches take. */
 size_t ps_kafka_native_sink_bytes(const ps_lane_env *env);
+struct ps_wire_producer *ps_kafka_native_producer(const ps_kafka_sink *sink);
 /* kafka_native_room.c. Whether it has room for them, as far as is known before it opens. */
 ps_status ps_kafka_native_sink_suits(const void *config, const ps_lane_env *env,
                                      ps_error *error) PS_MUST_USE;
+
+/* kafka_native_rows.c: ps_kafka_way's `rows`. */
+uint32_t ps_kafka_native_rows(ps_kafka_sink *sink, const ps_batch *batch, const ps_run *run,
+                              uint32_t row);
 
 /* kafka_rows.c. Produces what is left of the cursor's batch; AGAIN: the queue is full. */
 ps_status ps_kafka_rows(ps_kafka_sink *sink, const ps_batch *batch, ps_error *error) PS_MUST_USE;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "host/base/status.h"
+#include "host/batch/batch.h"
 #include "host/batch/headers.h"
 
 typedef struct ps_kafka_sink ps_kafka_sink;
@@ -58,6 +59,9 @@ typedef struct ps_kafka_way {
     /* AGAIN: the queue is full, and `sink->full` says so, or the producer is of no more use, and
      * `sink->broken` does. UNSUPPORTED: larger than the topic takes. */
     ps_status (*send)(ps_kafka_sink *sink, const ps_kafka_output *output, ps_error *error);
+    /* In form headers, the rows of a run from `row` on, as long as nothing is odd about them:
+     * returns the first one that is `send`'s. NULL: all are. */
+    uint32_t (*rows)(ps_kafka_sink *sink, const ps_batch *batch, const ps_run *run, uint32_t row);
     /* What was answered meanwhile; waits so long for something. */
     void (*serve)(ps_kafka_sink *sink, int ms);
     /* The transaction's offsets; then all of it. */

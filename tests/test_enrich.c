@@ -201,6 +201,61 @@ static void longest_fits(void **state) {
     close_world(w);
 }
 
+static const uint8_t *take_half(const uint8_t *at, ps_bytes *out) {
+    uint32_t length = 0;
+    for (uint32_t shift = 0;; shift += 7) {
+        length |= (uint32_t)(*at & 127) << shift;
+        if (*at++ < 128) break;
+    }
+    *out = (ps_bytes){at, length / 2};
+    return at + length / 2;
+}
+
+static void check_record(world *w, uint32_t row, uint32_t partition) {
+    char *text = malloc(ps_enricher_text_max(w->enricher));
+    uint8_t *record = malloc(ps_enricher_record_max(w->enricher));
+    ps_header wanted[PS_OUTPUTS_MAX + 1];
+    const uint32_t count = ps_enrich_headers(w->enricher, &w->batch, row, partition, text, wanted);
+    uint32_t got;
+    const uint8_t *const end =
+        ps_enrich_record(w->enricher, &w->batch, row, partition, record, &got);
+    const uint8_t *at = record;
+    assert_int_equal(got, count);
+    for (uint32_t i = 0; i < count; i++) {
+        ps_header one;
+        at = take_half(take_half(at, &one.name), &one.value);
+        assert_int_equal(one.name.length, wanted[i].name.length);
+        assert_memory_equal(one.name.data, wanted[i].name.data, one.name.length);
+        assert_int_equal(one.value.length, wanted[i].value.length);
+        assert_memory_equal(one.value.data, wanted[i].value.data, one.value.length);
+    }
+    assert_ptr_equal(at, end);
+    assert_true((size_t)(end - record) <= ps_enricher_record_max(w->enricher));
+    free(text);
+    free(record);
+}
+
+/* As a record has them they are the same headers: with every kind of output, left out or not, and
+ * with sources shorter and longer than a length of one byte can say. */
+static void records_have_the_same_headers(void **state) {
+    (void)state;
+    for (uint32_t length = 1; length < 250; length += length < 30 || length > 60 ? 31 : 1) {
+        char topic[256];
+        memset(topic, 't', length);
+        topic[length] = '\0';
+        world *w = open_world(topic, true);
+        append(w, "key", "{}", 1.5f, 1, 0);
+        append(w, NULL, NULL, NAN, 0, 255);
+        append(w, "key", "{}", -1.1754945e-38f, 0, 1);
+        ((int64_t *)ps_batch_system(&w->batch, PS_COLUMN_OFFSET))[2] = INT64_MIN + 1;
+        for (uint32_t row = 0; row < 3; row++) {
+            check_record(w, row, 4);
+            check_record(w, row, 1);
+        }
+        close_world(w);
+    }
+}
+
 static void numbers_read_back(void **state) {
     (void)state;
     char text[64], other[64];
@@ -309,9 +364,12 @@ static void cost_of_a_row(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(headers_are_exact), cmocka_unit_test(json_is_exact),
-        cmocka_unit_test(line_has_no_break), cmocka_unit_test(longest_fits),
-        cmocka_unit_test(numbers_read_back), cmocka_unit_test(cost_of_a_row)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(headers_are_exact),
+                                       cmocka_unit_test(json_is_exact),
+                                       cmocka_unit_test(line_has_no_break),
+                                       cmocka_unit_test(longest_fits),
+                                       cmocka_unit_test(records_have_the_same_headers),
+                                       cmocka_unit_test(numbers_read_back),
+                                       cmocka_unit_test(cost_of_a_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

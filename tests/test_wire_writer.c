@@ -90,6 +90,64 @@ static void crc_of_long_parts(void **state) {
     }
 }
 
+/* Its added headers as a record has them. */
+static uint8_t *put_wire(uint8_t *to, ps_bytes half) {
+    if (half.length == PS_NULL_LENGTH) return ps_wire_put_unsigned(to, 1);
+    to = ps_wire_put_unsigned(to, ps_wire_zigzag(half.length));
+    if (half.length > 0) memcpy(to, half.data, half.length);
+    return to + half.length;
+}
+
+static bool draft(ps_wire_writer *writer, const ps_wire_row *row, uint32_t more) {
+    ps_wire_draft one;
+    size_t most = more;
+    for (uint32_t i = 0; i < row->added_count; i++) {
+        const ps_bytes value = row->added[i].value;
+        most += 10 + row->added[i].name.length;
+        most += value.length == PS_NULL_LENGTH ? 0 : value.length;
+    }
+    uint8_t *at = ps_wire_writer_open(writer, row, most, &one);
+    if (at == NULL) return false;
+    for (uint32_t i = 0; i < row->added_count; i++)
+        at = put_wire(put_wire(at, row->added[i].name), row->added[i].value);
+    ps_wire_writer_close(&one, at, row->added_count);
+    return true;
+}
+
+/* Headers written where they go make the same bytes as those that are handed over, also where the
+ * record's length was thought to be wider; a row that has no room, or too many of them, changes
+ * nothing. If this fails, enriched records reach the topic broken. */
+static void drafts_are_the_same(void **state) {
+    static uint8_t memory[2][64 << 10];
+    (void)state;
+    for (uint32_t more = 0; more < 9000; more += 4400) {
+        ps_wire_writer writer[2];
+        uint32_t drafted = 0, refused = 0;
+        for (uint32_t w = 0; w < 2; w++)
+            ps_wire_writer_begin(&writer[w], memory[w], sizeof memory[w]);
+        for (uint32_t i = 0; i < 400; i++) {
+            test_row row;
+            test_row_make(&row, i);
+            const ps_wire_writer before = writer[1];
+            const bool added = ps_wire_writer_add(&writer[0], &row.row);
+            if (!draft(&writer[1], &row.row, more)) {
+                assert_memory_equal(&before, &writer[1], sizeof before);
+                refused++;
+                if (added) assert_true(ps_wire_writer_add(&writer[1], &row.row));
+            } else {
+                assert_true(added);
+                drafted++;
+            }
+        }
+        assert_true(drafted > 50 && refused > 50);
+        const ps_bytes wanted = ps_wire_writer_seal(&writer[0], &plain_seal);
+        const ps_bytes got = ps_wire_writer_seal(&writer[1], &plain_seal);
+        assert_int_equal(got.length, wanted.length);
+        assert_memory_equal(got.data, wanted.data, wanted.length);
+        (void)only_batch(got);
+    }
+}
+
 static void rows_come_back(void **state) {
     uint8_t *memory = malloc(ROOM);
     ps_wire_writer writer;
@@ -354,11 +412,17 @@ static void kafka_reads_them(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crc_is_crc32c),          cmocka_unit_test(crc_of_long_parts),
-        cmocka_unit_test(rows_come_back),         cmocka_unit_test(fills_to_the_last_byte),
-        cmocka_unit_test(room_for_a_little_more), cmocka_unit_test(lengths_around_their_steps),
-        cmocka_unit_test(sealed_twice),           cmocka_unit_test(large_and_earlier),
-        cmocka_unit_test(packed_and_unpacked),    cmocka_unit_test(kafka_reads_them),
+        cmocka_unit_test(crc_is_crc32c),
+        cmocka_unit_test(crc_of_long_parts),
+        cmocka_unit_test(drafts_are_the_same),
+        cmocka_unit_test(rows_come_back),
+        cmocka_unit_test(fills_to_the_last_byte),
+        cmocka_unit_test(room_for_a_little_more),
+        cmocka_unit_test(lengths_around_their_steps),
+        cmocka_unit_test(sealed_twice),
+        cmocka_unit_test(large_and_earlier),
+        cmocka_unit_test(packed_and_unpacked),
+        cmocka_unit_test(kafka_reads_them),
     };
     ps_error error;
     if (ps_dispatch_init(&error) != PS_OK) return 1;

@@ -11,7 +11,9 @@ enum {
     ESCAPED_MAX = 6, /* bytes that JSON needs for one */
     NAME_MAX_BYTES = ESCAPED_MAX * PS_NAME_MAX + 8,
     HEX_MAX = 64,
-    PREFIX_MAX = 256 + 12 /* topic/partition/ */
+    LENGTH_MAX = 5,        /* bytes of a length in a record */
+    LENGTH_SHORT_MAX = 63, /* of what has its length in one */
+    PREFIX_MAX = 256 + 12  /* topic/partition/ */
 };
 
 /* An output with everything found that does not depend on the row. Places are bytes into a block.
@@ -24,11 +26,13 @@ typedef struct member {
     uint32_t gate;        /* place of the floats whose NaN leaves it out, or PS_NOWHERE */
     uint32_t name_length; /* of the header */
     uint32_t lead_length; /* of the JSON up to the value */
+    uint32_t mark_length; /* of a record's header up to the value's length, or to the value */
     uint32_t label_count;
     const char *const *labels;         /* plain */
     const char **quoted;               /* as JSON, quotes included */
     char name[PS_NAME_MAX + 8];        /* "ps-sha256" */
     char lead[NAME_MAX_BYTES + SLACK]; /* `,"sha256":"` */
+    char mark[PS_NAME_MAX + 8 + 2 * LENGTH_MAX + SLACK];
 } member;
 
 typedef struct prefix {
@@ -38,7 +42,7 @@ typedef struct prefix {
 
 struct ps_enricher {
     uint32_t member_count;
-    size_t text_max, json_max;
+    size_t text_max, json_max, record_max;
     prefix *prefix; /* of each partition */
     char *bytes;    /* of the prefixes */
     member member[PS_OUTPUTS_MAX];
@@ -180,6 +184,61 @@ uint32_t ps_enrich_headers(const ps_enricher *enricher, const ps_batch *batch, u
     return count;
 }
 
+/* A length as a record has it: zigzag, so twice as much, seven bits a byte. */
+static char *put_length(char *to, uint32_t length) {
+    uint64_t rest = 2 * (uint64_t)length;
+    for (; rest > 127; rest >>= 7) *to++ = (char)(rest | 128);
+    *to++ = (char)rest;
+    return to;
+}
+
+/* Of labels, the only values of any length. */
+static char *put_label(const member *m, const uint8_t *block, uint32_t row, char *to) {
+    const char *const label = m->labels[block[m->values + (size_t)m->width * row]];
+    return stpcpy(put_length(to, (uint32_t)strlen(label)), label);
+}
+
+static char *put_source(const prefix *source, const char *prefixes, int64_t offset, char *to) {
+    static const char mark[SLACK] = "\x12ps-source"; /* nine bytes of name */
+    to = put(to, mark, 10);
+    if (source->plain_length + PS_DECIMAL_MAX > LENGTH_SHORT_MAX) {
+        char digits[PS_DECIMAL_MAX];
+        const uint32_t length = ps_decimal_i64(offset, digits);
+        to = put_length(to, source->plain_length + length);
+        to = put(to, prefixes + source->plain, source->plain_length);
+        memcpy(to, digits, length);
+        return to + length;
+    }
+    char *const value = to + 1, *at = put(value, prefixes + source->plain, source->plain_length);
+    at += ps_decimal_i64(offset, at);
+    *to = (char)(2 * (at - value));
+    return at;
+}
+
+uint8_t *ps_enrich_record(const ps_enricher *enricher, const ps_batch *batch, uint32_t row,
+                          uint32_t partition, uint8_t *to, uint32_t *count) {
+    const uint8_t *block = batch->block.host;
+    const int64_t *offsets = ps_batch_system(batch, PS_COLUMN_OFFSET);
+    char *at = put_source(&enricher->prefix[partition], enricher->bytes, offsets[row], (char *)to);
+    *count = 1;
+    for (uint32_t i = 0; i < enricher->member_count; i++) {
+        const member *m = &enricher->member[i];
+        if (is_left_out(m, block, row)) continue;
+        ++*count;
+        at = put(at, m->mark, m->mark_length);
+        if (m->kind == PS_OUTPUT_HEX) {
+            at = put_header(m, block, row, at);
+        } else if (m->kind == PS_OUTPUT_LABEL) {
+            at = put_label(m, block, row, at);
+        } else {
+            char *const end = put_header(m, block, row, at + 1);
+            *at = (char)(2 * (end - at - 1));
+            at = end;
+        }
+    }
+    return (uint8_t *)at;
+}
+
 static bool is_space(uint8_t c) {
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
@@ -247,6 +306,10 @@ size_t ps_enricher_text_max(const ps_enricher *enricher) {
     return enricher->text_max;
 }
 
+size_t ps_enricher_record_max(const ps_enricher *enricher) {
+    return enricher->record_max;
+}
+
 size_t ps_enricher_json_max(const ps_enricher *enricher) {
     return enricher->json_max;
 }
@@ -282,6 +345,7 @@ static void measure(ps_enricher *enricher, const member *m) {
         if (json < quoted) json = quoted;
     }
     enricher->text_max += text + 1; /* labels are copied with their NUL */
+    enricher->record_max += m->mark_length + LENGTH_MAX + text + 1;
     enricher->json_max += m->lead_length + json + 1;
 }
 
@@ -299,6 +363,10 @@ static bool add_member(ps_enricher *enricher, const ps_schema *schema, const ps_
     at += escape(output->name, at);
     at = stpcpy(at, m->kind == PS_OUTPUT_HEX ? "\":\"" : "\":");
     m->lead_length = (uint32_t)(at - m->lead);
+    at = stpcpy(put_length(m->mark, m->name_length), m->name);
+    /* What is as long in every row says so here. */
+    if (m->kind == PS_OUTPUT_HEX) at = put_length(at, 2 * m->width);
+    m->mark_length = (uint32_t)(at - m->mark);
     if (m->kind == PS_OUTPUT_LABEL && !quote_labels(m, output)) return false;
     measure(enricher, m);
     return true;
@@ -325,6 +393,7 @@ static bool add_prefixes(ps_enricher *enricher, const ps_partitions *partitions)
     /* The pieces that copies end with lie in what comes next, and past all of it. */
     enricher->text_max += longest + PS_DECIMAL_MAX + SLACK;
     enricher->json_max += longest + PS_DECIMAL_MAX + 3 * SLACK;
+    enricher->record_max += longest + PS_DECIMAL_MAX + 2 * SLACK; /* its name's, and the last's */
     return enricher->prefix != NULL;
 }
 

@@ -27,6 +27,13 @@ uint32_t ps_enrich_headers(const ps_enricher *enricher, const ps_batch *batch, u
                            uint32_t partition, char *text, ps_header *out);
 size_t ps_enricher_text_max(const ps_enricher *enricher);
 
+/* The same headers as a record has them: each half's length, zigzag-coded in groups of seven bits,
+ * and its bytes. `to` has ps_enricher_record_max() bytes. Returns the byte behind them, and how
+ * many they are. */
+uint8_t *ps_enrich_record(const ps_enricher *enricher, const ps_batch *batch, uint32_t row,
+                          uint32_t partition, uint8_t *to, uint32_t *count);
+size_t ps_enricher_record_max(const ps_enricher *enricher);
+
 /* The row's value, a JSON object, with `"penstock":{…}` appended as its last member; the rest of
  * its bytes unchanged. `to` has value length + ps_enricher_json_max() bytes. Returns the length; 0
  * if the value is not an object. */

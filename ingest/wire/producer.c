@@ -256,6 +256,23 @@ ps_status ps_wire_producer_put(ps_wire_producer *producer, uint32_t topic, uint3
     return PS_OK;
 }
 
+uint8_t *ps_wire_producer_draft(ps_wire_producer *producer, uint32_t topic, uint32_t partition,
+                                const ps_wire_row *row, size_t most, ps_wire_draft *draft) {
+    ps_wire_load *load = ps_wire_outlet_of(producer, topic, partition)->open;
+    if (producer->status != PS_OK || load == NULL || load->writer.count >= load->tags_max)
+        return NULL;
+    draft->owner = load;
+    return ps_wire_writer_open(&load->writer, row, most, draft);
+}
+
+void ps_wire_producer_drafted(ps_wire_producer *producer, const ps_wire_draft *draft,
+                              const uint8_t *end, uint32_t count, uint64_t tag) {
+    ps_wire_load *load = draft->owner;
+    load->tags[load->writer.count] = tag;
+    ps_wire_writer_close(draft, end, count);
+    producer->waiting++;
+}
+
 int16_t ps_wire_producer_code(const ps_wire_producer *producer) {
     return producer->code;
 }

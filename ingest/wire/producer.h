@@ -78,6 +78,13 @@ ps_status ps_wire_producer_init(ps_wire_producer *producer, int64_t until_ns,
  * batch would be larger than the topic's limit. What step answers when all is void: void. */
 ps_status ps_wire_producer_put(ps_wire_producer *producer, uint32_t topic, uint32_t partition,
                                const ps_wire_row *row, uint64_t tag) PS_MUST_USE;
+/* The same in two steps, for headers that are written where they go (ps_wire_writer_open), `most`
+ * bytes of them, while the open batch has room for all that the row may take. NULL: it has not, or
+ * there is none; `put` does it, or says why not. */
+uint8_t *ps_wire_producer_draft(ps_wire_producer *producer, uint32_t topic, uint32_t partition,
+                                const ps_wire_row *row, size_t most, ps_wire_draft *draft);
+void ps_wire_producer_drafted(ps_wire_producer *producer, const ps_wire_draft *draft,
+                              const uint8_t *end, uint32_t count, uint64_t tag);
 /* The largest batch of this topic from now on, before it is compressed. */
 void ps_wire_producer_limit(ps_wire_producer *producer, uint32_t topic, size_t bytes);
 /* From now on a batch of several records ends where it would grow beyond so many bytes: less than

@@ -13,6 +13,7 @@
 enum {
     CRC_CHUNK = 16384, /* a power of two: joining it to what precedes it is a single product */
     SHORT = 32,        /* of a header's name or value */
+    COUNT_MAX = 63,    /* headers whose number is one byte */
     VARINT_MAX = 5,
     VARLONG_MAX = 10,
     NO_LEADER_EPOCH = -1 /* the broker's to write */
@@ -37,11 +38,15 @@ static inline size_t length_of(ps_bytes bytes) {
     return bytes.length == PS_NULL_LENGTH ? 0 : bytes.length;
 }
 
-/* At most, without its own length. A packed header has eight bytes of lengths, on the wire at most
- * ten. */
+/* At most, without its own length and what is added. A packed header has eight bytes of lengths, on
+ * the wire at most ten. */
+static inline size_t body_before(const ps_wire_row *row) {
+    return 1 + VARLONG_MAX + 4 * VARINT_MAX + length_of(row->key) + length_of(row->value) +
+           length_of(row->packed) + (2 * VARINT_MAX - 8) * (size_t)row->packed_count;
+}
+
 static inline size_t body_most(const ps_wire_row *row) {
-    size_t bytes = 1 + VARLONG_MAX + 4 * VARINT_MAX + length_of(row->key) + length_of(row->value) +
-                   length_of(row->packed) + (2 * VARINT_MAX - 8) * (size_t)row->packed_count;
+    size_t bytes = body_before(row);
     for (uint32_t i = 0; i < row->added_count; i++)
         bytes += 2 * VARINT_MAX + length_of(row->added[i].name) + length_of(row->added[i].value);
     return bytes;
@@ -95,36 +100,51 @@ static inline uint8_t *put_half(uint8_t *to, const uint8_t **from, const uint8_t
     return put_field(to, (ps_bytes){bytes, length});
 }
 
-static inline uint8_t *put_headers(uint8_t *to, const ps_wire_row *row, bool roomy) {
-    to = ps_wire_put_signed(to, (int64_t)row->packed_count + row->added_count);
+static inline uint8_t *put_packed(uint8_t *to, const ps_wire_row *row, bool roomy) {
     if (row->packed_count == 0) {
         PS_CHECK_OP(length_of(row->packed), ==, 0);
-    } else {
-        const uint8_t *from = row->packed.data, *const end = from + row->packed.length;
-        for (uint32_t left = row->packed_count; left > 0; left--)
-            to = put_half(put_half(to, &from, end, roomy), &from, end, roomy);
-        PS_CHECK(from == end);
+        return to;
     }
+    const uint8_t *from = row->packed.data, *const end = from + row->packed.length;
+    for (uint32_t left = row->packed_count; left > 0; left--)
+        to = put_half(put_half(to, &from, end, roomy), &from, end, roomy);
+    PS_CHECK(from == end);
+    return to;
+}
+
+static inline uint8_t *put_headers(uint8_t *to, const ps_wire_row *row, bool roomy) {
+    to = ps_wire_put_signed(to, (int64_t)row->packed_count + row->added_count);
+    to = put_packed(to, row, roomy);
     for (uint32_t i = 0; i < row->added_count; i++)
         to = put_field(put_field(to, row->added[i].name), row->added[i].value);
     return to;
+}
+
+/* What is before its headers. */
+static inline __attribute__((always_inline)) uint8_t *put_front(uint8_t *to, const ps_wire_row *row,
+                                                                place at) {
+    *to++ = 0; /* attributes */
+    to = ps_wire_put_signed(to, at.timestamp_delta);
+    to = ps_wire_put_signed(to, at.offset_delta);
+    to = put_field(to, row->key);
+    return put_field(to, row->value);
+}
+
+/* Writes the length of [body, end) at `to`, where the body follows if it needs as many bytes as was
+ * thought; returns the byte behind all. */
+static inline uint8_t *put_length(uint8_t *to, const uint8_t *body, const uint8_t *end) {
+    const size_t bytes = (size_t)(end - body);
+    uint8_t *const behind = ps_wire_put_signed(to, (int64_t)bytes);
+    if (__builtin_expect(behind != body, 0)) memmove(behind, body, bytes);
+    return behind + bytes;
 }
 
 /* Writes the record at `to`, its length in `width` bytes if it then needs as many; returns the byte
  * behind it. */
 static inline __attribute__((always_inline)) uint8_t *
 put_record(uint8_t *to, const ps_wire_row *row, place at, uint32_t width, bool roomy) {
-    uint8_t *const body = to + width, *end = body;
-    *end++ = 0; /* attributes */
-    end = ps_wire_put_signed(end, at.timestamp_delta);
-    end = ps_wire_put_signed(end, at.offset_delta);
-    end = put_field(end, row->key);
-    end = put_field(end, row->value);
-    end = put_headers(end, row, roomy);
-    const size_t bytes = (size_t)(end - body);
-    uint8_t *const behind = ps_wire_put_signed(to, (int64_t)bytes);
-    if (__builtin_expect(behind != body, 0)) memmove(behind, body, bytes);
-    return behind + bytes;
+    uint8_t *const body = to + width;
+    return put_length(to, body, put_headers(put_front(body, row, at), row, roomy));
 }
 
 /* Where what a row takes at most is not there: by what it takes. NULL: that neither. */
@@ -144,9 +164,22 @@ static __attribute__((noinline)) void sum_chunks(ps_wire_writer *writer) {
     writer->summed += bytes;
 }
 
+static inline place place_of(const ps_wire_writer *writer, int64_t timestamp_ms) {
+    const int64_t base = writer->count == 0 ? timestamp_ms : writer->base_timestamp_ms;
+    return (place){(int64_t)((uint64_t)timestamp_ms - (uint64_t)base), writer->count};
+}
+
+/* A record ends at `end`: it counts. */
+static inline void extend(ps_wire_writer *writer, const uint8_t *end, int64_t timestamp_ms) {
+    writer->used = (size_t)(end - writer->memory);
+    if (writer->count == 0) writer->base_timestamp_ms = writer->max_timestamp_ms = timestamp_ms;
+    if (timestamp_ms > writer->max_timestamp_ms) writer->max_timestamp_ms = timestamp_ms;
+    writer->count++;
+    if (writer->used - writer->summed >= CRC_CHUNK) sum_chunks(writer);
+}
+
 bool ps_wire_writer_add(ps_wire_writer *writer, const ps_wire_row *row) {
-    const int64_t base = writer->count == 0 ? row->timestamp_ms : writer->base_timestamp_ms;
-    const place at = {(int64_t)((uint64_t)row->timestamp_ms - (uint64_t)base), writer->count};
+    const place at = place_of(writer, row->timestamp_ms);
     const size_t body = body_most(row);
     uint8_t *end = writer->memory + writer->used;
     if (__builtin_expect(VARINT_MAX + body <= writer->room - writer->used, 1))
@@ -154,12 +187,28 @@ bool ps_wire_writer_add(ps_wire_writer *writer, const ps_wire_row *row) {
     else
         end = put_tightly(writer, row, at);
     if (end == NULL) return false;
-    writer->used = (size_t)(end - writer->memory);
-    if (writer->count == 0) writer->base_timestamp_ms = writer->max_timestamp_ms = base;
-    if (row->timestamp_ms > writer->max_timestamp_ms) writer->max_timestamp_ms = row->timestamp_ms;
-    writer->count++;
-    if (writer->used - writer->summed >= CRC_CHUNK) sum_chunks(writer);
+    extend(writer, end, row->timestamp_ms);
     return true;
+}
+
+uint8_t *ps_wire_writer_open(ps_wire_writer *writer, const ps_wire_row *row, size_t most,
+                             ps_wire_draft *draft) {
+    const size_t body = body_before(row) + most;
+    if (VARINT_MAX + body > writer->room - writer->used) return NULL;
+    if ((uint64_t)row->packed_count + row->added_count > COUNT_MAX) return NULL;
+    draft->writer = writer;
+    draft->body = writer->memory + writer->used + ps_wire_signed_bytes((int64_t)body);
+    draft->timestamp_ms = row->timestamp_ms;
+    draft->packed_count = row->packed_count;
+    draft->count_at = put_front(draft->body, row, place_of(writer, row->timestamp_ms));
+    return put_packed(draft->count_at + 1, row, true);
+}
+
+void ps_wire_writer_close(const ps_wire_draft *draft, const uint8_t *end, uint32_t count) {
+    ps_wire_writer *writer = draft->writer;
+    *draft->count_at = (uint8_t)((draft->packed_count + count) << 1);
+    uint8_t *const to = writer->memory + writer->used;
+    extend(writer, put_length(to, draft->body, end), draft->timestamp_ms);
 }
 
 /* What the chunks left over, once. */

@@ -36,6 +36,25 @@ void ps_wire_writer_begin(ps_wire_writer *writer, uint8_t *memory, size_t room);
 /* False: no room, and nothing has changed. */
 bool ps_wire_writer_add(ps_wire_writer *writer, const ps_wire_row *row);
 
+/* A row whose added headers are written where they go, by whoever makes them: a header that is made
+ * first and copied then costs as much again. Only `added_count` of them is read, and is how many
+ * they are at most. */
+typedef struct ps_wire_draft {
+    ps_wire_writer *writer;
+    void *owner; /* of the writer; nobody's here */
+    uint8_t *body, *count_at;
+    int64_t timestamp_ms;
+    uint32_t packed_count;
+} ps_wire_draft;
+
+/* Writes all before those headers. Returns where they go, in `most` bytes at most; each is a name
+ * and a value, both as their length, zigzag, and their bytes. NULL: no room for so many, or more
+ * than a draft's; nothing has changed then. The batch stays as it was until the close. */
+uint8_t *ps_wire_writer_open(ps_wire_writer *writer, const ps_wire_row *row, size_t most,
+                             ps_wire_draft *draft);
+/* `end`: behind the last of the `count` headers. */
+void ps_wire_writer_close(const ps_wire_draft *draft, const uint8_t *end, uint32_t count);
+
 /* What it takes alone in a batch, without the batch's header. Behind others it takes up to 18 bytes
  * more: its offset and its time are written relative to the first one's. */
 size_t ps_wire_row_bytes(const ps_wire_row *row);
