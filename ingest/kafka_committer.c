@@ -164,6 +164,7 @@ static void finish_commit(ps_kafka_sink *sink) {
     ps_kafka_state_committed(sink); /* the lane emits nothing until the phase changes */
     sink->dirty = false;
     sink->in_vain = (ps_kafka_patience){0, 0};
+    if (sink->careful_commits > 0) sink->careful_commits--;
     const bool begun = sink->way->begin(sink);
     pthread_mutex_lock(&sink->mutex);
     sink->flushed = sink->last_ticket;

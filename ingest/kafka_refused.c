@@ -21,6 +21,7 @@ typedef enum verdict { GONE, REFUSED, TOO_LARGE, FORBIDDEN, FINAL, BROKEN } verd
 enum { NEIGHBOUR_REFUSED = -138 };
 
 #define IN_VAIN_NS (60 * PS_NS_PER_S)
+enum { CAREFUL_COMMITS = 64 /* several times what a transaction holds in slots */ };
 
 static verdict judge(rd_kafka_resp_err_t err) {
     switch ((int)err) {
@@ -88,7 +89,10 @@ static void refuse(ps_kafka_sink *sink, const ps_kafka_undelivered *record) {
                            record->topic, record->bytes, reason);
         return;
     }
-    if (slot->batch == NULL || (uint32_t)slot->ticket != (uint32_t)ticket) return;
+    if (slot->batch == NULL || (uint32_t)slot->ticket != (uint32_t)ticket) {
+        sink->careful_commits = CAREFUL_COMMITS; /* it comes again */
+        return;
+    }
     const int64_t offset = ((const int64_t *)ps_batch_system(slot->batch, PS_COLUMN_OFFSET))[row];
     if (remember(sink, partition_of_row(slot->batch, row), offset)) return;
     ps_kafka_sink_fail(sink, PS_IO, "topic %s refuses more than %d records of one transaction: %s",

@@ -110,6 +110,25 @@ static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_err
     return PS_OK;
 }
 
+/* Our own client does, and a transaction is all or nothing. */
+static bool copies(const void *config, const ps_lane_env *env) {
+    return env->native && ((const ps_kafka_sink_config *)config)->delivery == PS_KAFKA_EXACTLY_ONCE;
+}
+
+/* A refused record is looked up in its batch as long as that is there. */
+static uint64_t taken(void *self, uint64_t released) {
+    ps_kafka_sink *sink = self;
+    const view seen = look(sink, NULL);
+    /* What was flushed meanwhile is told first, and what must go back is not taken. */
+    if (seen.phase != PS_KAFKA_READY || seen.aborted) return released;
+    if (!sink->dirty || sink->careful_commits > 0) return released;
+    if (seen.flushed > released || sink->last_ticket <= released) return released;
+    for (uint32_t i = 0; i < PS_KAFKA_SLOTS; i++)
+        if (sink->slot[i].ticket <= sink->last_ticket && sink->slot[i].emitted)
+            sink->slot[i].batch = NULL;
+    return sink->last_ticket;
+}
+
 static ps_status flush(void *self, ps_error *error) {
     (void)error;
     /* At least once records leave by themselves; their state is what there is to hurry. */
@@ -425,6 +444,8 @@ const ps_sink ps_sink_kafka = {
     .restore = restore,
     .restored = restored,
     .forget = forget,
+    .copies = copies,
+    .taken = taken,
     .emit = emit,
     .shown = shown,
     .flush = flush,

@@ -61,6 +61,25 @@ static void test_too_large_for_any_batch(void **state) {
     test_batch_close(tb);
 }
 
+/* It closes early where that was asked for, never without a row, and not again once it is empty. If
+ * this fails, batches outgrow the caches, or a large record never gets into one. */
+static void test_enough(void **state) {
+    (void)state;
+    test_batch *tb = test_batch_open(ROWS_MAX, ARENA_BYTES);
+    const ps_record one = record(0, "0123456789012345678901234567890123456789");
+    tb->batch.enough = 1;
+    assert_int_equal(ps_batch_append(&tb->batch, &one), PS_OK);
+    assert_int_equal(ps_batch_append(&tb->batch, &one), PS_AGAIN);
+    ps_batch_reset(&tb->batch);
+    tb->batch.enough = 41 + 64 + 1; /* its bytes and those of its columns */
+    assert_int_equal(ps_batch_append(&tb->batch, &one), PS_OK);
+    assert_int_equal(ps_batch_append(&tb->batch, &one), PS_OK);
+    assert_int_equal(ps_batch_append(&tb->batch, &one), PS_AGAIN);
+    ps_batch_reset(&tb->batch);
+    assert_int_equal(tb->batch.enough, 0);
+    test_batch_close(tb);
+}
+
 /* Null, empty and bytes with NULs come out as they went in; runs say whose rows they are. */
 static void test_bytes_and_runs(void **state) {
     (void)state;
@@ -125,6 +144,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_escapes_keep_room),
         cmocka_unit_test(test_too_large_for_any_batch),
+        cmocka_unit_test(test_enough),
         cmocka_unit_test(test_bytes_and_runs),
         cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_names),

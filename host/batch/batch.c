@@ -7,7 +7,7 @@
 
 void ps_batch_reset(ps_batch *batch) {
     batch->rows = 0;
-    batch->arena_used = batch->arena_owed = 0;
+    batch->arena_used = batch->arena_owed = batch->enough = 0;
     batch->payload_bytes = 0;
     batch->rows_before = 0;
     batch->segment_count = batch->touched_count = 0;
@@ -59,6 +59,12 @@ static uint32_t may_grow(const ps_schema *schema, ps_bytes value) {
     return memchr(value.data, schema->escape, value.length) != NULL ? value.length : 0;
 }
 
+static bool has_enough(const ps_batch *batch) {
+    enum { COLUMNS_BYTES = 64 }; /* of a row, more or less */
+    return batch->enough != 0 && batch->rows > 0 &&
+           batch->arena_used + (uint64_t)COLUMNS_BYTES * batch->rows >= batch->enough;
+}
+
 ps_status ps_batch_append(ps_batch *batch, const ps_record *record) {
     const uint32_t row = batch->rows;
     const uint64_t bytes =
@@ -67,7 +73,7 @@ ps_status ps_batch_append(ps_batch *batch, const ps_record *record) {
     const uint64_t taken = (uint64_t)batch->arena_used + batch->arena_owed;
     const bool fits = bytes + owed + taken <= batch->schema->arena_bytes;
     if (row == batch->schema->rows_max) return PS_AGAIN;
-    if (!fits && row > 0) return PS_AGAIN;
+    if ((!fits && row > 0) || has_enough(batch)) return PS_AGAIN;
     if (!extend_run(batch, record)) return PS_AGAIN;
     put_fixed(batch, record, row);
     batch->rows = row + 1;

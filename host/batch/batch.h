@@ -68,8 +68,8 @@ typedef struct ps_oversize {
 typedef struct ps_batch {
     const ps_schema *schema; /* borrowed from the plan; every batch of a pipeline shares it */
     ps_block block;
-    uint32_t rows, rows_before; /* how many of them were out before: these are in no run */
-    uint32_t arena_used;
+    uint32_t rows, rows_before;  /* how many of them were out before: these are in no run */
+    uint32_t arena_used, enough; /* enough: bytes with which it takes no more; 0: there are none */
     uint32_t arena_owed;    /* of what is free: to be taken by ps_batch_reserve while decoding */
     uint64_t payload_bytes; /* keys and values as they came, of all others: for the metrics */
     uint32_t segment_count, touched_count; /* touched ones first, then the swept ones */

@@ -12,27 +12,26 @@
 #include "host/flow/lane_parts.h"
 #include "host/flow/watch.h"
 
+/* A batch of this size is still in the caches when it is emitted; more of them cost nothing. */
+enum { ENOUGH_BYTES = 1280 << 10 };
+
 static void sooner(int64_t *ask_again_ns, int64_t at_ns) {
     if (at_ns < *ask_again_ns) *ask_again_ns = at_ns;
 }
 
 static void check(const ps_lane *lane) {
-    PS_CHECK_OP(lane->released, <=, lane->emitted);
+    PS_CHECK_OP(lane->released, <=, lane->freed);
+    PS_CHECK_OP(lane->freed, <=, lane->emitted);
     PS_CHECK_OP(lane->emitted, <=, lane->finished);
     PS_CHECK_OP(lane->finished, <=, lane->submitted);
-    PS_CHECK_OP(lane->submitted - lane->released, <=, lane->config.depth);
+    PS_CHECK_OP(lane->submitted - lane->freed, <=, lane->config.depth);
 }
 
-/* How some rows of a batch ended: every row in exactly one of the three. */
-typedef struct tally {
-    uint64_t out, filtered, rejected;
-} tally;
-
-static tally tally_rows(const ps_lane *lane, const ps_batch *batch, uint32_t row, uint32_t rows) {
+static ps_tally tally_rows(const ps_lane *lane, const ps_batch *batch, const ps_run *run) {
     const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
     const uint8_t *keep = ps_batch_system(batch, PS_COLUMN_KEEP);
-    tally sum = {0, 0, 0};
-    for (const uint32_t end = row + rows; row < end; row++) {
+    ps_tally sum = {0, 0, 0};
+    for (uint32_t row = run->first_row; row < run->first_row + run->rows; row++) {
         const uint32_t rejected = reject[row] != 0;
         const uint32_t filtered = !rejected && lane->plan->filters && keep[row] == 0;
         sum.rejected += rejected;
@@ -40,6 +39,12 @@ static tally tally_rows(const ps_lane *lane, const ps_batch *batch, uint32_t row
         sum.out += !rejected && !filtered;
     }
     return sum;
+}
+
+static void add_tally(ps_tally *to, ps_tally sum) {
+    to->out += sum.out;
+    to->filtered += sum.filtered;
+    to->rejected += sum.rejected;
 }
 
 static uint64_t count_anomalies(const ps_lane *lane, const ps_batch *batch) {
@@ -58,45 +63,65 @@ static uint64_t count_anomalies(const ps_lane *lane, const ps_batch *batch) {
 static void count_rejects(ps_lane *lane, const ps_batch *batch, const ps_run *run) {
     const uint8_t *reject = ps_batch_system(batch, PS_COLUMN_REJECT);
     for (uint32_t row = run->first_row; row < run->first_row + run->rows; row++)
-        if (reject[row] != 0 && reject[row] < PS_REJECT_COUNT)
-            ps_count(&lane->metrics->rejects[reject[row]], 1);
+        if (reject[row] != 0 && reject[row] < PS_REJECT_COUNT) lane->account.rejects[reject[row]]++;
 }
 
-static tally account_run(ps_lane *lane, const ps_batch *batch, const ps_run *run) {
-    const tally sum = tally_rows(lane, batch, run->first_row, run->rows);
-    PS_CHECK_OP(run->rows, ==, sum.out + sum.filtered + sum.rejected);
-    if (sum.rejected > 0) count_rejects(lane, batch, run);
-    if (lane->config.env.partition_metrics != NULL) {
-        ps_partition_metrics *metrics = &lane->config.env.partition_metrics[run->partition];
-        ps_count(&metrics->rows_in, run->rows);
-        ps_count(&metrics->rows_out, sum.out);
-        ps_count(&metrics->rows_filtered, sum.filtered);
-        ps_count(&metrics->rows_rejected, sum.rejected);
-    }
-    return sum;
-}
-
-/* The batch is safely out: it is counted now and not earlier, so that an abort leaves no trace in
- * the totals. */
-static void account(ps_lane *lane, const ps_batch *batch) {
-    ps_lane_metrics *metrics = lane->metrics;
-    tally sum = {0, 0, 0};
+/* Adds a batch up while it is there. */
+static void gather(ps_lane *lane, const ps_batch *batch) {
+    ps_account *account = &lane->account;
+    uint64_t rows = batch->rows_before;
     for (uint32_t r = 0; r < batch->run_count; r++) {
-        const tally run = account_run(lane, batch, &batch->runs[r]);
-        sum.out += run.out;
-        sum.filtered += run.filtered;
-        sum.rejected += run.rejected;
+        const ps_run *run = &batch->runs[r];
+        const ps_tally sum = tally_rows(lane, batch, run);
+        PS_CHECK_OP(run->rows, ==, sum.out + sum.filtered + sum.rejected);
+        if (sum.rejected > 0) count_rejects(lane, batch, run);
+        add_tally(&account->rows, sum);
+        add_tally(&account->of[run->partition], sum);
+        rows += run->rows;
     }
-    const uint64_t rows = sum.out + sum.filtered + sum.rejected;
-    PS_CHECK_OP(batch->rows, ==, rows + batch->rows_before);
-    ps_count(&metrics->rows_in, rows);
-    ps_count(&metrics->rows_out, sum.out);
-    ps_count(&metrics->rows_filtered, sum.filtered);
-    ps_count(&metrics->rows_rejected, sum.rejected);
-    ps_count(&metrics->anomalies, count_anomalies(lane, batch));
-    ps_count(&metrics->bytes_in, batch->payload_bytes);
-    ps_count(&metrics->batches, 1);
-    if (batch->rows_before == 0) ps_watch_batch(lane->plan, batch, lane->watch, metrics->watch);
+    PS_CHECK_OP(batch->rows, ==, rows);
+    account->anomalies += count_anomalies(lane, batch);
+    account->bytes += batch->payload_bytes;
+    account->batches++;
+}
+
+void ps_lane_forget_account(ps_lane *lane) {
+    ps_tally *of = lane->account.of;
+    if (lane->account.batches > 0) memset(of, 0, lane->config.env.partitions->count * sizeof *of);
+    lane->account = (ps_account){.of = of};
+}
+
+static void count_partitions(ps_lane *lane) {
+    if (lane->config.env.partition_metrics == NULL) return;
+    for (uint32_t p = 0; p < lane->config.env.partitions->count; p++) {
+        const ps_tally *of = &lane->account.of[p];
+        const uint64_t rows = of->out + of->filtered + of->rejected;
+        if (rows == 0) continue;
+        ps_partition_metrics *metrics = &lane->config.env.partition_metrics[p];
+        ps_count(&metrics->rows_in, rows);
+        ps_count(&metrics->rows_out, of->out);
+        ps_count(&metrics->rows_filtered, of->filtered);
+        ps_count(&metrics->rows_rejected, of->rejected);
+    }
+}
+
+/* It is safely out: it is counted now and not earlier, so that an abort leaves no trace in the
+ * totals. */
+static void settle(ps_lane *lane) {
+    const ps_account *account = &lane->account;
+    ps_lane_metrics *metrics = lane->metrics;
+    const ps_tally *rows = &account->rows;
+    ps_count(&metrics->rows_in, rows->out + rows->filtered + rows->rejected);
+    ps_count(&metrics->rows_out, rows->out);
+    ps_count(&metrics->rows_filtered, rows->filtered);
+    ps_count(&metrics->rows_rejected, rows->rejected);
+    for (uint32_t i = 0; rows->rejected > 0 && i < PS_REJECT_COUNT; i++)
+        if (account->rejects[i] > 0) ps_count(&metrics->rejects[i], account->rejects[i]);
+    ps_count(&metrics->anomalies, account->anomalies);
+    ps_count(&metrics->bytes_in, account->bytes);
+    ps_count(&metrics->batches, account->batches);
+    count_partitions(lane);
+    ps_lane_forget_account(lane);
 }
 
 /* Rows the sink holds safely: tell the source, free the slots. */
@@ -105,16 +130,20 @@ static ps_status release(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_e
     PS_TRY(lane->config.sink->flushed(lane->sink, &flushed, ask_again_ns, error));
     PS_CHECK_OP(flushed, <=, lane->emitted);
     if (flushed <= lane->released) return PS_OK;
-    for (uint64_t ticket = lane->released + 1; ticket <= flushed; ticket++) {
+    PS_CHECK_OP(flushed, >=, lane->freed);
+    for (uint64_t ticket = lane->freed + 1; ticket <= flushed; ticket++) {
         const ps_batch *batch = ps_lane_slot(lane, ticket);
-        account(lane, batch);
+        gather(lane, batch);
+        if (batch->rows_before == 0)
+            ps_watch_batch(lane->plan, batch, lane->watch, lane->metrics->watch);
         const ps_sink *sink = lane->config.sink;
         if ((!sink->commits || sink->keeps_positions) && lane->config.source->commit != NULL)
             PS_TRY(lane->config.source->commit(lane->source, batch->positions,
                                                batch->position_count, error));
     }
-    ps_lane_give_back(lane, lane->released, flushed);
-    lane->released = flushed;
+    settle(lane);
+    ps_lane_give_back(lane, lane->freed, flushed);
+    lane->released = lane->freed = flushed;
     *moved = true;
     return PS_OK;
 }
@@ -122,16 +151,25 @@ static ps_status release(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_e
 /* The sink's own count of what it took must agree with the columns: the accounting is checked
  * against a second witness. */
 static void check_taken(ps_lane *lane, const ps_batch *batch) {
-    tally sum = {0, 0, 0};
-    for (uint32_t r = 0; r < batch->run_count; r++) {
-        const tally run = tally_rows(lane, batch, batch->runs[r].first_row, batch->runs[r].rows);
-        sum.out += run.out;
-        sum.rejected += run.rejected;
-    }
+    ps_tally sum = {0, 0, 0};
+    for (uint32_t r = 0; r < batch->run_count; r++)
+        add_tally(&sum, tally_rows(lane, batch, &batch->runs[r]));
     PS_CHECK_OP(ps_read(&lane->metrics->sink_rows) - lane->sink_rows, ==, sum.out);
     PS_CHECK_OP(ps_read(&lane->metrics->sink_dead) - lane->sink_dead, ==, sum.rejected);
     lane->sink_rows = ps_read(&lane->metrics->sink_rows);
     lane->sink_dead = ps_read(&lane->metrics->sink_dead);
+}
+
+/* Slots whose batches the sink has copied: they are added up now. */
+static void free_taken(ps_lane *lane) {
+    if (!lane->frees) return;
+    const uint64_t taken = lane->config.sink->taken(lane->sink, lane->released);
+    PS_CHECK_OP(taken, <=, lane->emitted);
+    if (taken <= lane->freed) return;
+    for (uint64_t ticket = lane->freed + 1; ticket <= taken; ticket++)
+        gather(lane, ps_lane_slot(lane, ticket));
+    ps_lane_give_back(lane, lane->freed, taken);
+    lane->freed = taken;
 }
 
 static ps_status emit(ps_lane *lane, bool *moved, ps_error *error) {
@@ -148,8 +186,9 @@ static ps_status emit(ps_lane *lane, bool *moved, ps_error *error) {
         lane->emitted++;
         *moved = true;
     }
+    free_taken(lane);
     /* Every slot waits for the sink: it must not wait for more rows, since none can come. */
-    const bool full = lane->submitted - lane->released == lane->config.depth;
+    const bool full = lane->submitted - lane->freed == lane->config.depth;
     if (lane->emitted == lane->submitted && lane->emitted > lane->released && (full || lane->ended))
         PS_TRY(lane->config.sink->flush(lane->sink, error));
     return PS_OK;
@@ -236,10 +275,19 @@ void ps_lane_tell_series(ps_lane *lane) {
                           memory_order_relaxed);
 }
 
+/* A device wants long batches, and who holds slots until a commit long ones too. */
+static void begin_batch(const ps_lane *lane, ps_batch *batch) {
+    const ps_placement *placement = lane->config.placement;
+    const bool may_move =
+        placement != NULL && (placement->unmeasured || atomic_load(&placement->known) != NULL);
+    ps_batch_reset(batch);
+    if (lane->frees && lane->traffic == NULL && !may_move) batch->enough = ENOUGH_BYTES;
+}
+
 static ps_status fill(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_error *error) {
-    while (!lane->ended && lane->submitted - lane->released < lane->config.depth) {
+    while (!lane->ended && lane->submitted - lane->freed < lane->config.depth) {
         ps_batch *batch = ps_lane_slot(lane, lane->submitted + 1);
-        if (!lane->filling) ps_batch_reset(batch);
+        if (!lane->filling) begin_batch(lane, batch);
         lane->filling = true;
         ps_lane_tell_positions(lane, batch);
         const ps_sink *sink = lane->config.sink;

@@ -2,9 +2,10 @@
  * A lane: one thread, one source, one sink, one in-order device queue and a ring of `depth`
  * batches. Lanes share nothing.
  *
- * released <= emitted <= finished <= submitted <= released + depth; slot = ticket % depth.
- * A free slot is the credit: without one the source is not asked. Data goes one way; only two
- * numbers come back, the sink's flushed ticket and the source's commit.
+ * released <= freed <= emitted <= finished <= submitted <= freed + depth; slot = ticket % depth.
+ * A free slot is the credit: without one the source is not asked. A sink that has copied a batch
+ * frees its slot before it is safely out. Data goes one way; only two numbers come back, the sink's
+ * flushed ticket and the source's commit.
  */
 #ifndef PS_HOST_FLOW_LANE_H
 #define PS_HOST_FLOW_LANE_H

@@ -20,6 +20,7 @@ size_t ps_lane_bytes(const ps_plan *plan, uint32_t depth) {
     bytes += ps_arena_size(plan->state_bytes);                    /* detectors' planes */
     bytes += ps_arena_size(plan->constant_bytes);                 /* what kernels read */
     bytes += ps_arena_size(PS_PARTITIONS_MAX * sizeof(ps_owned)); /* who owns what */
+    bytes += ps_arena_size(PS_PARTITIONS_MAX * sizeof(ps_tally)); /* how their rows ended */
     bytes += ps_arena_size(sizeof(ps_judge));                     /* what crosses to a device */
     bytes += ps_arena_size(ps_watch_bytes(plan));                 /* statistics per batch */
     if (plan->groups)
@@ -36,6 +37,7 @@ static ps_status open_memory(ps_lane *lane, ps_error *error) {
     PS_TRY(
         ps_arena_open(arena, ps_lane_bytes(plan, lane->config.depth), lane->config.os_node, error));
     lane->owned = ps_arena_take(arena, PS_PARTITIONS_MAX * sizeof(ps_owned));
+    lane->account.of = ps_arena_take(arena, PS_PARTITIONS_MAX * sizeof(ps_tally));
     lane->watch = ps_arena_take(arena, ps_watch_bytes(plan));
     lane->judge = ps_arena_take(arena, sizeof *lane->judge);
     ps_judge_init(lane->judge, plan, lane->config.placement, lane->config.env.lanes);
@@ -47,8 +49,8 @@ static ps_status open_memory(ps_lane *lane, ps_error *error) {
         batch->segments = ps_arena_take(arena, schema->segments_max * sizeof(ps_segment));
         batch->evictions = ps_arena_take(arena, schema->rows_max * sizeof(ps_eviction));
         lane->memory[i] = ps_arena_take(arena, schema->block_bytes);
-        /* A processor walks them from end to end, and few of them to the end: whole huge pages would
-         * be cleared, and resident, for what is never written. */
+        /* A processor walks them from end to end, and few of them to the end: whole huge pages
+         * would be cleared, and resident, for what is never written. */
         if (!lane->config.backend->shares_memory)
             ps_arena_huge(arena, lane->memory[i], schema->block_bytes);
         ps_batch_reset(batch);
@@ -179,6 +181,11 @@ ps_status ps_lane_open(const ps_lane_config *config, ps_lane **out, ps_error *er
     /* The counters may be those of a lane before this one, whose device was lost. */
     lane->sink_rows = ps_read(&lane->metrics->sink_rows);
     lane->sink_dead = ps_read(&lane->metrics->sink_dead);
+    /* Statistics read a batch once it is safely out, and so does who keeps its positions. */
+    lane->frees = config->sink->copies != NULL &&
+                  config->sink->copies(config->sink_config, &lane->config.env) &&
+                  lane->plan->watch_count == 0 && config->sink->commits &&
+                  !config->sink->keeps_positions;
     if (lane->plan->groups) {
         const char *name = lane->plan->series_field;
         const ps_schema *schema = &lane->plan->schema;
@@ -210,7 +217,7 @@ void ps_lane_close(ps_lane *lane) {
     /* The sink first: its clients may still send out of the slots. */
     if (lane->sink != NULL) lane->config.sink->close(lane->sink);
     if (lane->source != NULL) {
-        ps_lane_give_back(lane, lane->released, lane->submitted + (lane->filling ? 1 : 0));
+        ps_lane_give_back(lane, lane->freed, lane->submitted + (lane->filling ? 1 : 0));
         lane->config.source->close(lane->source);
     }
     if (lane->codec != NULL) lane->config.codec->close(lane->codec);

@@ -6,6 +6,7 @@
 #ifndef PS_HOST_FLOW_LANE_PARTS_H
 #define PS_HOST_FLOW_LANE_PARTS_H
 
+#include "host/batch/rejects.h"
 #include "host/batch/series.h"
 #include "host/flow/lane.h"
 #include "host/mem/arena.h"
@@ -29,6 +30,19 @@ typedef struct ps_owned {
     bool untold;       /* `next` is not what the source has committed, though all before is out */
 } ps_owned;
 
+/* How rows ended: every row in exactly one of the three. */
+typedef struct ps_tally {
+    uint64_t out, filtered, rejected;
+} ps_tally;
+
+/* What batches come to that are not counted yet, because they are not safely out. */
+typedef struct ps_account {
+    ps_tally rows;
+    ps_tally *of; /* [partitions] */
+    uint64_t rejects[PS_REJECT_COUNT];
+    uint64_t anomalies, bytes, batches;
+} ps_account;
+
 struct ps_lane {
     ps_lane_config config;
     const ps_plan *plan;
@@ -46,8 +60,10 @@ struct ps_lane {
     const ps_column *key; /* what names the series */
     ps_batch slot[PS_DEPTH_MAX];
     ps_call *call[PS_DEPTH_MAX][PS_CALLS_MAX];
-    uint64_t submitted, finished, emitted, released;
-    uint64_t computed; /* newest ticket the device is through with, given up ones included */
+    uint64_t submitted, finished, emitted, freed, released;
+    ps_account account; /* of the tickets (released, freed] */
+    bool frees;         /* slots are free when the sink has taken what is in them */
+    uint64_t computed;  /* newest ticket the device is through with, given up ones included */
     /* The queue's tickets count batches and uploads of state alike. */
     uint64_t marked, mark_done, mark_state;
     uint64_t mark_of[PS_DEPTH_MAX]; /* of each slot's batch */
@@ -125,6 +141,9 @@ ps_status ps_lane_launch(ps_lane *lane, const ps_batch *batch, ps_error *error) 
 
 /* After an abort: forgets what is in flight and restores every partition the lane owns. */
 void ps_lane_go_back(ps_lane *lane);
+
+/* Nothing of what is in the account will be safely out. */
+void ps_lane_forget_account(ps_lane *lane);
 
 /* Gives the slots of tickets (begin, end] back to the source. */
 void ps_lane_give_back(ps_lane *lane, uint64_t begin, uint64_t end);

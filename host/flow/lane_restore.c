@@ -323,7 +323,7 @@ static ps_status revoked(ps_lane *lane, const ps_event *event, bool *moved, ps_e
     const ps_batch *batch = ps_lane_slot(lane, lane->submitted + 1);
     /* A position alone counts too: a partition that stays has been read up to there. */
     if (lane->filling && (batch->rows > 0 || batch->position_count > 0)) {
-        if (lane->submitted - lane->released == lane->config.depth) return PS_OK;
+        if (lane->submitted - lane->freed == lane->config.depth) return PS_OK;
         PS_TRY(ps_lane_submit(lane, error));
     }
     if (lane->released < lane->submitted) {
@@ -360,9 +360,10 @@ ps_status ps_lane_event(ps_lane *lane, bool *moved, bool *hold, ps_error *error)
 }
 
 void ps_lane_go_back(ps_lane *lane) {
-    ps_lane_give_back(lane, lane->released, lane->submitted + (lane->filling ? 1 : 0));
+    ps_lane_give_back(lane, lane->freed, lane->submitted + (lane->filling ? 1 : 0));
+    ps_lane_forget_account(lane);
     lane->filling = false;
-    lane->released = lane->emitted = lane->finished = lane->submitted;
+    lane->released = lane->freed = lane->emitted = lane->finished = lane->submitted;
     lane->sink_rows = ps_read(&lane->metrics->sink_rows);
     lane->sink_dead = ps_read(&lane->metrics->sink_dead);
     lane->going_back = true;

@@ -36,8 +36,7 @@ typedef struct ps_lane_env {
     ps_partition_metrics *partition_metrics; /* [partitions->count]; NULL: nobody asks */
     const ps_source *source;                 /* for the sink: its source, which is opened first */
     void *source_self;
-    const struct ps_dead_config
-        *dead; /* where rejects go; NULL: nowhere, a reject stops the lane */
+    const struct ps_dead_config *dead; /* where rejects go; NULL: a reject stops the lane */
 } ps_lane_env;
 
 /* Membership changes, as the lane meets them. The same event is told until it is answered. */
@@ -125,9 +124,13 @@ struct ps_sink {
     void (*restored)(void *self, uint32_t partition, uint32_t oldest);
     /* The partition left this lane: its revoke is committed, or it was lost. NULL: nothing. */
     void (*forget)(void *self, uint32_t partition);
+    /* Whether it copies what it is given; then the newest ticket whose batch it reads no more
+     * though that is not safely out: all of them are flushed at once, or undone. NULL: it does not.
+     */
+    bool (*copies)(const void *config, const ps_lane_env *env);
+    uint64_t (*taken)(void *self, uint64_t released);
     /* Takes rows, rejects, state and positions of one batch, in ticket order. AGAIN: no room now.
-     * The batch stays as it is until `flushed` reaches its ticket. `batch->rows` may be 0 with
-     * positions only. */
+     * The batch stays until `taken` or `flushed` is there; with positions only its rows are 0. */
     ps_status (*emit)(void *self, const ps_batch *batch, uint64_t ticket, ps_error *);
     /* Whatever is emitted until then is seen together, and no sooner: rows may wait for it. 0: they
      * are seen at once. NULL: always. */
