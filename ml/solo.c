@@ -185,6 +185,15 @@ int64_t ps_solo_compute(ps_solo *solo, ps_kernel_id timed) {
     return ns;
 }
 
+/* A row that the stage silences scores below the threshold, the more the more it had. */
+static void silence(const ps_solo_rows *rows, double threshold) {
+    for (uint32_t i = 0; i < rows->count; i++) {
+        const double x = (double)rows->score[i];
+        if (!rows->anomaly[i] && x >= threshold)
+            rows->score[i] = (float)(threshold * x / (x + threshold));
+    }
+}
+
 void ps_solo_run(ps_solo *solo, const ps_solo_rows *rows) {
     ps_batch *batch = &solo->batch;
     for (uint32_t done = 0; done < rows->count; done += batch->rows) {
@@ -196,6 +205,7 @@ void ps_solo_run(ps_solo *solo, const ps_solo_rows *rows) {
                batch->rows * sizeof *rows->score);
         memcpy(rows->anomaly + done, ps_batch_values(batch, solo->anomaly), batch->rows);
     }
+    silence(rows, ps_solo_threshold(solo));
 }
 
 void ps_solo_restart(ps_solo *solo) {
