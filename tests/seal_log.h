@@ -46,7 +46,7 @@ static inline void seal_log_entry(uint64_t index, uint8_t out[PS_SEAL_ENTRY_BYTE
 }
 
 /* Goes on from wherever the log is to `size`, and publishes. */
-static inline void seal_log_grow(ps_folder *folder, const ps_signer *signer, uint64_t size) {
+static inline void seal_log_grow(ps_seal_folder *folder, const ps_signer *signer, uint64_t size) {
     static uint8_t bytes[SEAL_LOG_BATCH][PS_SEAL_ENTRY_BYTES];
     ps_bytes entry[SEAL_LOG_BATCH];
     ps_appender *appender = NULL;

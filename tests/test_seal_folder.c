@@ -31,7 +31,7 @@ static void take_remark(void *context, const char *file, const char *what) {
     f->remarks++;
 }
 
-static ps_status verify(ps_folder *folder, const ps_verifier *key, found *f,
+static ps_status verify(ps_seal_folder *folder, const ps_verifier *key, found *f,
                         ps_verify_report *report) {
     const ps_verify_watch watch = {.fault = take_fault, .remark = take_remark, .context = f};
     ps_error error;
@@ -120,13 +120,13 @@ static void test_tessera(void **state) {
     char path[64], file[200];
     size_t length, ours_length;
     ps_signer theirs;
-    ps_folder *folder = NULL;
+    ps_seal_folder *folder = NULL;
     ps_appender *appender = NULL;
     found f;
     ps_verify_report report;
     char *const skey = golden_file(GOLDEN "tessera15/SKEY", &length);
     assert_int_equal(ps_signer_parse(skey, strcspn(skey, "\n"), &theirs, NULL), PS_OK);
-    assert_int_equal(ps_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
+    assert_int_equal(ps_seal_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
     assert_int_equal(ps_appender_open(folder, &theirs, 16, &appender, NULL), PS_OK);
     for (uint32_t size = 0; size <= 15; size++) {
         static const char *const names[] = {"tile/0/000.p/%u", "tile/entries/000.p/%u",
@@ -155,12 +155,12 @@ static void test_tessera(void **state) {
         }
     }
     ps_appender_close(appender);
-    ps_folder_close(folder);
-    assert_int_equal(ps_folder_open(GOLDEN "tessera15", false, &folder, NULL), PS_OK);
+    ps_seal_folder_close(folder);
+    assert_int_equal(ps_seal_folder_open(GOLDEN "tessera15", false, &folder, NULL), PS_OK);
     assert_int_equal(verify(folder, &theirs.verifier, &f, &report), PS_OK);
     assert_int_equal(report.entries, 15);
     assert_int_equal(report.files, 2 + 14 + 14);
-    ps_folder_close(folder);
+    ps_seal_folder_close(folder);
     seal_log_remove(path);
     free(skey);
 }
@@ -227,10 +227,10 @@ static void test_sizes(void **state) {
     static const uint64_t sizes[] = {0,   1,   2,    255,   256,   257,   300,
                                      511, 512, 5000, 65535, 65536, 65537, 70000};
     char path[64], at_once[64];
-    ps_folder *folder = NULL, *other = NULL;
+    ps_seal_folder *folder = NULL, *other = NULL;
     found f;
     ps_verify_report report, again;
-    assert_int_equal(ps_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
+    assert_int_equal(ps_seal_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         seal_log_grow(folder, &signer, sizes[i]);
         if (verify(folder, NULL, &f, &report) != PS_OK)
@@ -240,14 +240,14 @@ static void test_sizes(void **state) {
         assert_int_equal(f.remarks, 0);
         assert_int_equal(report.beyond, 0);
     }
-    assert_int_equal(ps_folder_open(seal_log_folder(at_once), false, &other, NULL), PS_OK);
+    assert_int_equal(ps_seal_folder_open(seal_log_folder(at_once), false, &other, NULL), PS_OK);
     seal_log_grow(other, &signer, 70000);
     assert_int_equal(verify(other, &signer.verifier, &f, &again), PS_OK);
     assert_true(ps_hash_is(&again.tree.root, &report.tree.root));
     assert_true(again.files < report.files);
     assert_int_equal(again.files, 274 + 274 + 2 + 1);
-    ps_folder_close(folder);
-    ps_folder_close(other);
+    ps_seal_folder_close(folder);
+    ps_seal_folder_close(other);
     seal_log_remove(path);
     seal_log_remove(at_once);
 }
@@ -264,7 +264,7 @@ static void write_file(const char *path, off_t at, const void *bytes, size_t len
 static void test_left_over(void **state) {
     (void)state;
     char path[64], file[200];
-    ps_folder *folder = NULL;
+    ps_seal_folder *folder = NULL;
     ps_appender *appender = NULL;
     ps_bytes entry[300];
     static uint8_t bytes[300][PS_SEAL_ENTRY_BYTES];
@@ -272,7 +272,7 @@ static void test_left_over(void **state) {
     found f;
     ps_verify_report report;
     struct stat about;
-    assert_int_equal(ps_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
+    assert_int_equal(ps_seal_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
     seal_log_grow(folder, &signer, 300);
     assert_int_equal(ps_appender_open(folder, &signer, 118, &appender, NULL), PS_OK);
     for (uint32_t i = 0; i < 300; i++) {
@@ -303,7 +303,7 @@ static void test_left_over(void **state) {
     assert_int_equal(ps_appender_publish(appender, &error), PS_TAMPERED);
     assert_non_null(strstr(error.message, "tile/0/002.p/100"));
     ps_appender_close(appender);
-    ps_folder_close(folder);
+    ps_seal_folder_close(folder);
     seal_log_remove(path);
 }
 
@@ -311,11 +311,11 @@ static void test_left_over(void **state) {
 static void test_refuses_to_go_on(void **state) {
     (void)state;
     char path[64], file[200];
-    ps_folder *folder = NULL;
+    ps_seal_folder *folder = NULL;
     ps_appender *appender = NULL;
     ps_signer other;
     ps_error error;
-    assert_int_equal(ps_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
+    assert_int_equal(ps_seal_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
     seal_log_grow(folder, &signer, 300);
     assert_int_equal(ps_signer_generate("another", PS_KEY_ED25519, &other, NULL), PS_OK);
     assert_int_equal(ps_appender_open(folder, &other, 118, &appender, &error), PS_TAMPERED);
@@ -333,12 +333,12 @@ static void test_refuses_to_go_on(void **state) {
         assert_int_equal(pwrite(fd, &byte, 1, 20), 1);
         (void)close(fd);
     }
-    ps_folder_close(folder);
+    ps_seal_folder_close(folder);
     seal_log_remove(path);
 }
 
 typedef struct flips {
-    ps_folder *folder;
+    ps_seal_folder *folder;
     const char *path;
     uint32_t files, flips;
     bool every_bit;
@@ -385,14 +385,14 @@ static void test_flipped_bits(void **state) {
     found f;
     ps_verify_report report;
     flips all = {.path = path, .every_bit = getenv("PS_EVERY_BIT") != NULL};
-    assert_int_equal(ps_folder_open(seal_log_folder(path), false, &all.folder, NULL), PS_OK);
+    assert_int_equal(ps_seal_folder_open(seal_log_folder(path), false, &all.folder, NULL), PS_OK);
     seal_log_grow(all.folder, &signer, 20);
     seal_log_grow(all.folder, &signer, 300);
     assert_int_equal(verify(all.folder, NULL, &f, &report), PS_OK);
-    assert_int_equal(ps_folder_walk(all.folder, flip_file, &all, NULL), PS_OK);
+    assert_int_equal(ps_seal_folder_walk(all.folder, flip_file, &all, NULL), PS_OK);
     assert_int_equal(all.files, 2 + 5 + 2);
     assert_int_equal(verify(all.folder, NULL, &f, &report), PS_OK);
-    ps_folder_close(all.folder);
+    ps_seal_folder_close(all.folder);
     seal_log_remove(path);
 }
 
@@ -402,8 +402,8 @@ static void test_names(void **state) {
     char path[64], file[200];
     found f;
     ps_verify_report report;
-    ps_folder *folder = NULL;
-    assert_int_equal(ps_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
+    ps_seal_folder *folder = NULL;
+    assert_int_equal(ps_seal_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
     seal_log_grow(folder, &signer, 70000);
     static const struct {
         const char *file;
@@ -439,7 +439,7 @@ static void test_names(void **state) {
     assert_string_equal(f.file, "tile/entries/050");
     assert_string_equal(f.what, "is missing");
     assert_int_equal(f.faults, 1);
-    ps_folder_close(folder);
+    ps_seal_folder_close(folder);
     seal_log_remove(path);
 }
 
@@ -449,9 +449,9 @@ static void test_cannot_tell(void **state) {
     char path[64], file[200];
     found f;
     ps_verify_report report;
-    ps_folder *folder = NULL;
+    ps_seal_folder *folder = NULL;
     ps_signer other;
-    assert_int_equal(ps_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
+    assert_int_equal(ps_seal_folder_open(seal_log_folder(path), false, &folder, NULL), PS_OK);
     assert_int_equal(verify(folder, NULL, &f, &report), PS_UNKNOWN_NAME);
     seal_log_grow(folder, &signer, 30);
     assert_int_equal(ps_signer_generate("test.example/log", PS_KEY_ED25519, &other, NULL), PS_OK);
@@ -466,7 +466,7 @@ static void test_cannot_tell(void **state) {
     write_file(file, 0, "hello", 5);
     assert_int_equal(verify(folder, &signer.verifier, &f, &report), PS_OK);
     assert_int_equal(f.remarks, 1);
-    ps_folder_close(folder);
+    ps_seal_folder_close(folder);
     seal_log_remove(path);
 }
 

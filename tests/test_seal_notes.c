@@ -252,9 +252,9 @@ static void test_proof_file(void **state) {
         assert_int_equal(ps_proof_file_parse(text_of(bad[i]), &parsed, NULL), PS_TAMPERED);
 }
 
-static const char *refusal(const char *text, ps_policy *policy) {
+static const char *refusal(const char *text, ps_seal_policy *policy) {
     static ps_error error;
-    return ps_policy_parse(text_of(text), policy, &error) == PS_OK ? "none" : error.message;
+    return ps_seal_policy_parse(text_of(text), policy, &error) == PS_OK ? "none" : error.message;
 }
 
 enum { WITNESSES = 6 };
@@ -262,7 +262,7 @@ enum { WITNESSES = 6 };
 /* The specification's own example: two of X, and any of Y. */
 static void test_policy(void **state) {
     (void)state;
-    static ps_policy policy;
+    static ps_seal_policy policy;
     static char text[8192], out[PS_CHECKPOINT_MAX + WITNESSES * PS_NOTE_LINE_MAX];
     ps_signer log, stranger, witness[WITNESSES];
     ps_tree tree = {.size = 7};
@@ -294,20 +294,20 @@ static void test_policy(void **state) {
             y += i >= 3;
         }
         const ps_status status =
-            ps_policy_open(&policy, text_of(sign(&tree, &log, some, count, out)), &note,
-                           &checkpoint, &which, NULL);
+            ps_seal_policy_open(&policy, text_of(sign(&tree, &log, some, count, out)), &note,
+                                &checkpoint, &which, NULL);
         assert_int_equal(status, x >= 2 && y >= 1 ? PS_OK : PS_TAMPERED);
     }
     assert_int_equal(which, 0);
-    assert_int_equal(ps_policy_open(&policy,
-                                    text_of(sign(&tree, &stranger, witness, WITNESSES, out)), &note,
-                                    &checkpoint, &which, NULL),
+    assert_int_equal(ps_seal_policy_open(&policy,
+                                         text_of(sign(&tree, &stranger, witness, WITNESSES, out)),
+                                         &note, &checkpoint, &which, NULL),
                      PS_TAMPERED);
 }
 
 static void test_bad_policies(void **state) {
     (void)state;
-    static ps_policy policy;
+    static ps_seal_policy policy;
     static char text[8192];
     char key[PS_KEY_TEXT_MAX];
     ps_signer witness;

@@ -83,7 +83,8 @@ static ps_status find_key(ps_seal_log *log, const ps_seal_options *chosen, ps_er
         log->has_key = true;
         return ps_seal_key(chosen->key.at[0], &log->key, error);
     }
-    const ps_status status = ps_folder_read(log->folder, "vkey", text, sizeof text, &length, error);
+    const ps_status status =
+        ps_seal_folder_read(log->folder, "vkey", text, sizeof text, &length, error);
     if (status == PS_UNKNOWN_NAME) return PS_OK;
     PS_TRY(status);
     log->has_key = true;
@@ -95,12 +96,12 @@ static ps_status find_key(ps_seal_log *log, const ps_seal_options *chosen, ps_er
 
 static ps_status open_log(ps_seal_log *log, const char *path, const ps_seal_options *chosen,
                           ps_error *error) {
-    PS_TRY(ps_folder_open(path, false, &log->folder, error));
-    log->source = ps_folder_source(log->folder);
+    PS_TRY(ps_seal_folder_open(path, false, &log->folder, error));
+    log->source = ps_seal_folder_source(log->folder);
     log->bytes = malloc(PS_NOTE_BYTES_MAX);
     if (log->bytes == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a checkpoint");
-    PS_TRY(ps_folder_read(log->folder, "checkpoint", log->bytes, PS_NOTE_BYTES_MAX, &log->length,
-                          error));
+    PS_TRY(ps_seal_folder_read(log->folder, "checkpoint", log->bytes, PS_NOTE_BYTES_MAX,
+                               &log->length, error));
     const ps_bytes bytes = {log->bytes, (uint32_t)log->length};
     PS_TRY(find_key(log, chosen, error));
     if (log->has_key)
@@ -118,7 +119,7 @@ ps_status ps_seal_log_init(ps_seal_log *log, const char *path, const ps_seal_opt
 }
 
 void ps_seal_log_deinit(ps_seal_log *log) {
-    ps_folder_close(log->folder);
+    ps_seal_folder_close(log->folder);
     free(log->bytes);
 }
 

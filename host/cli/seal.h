@@ -46,7 +46,7 @@ ps_status ps_seal_index(const ps_seal_options *chosen, uint64_t *out, ps_error *
 /* A directory and its checkpoint, of which `key` says who has signed it: the first --key, else the
  * log's own. */
 typedef struct ps_seal_log {
-    ps_folder *folder;
+    ps_seal_folder *folder;
     ps_tile_source source;
     uint8_t *bytes; /* of the checkpoint */
     size_t length;

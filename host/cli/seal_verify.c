@@ -105,16 +105,16 @@ static int by_name(const void *a, const void *b) {
 
 /* The directory itself where it is a log, else all below it. */
 static ps_status find_logs(check *c, ps_error *error) {
-    ps_folder *folder = NULL;
+    ps_seal_folder *folder = NULL;
     char path[PATH_BYTES];
-    PS_TRY(ps_folder_open(c->root, false, &folder, error));
+    PS_TRY(ps_seal_folder_open(c->root, false, &folder, error));
     (void)snprintf(path, sizeof path, "%s/checkpoint", c->root);
     ps_status status = PS_OK;
     if (access(path, F_OK) == 0)
         status = find_log(c, "/checkpoint", error);
     else
-        status = ps_folder_walk(folder, find_log, c, error);
-    ps_folder_close(folder);
+        status = ps_seal_folder_walk(folder, find_log, c, error);
+    ps_seal_folder_close(folder);
     if (status == PS_OK && c->logs == 0)
         status = ps_fail(error, PS_UNKNOWN_NAME, "%s: has no log in it, nor below", c->root);
     if (status == PS_OK) qsort(c->log, c->logs, sizeof *c->log, by_name);
@@ -201,7 +201,7 @@ static void tell(const check *c, const ps_verify_report *report, ps_status statu
 
 static void verify_one(check *c, const char *path) {
     const ps_verify_watch watch = {take_fault, take_remark, take_progress, c};
-    ps_folder *folder = NULL;
+    ps_seal_folder *folder = NULL;
     ps_verify_report report;
     ps_error error;
     bool missing = false;
@@ -211,10 +211,10 @@ static void verify_one(check *c, const char *path) {
     c->shown_ns = c->started_ns;
     if (c->chosen->json) (void)printf("{\"faults\":[");
     memset(&report, 0, sizeof report);
-    ps_status status = ps_folder_open(path, false, &folder, &error);
+    ps_status status = ps_seal_folder_open(path, false, &folder, &error);
     const ps_verifier *const key = choose_key(c, path, &missing);
     if (status == PS_OK) status = ps_verify_folder(folder, key, &watch, &report, &error);
-    ps_folder_close(folder);
+    ps_seal_folder_close(folder);
     if (status == PS_OK && missing)
         status = ps_fail(&error, PS_UNKNOWN_NAME, "none of the keys that were given is for it");
     tell(c, &report, status, &error);

@@ -8,7 +8,7 @@
 #include "host/seal/leaves.h"
 
 struct ps_appender {
-    ps_folder *folder;
+    ps_seal_folder *folder;
     const ps_signer *signer;
     ps_tiler *tiler;
     ps_leaves *leaves;
@@ -18,7 +18,7 @@ struct ps_appender {
 /* From the tiles that the signed checkpoint speaks of. */
 static ps_status restore(ps_appender *appender, const ps_tree *tree, ps_error *error) {
     ps_hash root;
-    const ps_tile_source source = ps_folder_source(appender->folder);
+    const ps_tile_source source = ps_seal_folder_source(appender->folder);
     ps_tiles *const tiles = malloc(sizeof *tiles);
     if (tiles == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for tiles");
     ps_tiles_init(tiles, &source, tree->size);
@@ -37,7 +37,7 @@ static ps_status find_end(ps_appender *appender, ps_error *error) {
     size_t length = 0;
     ps_checkpoint checkpoint;
     const ps_status found =
-        ps_folder_read(appender->folder, "checkpoint", bytes, sizeof bytes, &length, error);
+        ps_seal_folder_read(appender->folder, "checkpoint", bytes, sizeof bytes, &length, error);
     if (found == PS_UNKNOWN_NAME) return PS_OK;
     PS_TRY(found);
     ps_note *const note = malloc(sizeof *note);
@@ -49,8 +49,8 @@ static ps_status find_end(ps_appender *appender, ps_error *error) {
     return restore(appender, &checkpoint.tree, error);
 }
 
-ps_status ps_appender_open(ps_folder *folder, const ps_signer *signer, uint32_t entry_bytes_max,
-                           ps_appender **out, ps_error *error) {
+ps_status ps_appender_open(ps_seal_folder *folder, const ps_signer *signer,
+                           uint32_t entry_bytes_max, ps_appender **out, ps_error *error) {
     ps_appender *const appender = calloc(1, sizeof *appender);
     if (appender == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a log");
     appender->folder = folder;
@@ -60,7 +60,7 @@ ps_status ps_appender_open(ps_folder *folder, const ps_signer *signer, uint32_t 
     if (status == PS_OK) status = find_end(appender, error);
     if (status != PS_OK) {
         ps_appender_close(appender);
-        return ps_fail_in(error, status, ps_folder_path(folder));
+        return ps_fail_in(error, status, ps_seal_folder_path(folder));
     }
     *out = appender;
     return PS_OK;
@@ -79,7 +79,7 @@ const ps_frontier *ps_appender_frontier(const ps_appender *appender) {
 
 ps_status ps_appender_add(ps_appender *appender, const ps_bytes *entries, uint32_t count,
                           ps_error *error) {
-    const ps_tile_sink sink = ps_folder_sink(appender->folder);
+    const ps_tile_sink sink = ps_seal_folder_sink(appender->folder);
     while (count > 0) {
         const uint32_t some = count < PS_LEAVES_MAX ? count : PS_LEAVES_MAX;
         ps_tiler_batch batch;
@@ -96,13 +96,13 @@ ps_status ps_appender_publish(ps_appender *appender, ps_error *error) {
     char text[PS_CHECKPOINT_MAX], vkey[PS_KEY_TEXT_MAX + 1];
     size_t length = 0;
     ps_tree tree = {.size = appender->frontier.size};
-    const ps_tile_sink sink = ps_folder_sink(appender->folder);
+    const ps_tile_sink sink = ps_seal_folder_sink(appender->folder);
     PS_TRY(ps_tiler_flush(appender->tiler, &sink, error));
     ps_frontier_root(&appender->frontier, tree.root.byte);
     PS_TRY(ps_checkpoint_sign(&tree, appender->signer, text, &length, error));
-    PS_TRY(ps_folder_replace(appender->folder, "checkpoint", text, length, error));
+    PS_TRY(ps_seal_folder_replace(appender->folder, "checkpoint", text, length, error));
     (void)ps_verifier_text(&appender->signer->verifier, vkey);
     length = strlen(vkey);
     vkey[length++] = '\n';
-    return ps_folder_replace(appender->folder, "vkey", vkey, length, error);
+    return ps_seal_folder_replace(appender->folder, "vkey", vkey, length, error);
 }

@@ -19,8 +19,9 @@ typedef struct ps_appender ps_appender;
  * is borrowed until it is closed. Entries have up to `entry_bytes_max` bytes.
  * Fails: PS_TAMPERED: the checkpoint is not signed by this key, or its root is not that of the
  * tiles. */
-ps_status ps_appender_open(ps_folder *folder, const ps_signer *signer, uint32_t entry_bytes_max,
-                           ps_appender **out, ps_error *error) PS_MUST_USE;
+ps_status ps_appender_open(ps_seal_folder *folder, const ps_signer *signer,
+                           uint32_t entry_bytes_max, ps_appender **out,
+                           ps_error *error) PS_MUST_USE;
 void ps_appender_close(ps_appender *appender);
 
 const ps_frontier *ps_appender_frontier(const ps_appender *appender);

@@ -11,7 +11,7 @@
 
 enum { PATH_BYTES = 4096, DEPTH_MAX = 16, COMPARE = 4096 };
 
-struct ps_folder {
+struct ps_seal_folder {
     int fd;
     char path[];
 };
@@ -33,7 +33,8 @@ static bool make_above(int at, const char *path) {
     return true;
 }
 
-ps_status ps_folder_open(const char *path, bool create, ps_folder **out, ps_error *error) {
+ps_status ps_seal_folder_open(const char *path, bool create, ps_seal_folder **out,
+                              ps_error *error) {
     const size_t length = strlen(path);
     if (create && (!make_above(AT_FDCWD, path) || (mkdir(path, 0777) != 0 && errno != EEXIST)))
         return ps_fail(error, PS_IO, "%s: cannot be made: %s", path, strerror(errno));
@@ -51,13 +52,13 @@ ps_status ps_folder_open(const char *path, bool create, ps_folder **out, ps_erro
     return PS_OK;
 }
 
-void ps_folder_close(ps_folder *folder) {
+void ps_seal_folder_close(ps_seal_folder *folder) {
     if (folder == NULL) return;
     (void)close(folder->fd);
     free(folder);
 }
 
-const char *ps_folder_path(const ps_folder *folder) {
+const char *ps_seal_folder_path(const ps_seal_folder *folder) {
     return folder->path;
 }
 
@@ -84,8 +85,8 @@ static bool write_all(int fd, const uint8_t *from, size_t length, off_t offset) 
     return true;
 }
 
-ps_status ps_folder_read(ps_folder *folder, const char *path, uint8_t *to, size_t room,
-                         size_t *length, ps_error *error) {
+ps_status ps_seal_folder_read(ps_seal_folder *folder, const char *path, uint8_t *to, size_t room,
+                              size_t *length, ps_error *error) {
     uint8_t more;
     const int fd = openat(folder->fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
@@ -105,10 +106,10 @@ ps_status ps_folder_read(ps_folder *folder, const char *path, uint8_t *to, size_
 
 static ps_status source_read(void *context, const char *path, uint8_t *to, size_t room,
                              size_t *length, ps_error *error) {
-    return ps_folder_read(context, path, to, room, length, error);
+    return ps_seal_folder_read(context, path, to, room, length, error);
 }
 
-ps_tile_source ps_folder_source(ps_folder *folder) {
+ps_tile_source ps_seal_folder_source(ps_seal_folder *folder) {
     return (ps_tile_source){source_read, folder};
 }
 
@@ -134,7 +135,7 @@ static ps_status complete(int fd, const char *path, const uint8_t *bytes, size_t
 
 static ps_status sink_put(void *context, const ps_tile *tile, const uint8_t *bytes, size_t length,
                           ps_error *error) {
-    const ps_folder *const folder = context;
+    const ps_seal_folder *const folder = context;
     char path[PS_TILE_PATH_MAX];
     (void)ps_tile_path(tile, path);
     int fd = openat(folder->fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -147,12 +148,12 @@ static ps_status sink_put(void *context, const ps_tile *tile, const uint8_t *byt
     return status;
 }
 
-ps_tile_sink ps_folder_sink(ps_folder *folder) {
+ps_tile_sink ps_seal_folder_sink(ps_seal_folder *folder) {
     return (ps_tile_sink){sink_put, folder};
 }
 
-ps_status ps_folder_replace(ps_folder *folder, const char *name, const char *bytes, size_t length,
-                            ps_error *error) {
+ps_status ps_seal_folder_replace(ps_seal_folder *folder, const char *name, const char *bytes,
+                                 size_t length, ps_error *error) {
     char beside[64];
     (void)snprintf(beside, sizeof beside, ".%.50s.new", name);
     const int fd = openat(folder->fd, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -164,7 +165,7 @@ ps_status ps_folder_replace(ps_folder *folder, const char *name, const char *byt
 }
 
 typedef struct walk {
-    ps_folder_visit *visit;
+    ps_seal_folder_visit *visit;
     void *context;
     DIR *open[DEPTH_MAX];
     size_t end[DEPTH_MAX]; /* of the path of each */
@@ -201,8 +202,8 @@ static ps_status step(walk *w, int at, const char *name, ps_error *error) {
     return w->visit(w->context, w->path, error);
 }
 
-ps_status ps_folder_walk(ps_folder *folder, ps_folder_visit *visit, void *context,
-                         ps_error *error) {
+ps_status ps_seal_folder_walk(ps_seal_folder *folder, ps_seal_folder_visit *visit, void *context,
+                              ps_error *error) {
     walk *const w = malloc(sizeof *w);
     if (w == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a walk");
     w->visit = visit;

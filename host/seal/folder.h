@@ -10,33 +10,33 @@
 
 #include "host/seal/tiler.h"
 
-typedef struct ps_folder ps_folder;
+typedef struct ps_seal_folder ps_seal_folder;
 
 /* The directory, with those above it, is made where `create` says so. Fails: PS_UNKNOWN_NAME: there
  * is none; PS_IO. */
-ps_status ps_folder_open(const char *path, bool create, ps_folder **out,
-                         ps_error *error) PS_MUST_USE;
-void ps_folder_close(ps_folder *folder);
-const char *ps_folder_path(const ps_folder *folder);
+ps_status ps_seal_folder_open(const char *path, bool create, ps_seal_folder **out,
+                              ps_error *error) PS_MUST_USE;
+void ps_seal_folder_close(ps_seal_folder *folder);
+const char *ps_seal_folder_path(const ps_seal_folder *folder);
 
 /* Its files as a source and a sink of tiles. put: PS_TAMPERED where the file is there with other
  * bytes than these; the same bytes are left alone. */
-ps_tile_source ps_folder_source(ps_folder *folder);
-ps_tile_sink ps_folder_sink(ps_folder *folder);
+ps_tile_source ps_seal_folder_source(ps_seal_folder *folder);
+ps_tile_sink ps_seal_folder_sink(ps_seal_folder *folder);
 
 /* One file: of `room` bytes at most. Fails: PS_UNKNOWN_NAME: there is none; PS_TAMPERED: it is
  * larger. */
-ps_status ps_folder_read(ps_folder *folder, const char *path, uint8_t *to, size_t room,
-                         size_t *length, ps_error *error) PS_MUST_USE;
+ps_status ps_seal_folder_read(ps_seal_folder *folder, const char *path, uint8_t *to, size_t room,
+                              size_t *length, ps_error *error) PS_MUST_USE;
 
 /* Puts a whole file in the place of what was there. */
-ps_status ps_folder_replace(ps_folder *folder, const char *name, const char *bytes, size_t length,
-                            ps_error *error) PS_MUST_USE;
+ps_status ps_seal_folder_replace(ps_seal_folder *folder, const char *name, const char *bytes,
+                                 size_t length, ps_error *error) PS_MUST_USE;
 
 /* Visits every file below the directory with its path in it; stops at the first status that is not
  * PS_OK, and returns that. In no order. */
-typedef ps_status ps_folder_visit(void *context, const char *path, ps_error *error);
-ps_status ps_folder_walk(ps_folder *folder, ps_folder_visit *visit, void *context,
-                         ps_error *error) PS_MUST_USE;
+typedef ps_status ps_seal_folder_visit(void *context, const char *path, ps_error *error);
+ps_status ps_seal_folder_walk(ps_seal_folder *folder, ps_seal_folder_visit *visit, void *context,
+                              ps_error *error) PS_MUST_USE;
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "host/seal/lines.h"
 
-enum { NONE = PS_POLICY_NAMES_MAX };
+enum { NONE = PS_SEAL_POLICY_NAMES_MAX };
 
 static bool is_blank(uint8_t c) {
     return c == ' ' || c == '\t';
@@ -35,7 +35,7 @@ static int shown(ps_bytes name) {
 }
 
 /* NONE: nobody has that name. */
-static uint32_t find(const ps_policy *policy, ps_bytes name) {
+static uint32_t find(const ps_seal_policy *policy, ps_bytes name) {
     for (uint32_t i = 0; i < policy->names; i++)
         if (is_same(policy->name[i].name, name)) return i;
     return NONE;
@@ -62,8 +62,9 @@ static ps_status read_key(ps_bytes *rest, uint8_t type, ps_verifier *out, ps_err
                    "a log's key is of type 1, a witness' of type 4; this is %u", out->type);
 }
 
-static ps_status read_log(ps_policy *policy, ps_bytes rest, ps_error *error) {
-    if (policy->logs == PS_POLICY_LOGS_MAX) return ps_fail(error, PS_BAD_CONFIG, "too many logs");
+static ps_status read_log(ps_seal_policy *policy, ps_bytes rest, ps_error *error) {
+    if (policy->logs == PS_SEAL_POLICY_LOGS_MAX)
+        return ps_fail(error, PS_BAD_CONFIG, "too many logs");
     ps_verifier *const log = &policy->log[policy->logs];
     PS_TRY(read_key(&rest, PS_KEY_ED25519, log, error));
     PS_TRY(read_end(&rest, &policy->log_url[policy->logs], error));
@@ -74,21 +75,21 @@ static ps_status read_log(ps_policy *policy, ps_bytes rest, ps_error *error) {
 }
 
 /* The next name, for a witness or a group; it counts once the line is right. */
-static ps_status read_name(ps_policy *policy, ps_bytes *rest, ps_policy_name **out,
+static ps_status read_name(ps_seal_policy *policy, ps_bytes *rest, ps_seal_policy_name **out,
                            ps_error *error) {
     const ps_bytes word = next_word(rest);
-    if (policy->names == PS_POLICY_NAMES_MAX)
+    if (policy->names == PS_SEAL_POLICY_NAMES_MAX)
         return ps_fail(error, PS_BAD_CONFIG, "too many witnesses and groups");
     if (word.length == 0) return ps_fail(error, PS_BAD_CONFIG, "a name is missing");
     if (is_word(word, "none") || find(policy, word) != NONE)
         return ps_fail(error, PS_BAD_CONFIG, "the name '%.*s' is taken", shown(word), word.data);
     *out = &policy->name[policy->names];
-    **out = (ps_policy_name){.name = word};
+    **out = (ps_seal_policy_name){.name = word};
     return PS_OK;
 }
 
-static ps_status read_witness(ps_policy *policy, ps_bytes rest, ps_error *error) {
-    ps_policy_name *name = NULL;
+static ps_status read_witness(ps_seal_policy *policy, ps_bytes rest, ps_error *error) {
+    ps_seal_policy_name *name = NULL;
     PS_TRY(read_name(policy, &rest, &name, error));
     ps_verifier *const witness = &policy->witness[policy->witnesses];
     PS_TRY(read_key(&rest, PS_KEY_COSIGNATURE, witness, error));
@@ -100,8 +101,8 @@ static ps_status read_witness(ps_policy *policy, ps_bytes rest, ps_error *error)
     return PS_OK;
 }
 
-static ps_status read_group(ps_policy *policy, ps_bytes rest, ps_error *error) {
-    ps_policy_name *name = NULL;
+static ps_status read_group(ps_seal_policy *policy, ps_bytes rest, ps_error *error) {
+    ps_seal_policy_name *name = NULL;
     uint64_t needed = 0, members = 0;
     PS_TRY(read_name(policy, &rest, &name, error));
     const ps_bytes rule = next_word(&rest);
@@ -130,7 +131,7 @@ static ps_status read_group(ps_policy *policy, ps_bytes rest, ps_error *error) {
     return PS_OK;
 }
 
-static ps_status read_quorum(ps_policy *policy, ps_bytes rest, ps_error *error) {
+static ps_status read_quorum(ps_seal_policy *policy, ps_bytes rest, ps_error *error) {
     const ps_bytes word = next_word(&rest);
     if (policy->has_quorum) return ps_fail(error, PS_BAD_CONFIG, "a second quorum");
     policy->quorum = find(policy, word);
@@ -142,7 +143,7 @@ static ps_status read_quorum(ps_policy *policy, ps_bytes rest, ps_error *error) 
     return PS_OK;
 }
 
-static ps_status read_line(ps_policy *policy, ps_bytes line, ps_error *error) {
+static ps_status read_line(ps_seal_policy *policy, ps_bytes line, ps_error *error) {
     for (uint32_t i = 0; i < line.length; i++)
         if ((line.data[i] < 0x20 && line.data[i] != '\t') || line.data[i] == 0x7F)
             return ps_fail(error, PS_BAD_CONFIG, "a control character");
@@ -156,7 +157,7 @@ static ps_status read_line(ps_policy *policy, ps_bytes line, ps_error *error) {
                    shown(word), word.data);
 }
 
-ps_status ps_policy_parse(ps_bytes text, ps_policy *out, ps_error *error) {
+ps_status ps_seal_policy_parse(ps_bytes text, ps_seal_policy *out, ps_error *error) {
     ps_bytes rest = text, line;
     memset(out, 0, sizeof *out);
     out->quorum = NONE;
@@ -172,12 +173,12 @@ ps_status ps_policy_parse(ps_bytes text, ps_policy *out, ps_error *error) {
     return PS_OK;
 }
 
-bool ps_policy_has_quorum(const ps_policy *policy, const ps_note *note) {
-    uint32_t votes[PS_POLICY_NAMES_MAX] = {0};
+bool ps_seal_policy_has_quorum(const ps_seal_policy *policy, const ps_note *note) {
+    uint32_t votes[PS_SEAL_POLICY_NAMES_MAX] = {0};
     if (policy->quorum == NONE) return true;
     /* Members come before their groups. */
     for (uint32_t i = 0; i < policy->names; i++) {
-        const ps_policy_name *const name = &policy->name[i];
+        const ps_seal_policy_name *const name = &policy->name[i];
         const bool witnessed =
             name->is_group
                 ? votes[i] >= name->needed
@@ -188,8 +189,8 @@ bool ps_policy_has_quorum(const ps_policy *policy, const ps_note *note) {
     return false;
 }
 
-ps_status ps_policy_open(const ps_policy *policy, ps_bytes bytes, ps_note *note, ps_checkpoint *out,
-                         uint32_t *log, ps_error *error) {
+ps_status ps_seal_policy_open(const ps_seal_policy *policy, ps_bytes bytes, ps_note *note,
+                              ps_checkpoint *out, uint32_t *log, ps_error *error) {
     ps_status status = ps_fail(error, PS_TAMPERED, "the policy names no log");
     for (*log = 0; *log < policy->logs; (*log)++) {
         status = ps_checkpoint_open(bytes, &policy->log[*log], note, out, error);
@@ -198,6 +199,6 @@ ps_status ps_policy_open(const ps_policy *policy, ps_bytes bytes, ps_note *note,
     if (status != PS_OK && policy->logs > 1)
         return ps_fail(error, PS_TAMPERED, "none of the policy's logs has signed this checkpoint");
     PS_TRY(status);
-    if (ps_policy_has_quorum(policy, note)) return PS_OK;
+    if (ps_seal_policy_has_quorum(policy, note)) return PS_OK;
     return ps_fail(error, PS_TAMPERED, "too few of the policy's witnesses have cosigned it");
 }

@@ -200,7 +200,8 @@ static ps_status read_vkey(const ps_verify *v, ps_verifier *out, bool *there, ps
     char again[PS_KEY_TEXT_MAX];
     size_t length = 0;
     ps_error why;
-    const ps_status status = ps_folder_read(v->folder, "vkey", text, sizeof text, &length, &why);
+    const ps_status status =
+        ps_seal_folder_read(v->folder, "vkey", text, sizeof text, &length, &why);
     *there = false;
     if (status == PS_UNKNOWN_NAME) return PS_OK;
     if (status != PS_OK && status != PS_TAMPERED) {
@@ -241,7 +242,8 @@ static ps_status open_checkpoint(ps_verify *v, const ps_verifier *given, bool *k
     ps_error why;
     size_t length = 0;
     bool has_key = false;
-    PS_TRY(ps_folder_read(v->folder, "checkpoint", v->bundle, PS_NOTE_BYTES_MAX, &length, error));
+    PS_TRY(
+        ps_seal_folder_read(v->folder, "checkpoint", v->bundle, PS_NOTE_BYTES_MAX, &length, error));
     const ps_bytes bytes = {v->bundle, (uint32_t)length};
     PS_TRY(choose_key(v, given, &key, &has_key, error));
     if (has_key) {
@@ -290,13 +292,14 @@ static ps_verify *map(ps_error *error) {
     return NULL;
 }
 
-ps_status ps_verify_folder(ps_folder *folder, const ps_verifier *key, const ps_verify_watch *watch,
-                           ps_verify_report *report, ps_error *error) {
+ps_status ps_verify_folder(ps_seal_folder *folder, const ps_verifier *key,
+                           const ps_verify_watch *watch, ps_verify_report *report,
+                           ps_error *error) {
     memset(report, 0, sizeof *report);
     ps_verify *const v = map(error);
     if (v == NULL) return PS_NO_MEMORY;
     v->folder = folder;
-    v->source = ps_folder_source(folder);
+    v->source = ps_seal_folder_source(folder);
     v->watch = watch;
     v->report = report;
     const ps_status status = verify(v, key, error);

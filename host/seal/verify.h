@@ -33,7 +33,8 @@ typedef struct ps_verify_report {
 /* `key` may be NULL. Memory is bounded, whatever the log's size.
  * Fails: PS_TAMPERED: faults were found; PS_UNKNOWN_NAME: there is no checkpoint, or nothing to
  * check its signature with: it cannot be told; PS_IO: a file cannot be read. */
-ps_status ps_verify_folder(ps_folder *folder, const ps_verifier *key, const ps_verify_watch *watch,
-                           ps_verify_report *report, ps_error *error) PS_MUST_USE;
+ps_status ps_verify_folder(ps_seal_folder *folder, const ps_verifier *key,
+                           const ps_verify_watch *watch, ps_verify_report *report,
+                           ps_error *error) PS_MUST_USE;
 
 #endif

@@ -66,5 +66,5 @@ static ps_status visit(void *context, const char *path, ps_error *error) {
 }
 
 ps_status ps_verify_rest(ps_verify *v, ps_error *error) {
-    return ps_folder_walk(v->folder, visit, v, error);
+    return ps_seal_folder_walk(v->folder, visit, v, error);
 }

@@ -64,12 +64,13 @@ static void fuzz_key(ps_bytes input) {
 }
 
 static void fuzz_policy(ps_bytes input) {
-    static ps_policy policy;
+    static ps_seal_policy policy;
     ps_checkpoint checkpoint;
     uint32_t log = 0;
-    if (ps_policy_parse(input, &policy, NULL) != PS_OK) return;
-    FUZZ_CHECK(policy.quorum <= PS_POLICY_NAMES_MAX && policy.names <= PS_POLICY_NAMES_MAX);
-    (void)ps_policy_open(&policy, input, &note, &checkpoint, &log, NULL);
+    if (ps_seal_policy_parse(input, &policy, NULL) != PS_OK) return;
+    FUZZ_CHECK(policy.quorum <= PS_SEAL_POLICY_NAMES_MAX &&
+               policy.names <= PS_SEAL_POLICY_NAMES_MAX);
+    (void)ps_seal_policy_open(&policy, input, &note, &checkpoint, &log, NULL);
 }
 
 static void fuzz_entry(ps_bytes input) {
