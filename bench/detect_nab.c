@@ -58,8 +58,8 @@ static ps_status run(scores *s, const ps_detect_config *config, double threshold
 }
 
 /* Whether what a row scores depends on the threshold: the stage is quiet after an alert. */
-static bool is_quiet(void) {
-    return ps_option_find(ps_stage_detect.about.options, "quiet") != NULL;
+static bool is_quiet(const ps_detect_config *config) {
+    return config->quiet_ns != 0;
 }
 
 static uint64_t hash(const scores *s) {
@@ -79,7 +79,7 @@ static ps_status fill_grid(scores *s, const ps_detect_config *config, double *po
     const size_t stride = (size_t)s->nab->files * GRID;
     double threshold = GRID_FIRST;
     for (uint32_t i = 0; i < GRID; i++, threshold *= GRID_RATIO) {
-        if (is_quiet()) PS_TRY(run(s, config, threshold, error));
+        if (is_quiet(config)) PS_TRY(run(s, config, threshold, error));
         for (uint32_t file = 0; file < s->nab->files; file++)
             for (uint32_t p = 0; p < PS_NAB_PROFILES; p++)
                 points[p * stride + (size_t)file * GRID + i] =
@@ -105,13 +105,13 @@ static ps_status judge(scores *s, const ps_detect_config *config, double *points
     const size_t stride = (size_t)s->nab->files * GRID;
     PS_TRY(run(s, config, 0.0, error));
     out->bits = hash(s);
-    for (uint32_t p = 0; p < PS_NAB_PROFILES && !is_quiet(); p++)
+    for (uint32_t p = 0; p < PS_NAB_PROFILES && !is_quiet(config); p++)
         PS_TRY(ps_nab_optimum(s->nab, (const float *const *)s->of, (ps_nab_profile)p, &out->best[p],
                               error));
     PS_TRY(fill_grid(s, config, points, error));
     for (uint32_t p = 0; p < PS_NAB_PROFILES; p++) {
         const double *mine = points + p * stride;
-        if (is_quiet()) out->best[p] = best_of_grid(s->nab, mine, (ps_nab_profile)p);
+        if (is_quiet(config)) out->best[p] = best_of_grid(s->nab, mine, (ps_nab_profile)p);
         out->held_out[p] = ps_nab_held_out(s->nab, mine, GRID, (ps_nab_profile)p);
     }
     return PS_OK;

@@ -84,11 +84,9 @@ struct ps_kafka_sink {
     struct ps_kafka_native_sink *native; /* likewise; ingest/wire's way */
     uint32_t brokers;                    /* of the cluster, when it was last asked */
     ps_kafka_topic out, dead, state_topic;
-    bool suspect;       /* a call was not answered in time: a stray may land later */
-    atomic_bool closed; /* a connection was, since the transaction began: likewise */
-    /* Commits during which slots keep their batches until then: a record was refused whose batch
-     * was there no more, so nobody could say which it was. */
-    uint32_t careful_commits;
+    bool suspect;              /* a call was not answered in time: a stray may land later */
+    atomic_bool closed;        /* a connection was, since the transaction began: likewise */
+    uint32_t careful_commits;  /* for which slots keep batches: a refused record's was not there */
     bool broken;               /* a record failed in a way that needs a new producer */
     ps_kafka_patience in_vain; /* since then, and nothing was written since */
     ps_kafka_stall stall;      /* ingest/wire's way: a partition that is tried in vain */

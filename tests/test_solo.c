@@ -127,7 +127,7 @@ static void spikes_are_found(void **unused) {
         ps_solo *solo = open_solo(d, 512);
         uint32_t found = 0, others = 0;
         run(solo, s, 0, ROWS);
-        assert_true(ps_solo_threshold(solo) == 6.0);
+        assert_true(ps_solo_threshold(solo) == (d->threshold[0] > 0 ? d->threshold[0] : 6.0));
         ps_solo_close(solo);
         for (uint32_t i = 0; i < ROWS; i++) *(i % 397 == 396 ? &found : &others) += s->anomaly[i];
         if (found < 4 || others > ROWS / 50)

@@ -144,7 +144,6 @@ void ps_lane_go_back(ps_lane *lane);
 
 /* Nothing of what is in the account will be safely out. */
 void ps_lane_forget_account(ps_lane *lane);
-
 /* Gives the slots of tickets (begin, end] back to the source. */
 void ps_lane_give_back(ps_lane *lane, uint64_t begin, uint64_t end);
 

@@ -10,6 +10,7 @@
 #include "host/batch/partitions.h"
 #include "host/flow/codec.h"
 #include "host/flow/complaints.h"
+#include "host/flow/event.h"
 #include "host/flow/metrics.h"
 #include "host/flow/plan.h"
 #include "host/flow/restored.h"
@@ -38,22 +39,6 @@ typedef struct ps_lane_env {
     void *source_self;
     const struct ps_dead_config *dead; /* where rejects go; NULL: a reject stops the lane */
 } ps_lane_env;
-
-/* Membership changes, as the lane meets them. The same event is told until it is answered. */
-typedef enum ps_event_kind {
-    PS_EVENT_NONE,
-    PS_EVENT_ASSIGNED, /* answer after `start` was called for each of them */
-    PS_EVENT_REVOKED,  /* answer after all that is in flight is committed */
-    PS_EVENT_LOST      /* somebody else may have them: drop what is in flight, then answer */
-} ps_event_kind;
-
-typedef struct ps_event {
-    ps_event_kind kind;
-    uint32_t count;
-    const uint32_t *partitions;
-} ps_event;
-
-#define PS_OFFSET_NONE INT64_MIN /* nothing is committed: start where the configuration says */
 
 struct ps_source {
     ps_about about;
