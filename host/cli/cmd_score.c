@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/cli/commands.h"
 #include "host/cli/score_file.h"
@@ -37,6 +38,8 @@ static const ps_option options[] = {
 /* "low", "medium" and "high" of the stage's own sensitivity. */
 static const char *const level_names[] = {"low", "medium", "high"};
 enum { LEVELS = sizeof level_names / sizeof *level_names };
+
+#define QUIET_NS (INT64_C(12) * 3600 * PS_NS_PER_S)
 
 static int failed(ps_status status, const ps_error *error) {
     if (status == PS_OK) return PS_EXIT_OK;
@@ -182,10 +185,21 @@ static int work(const score_options *chosen, const ps_args *args) {
     return failed(status, &error);
 }
 
+static bool is_said(int argc, char **argv, const char *option) {
+    const size_t length = strlen(option);
+    for (int i = 0; i < argc; i++)
+        if (strncmp(argv[i], option, length) == 0 &&
+            (argv[i][length] == '\0' || argv[i][length] == '='))
+            return true;
+    return false;
+}
+
 static int score(int argc, char **argv) {
     score_options chosen = {0};
     ps_args args;
     int code = ps_args_init(&args, &ps_command_score, argc, argv, &chosen);
+    /* A file is scored to be looked at: an anomaly that lasts is one alert. */
+    if (!is_said(argc, argv, "--quiet")) chosen.detect.quiet_ns = QUIET_NS;
     if (code == PS_EXIT_GO_ON) code = work(&chosen, &args);
     ps_args_deinit(&args);
     return code;
@@ -200,10 +214,11 @@ const ps_command ps_command_score = {
         "A file is a series. Its first line is `timestamp,value`; a timestamp is ISO 8601, with T\n"
         "or a space and in UTC unless it says otherwise, or epoch seconds or milliseconds; a "
         "value\n"
-        "that is blank, NaN or infinite has no score. The scores are those that stage detect "
-        "gives\n"
-        "the same values in a pipeline, and its options are those of the stage. One file goes to\n"
-        "stdout, or several to the folder that -o names.",
+        "that is blank, NaN or infinite has no score. Scores are those of stage detect, and so "
+        "are\n"
+        "the options, but that repeats are suppressed, --quiet 12h, unless another time is named\n"
+        "(0s: none): an anomaly that is silenced by it scores below the threshold. One file goes\n"
+        "to stdout, or several to the folder that -o names.",
     .options = options,
     .stage = &ps_stage_detect.about,
     .stage_at = offsetof(score_options, detect),

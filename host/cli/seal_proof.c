@@ -56,7 +56,7 @@ static int prove(const ps_seal_job *job, const ps_seal_log *log) {
     status = make_proof(log, index, entry, &proof, &error);
     /* The entry goes along where it is short: who has the proof need not have the log. */
     if (entry.length > PS_PROOF_EXTRA_MAX) entry.length = 0;
-    const size_t length = ps_proof_file_write(index, &proof, entry, head);
+    const size_t length = status == PS_OK ? ps_proof_file_write(index, &proof, entry, head) : 0;
     free(bundle);
     if (status != PS_OK) return ps_seal_failed(status, &error, PS_EXIT_FAILED);
     return write_proof(job->chosen->output, head, length, log);
@@ -77,7 +77,9 @@ int ps_seal_prove(const ps_seal_job *job) {
 static bool read_hex(const char *text, ps_hash *out) {
     for (size_t i = 0; i < 2 * sizeof out->byte; i++) {
         const char *const digits = "0123456789abcdef";
-        const char *const digit = text[i] == '\0' ? NULL : strchr(digits, text[i] | 0x20);
+        const bool upper = text[i] >= 'A' && text[i] <= 'F';
+        const char *const digit =
+            text[i] == '\0' ? NULL : strchr(digits, upper ? text[i] - 'A' + 'a' : text[i]);
         if (digit == NULL) return false;
         out->byte[i / 2] = (uint8_t)(out->byte[i / 2] << 4 | (digit - digits));
     }

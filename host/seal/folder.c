@@ -199,6 +199,10 @@ static ps_status step(walk *w, int at, const char *name, ps_error *error) {
     if (fstatat(at, w->path, &about, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? PS_OK : ps_fail(error, PS_IO, "%s: %s", w->path, strerror(errno));
     if (S_ISDIR(about.st_mode)) return descend(w, at, error);
+    if (S_ISLNK(about.st_mode) && fstatat(at, w->path, &about, 0) == 0 && S_ISDIR(about.st_mode))
+        return ps_fail(error, PS_IO,
+                       "%s is a link to a directory, which is not followed: verify that by itself",
+                       w->path);
     return w->visit(w->context, w->path, error);
 }
 

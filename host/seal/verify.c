@@ -242,8 +242,10 @@ static ps_status open_checkpoint(ps_verify *v, const ps_verifier *given, bool *k
     ps_error why;
     size_t length = 0;
     bool has_key = false;
-    PS_TRY(
-        ps_seal_folder_read(v->folder, "checkpoint", v->bundle, PS_NOTE_BYTES_MAX, &length, error));
+    const ps_status read =
+        ps_seal_folder_read(v->folder, "checkpoint", v->bundle, PS_NOTE_BYTES_MAX, &length, error);
+    if (read == PS_TAMPERED) ps_verify_fault(v, "checkpoint", "is larger than a note can be");
+    if (read != PS_OK) return read == PS_TAMPERED ? PS_OK : read;
     const ps_bytes bytes = {v->bundle, (uint32_t)length};
     PS_TRY(choose_key(v, given, &key, &has_key, error));
     if (has_key) {
@@ -265,16 +267,21 @@ static ps_status open_checkpoint(ps_verify *v, const ps_verifier *given, bool *k
     return PS_OK;
 }
 
-static ps_status verify(ps_verify *v, const ps_verifier *key, ps_error *error) {
+static ps_status check_files(ps_verify *v, const ps_verifier *key, ps_error *error) {
     bool known = false;
+    PS_TRY(open_checkpoint(v, key, &known, error));
+    if (!known) return PS_OK;
+    ps_tiles_init(&v->tiles, &v->source, v->report->tree.size);
+    PS_TRY(check_tree(v, error));
+    return ps_verify_rest(v, error);
+}
+
+static ps_status verify(ps_verify *v, const ps_verifier *key, ps_error *error) {
     PS_TRY(ps_leaves_open(&v->leaves, error));
     PS_TRY(ps_tiler_open(0, &v->tiler, error));
-    PS_TRY(open_checkpoint(v, key, &known, error));
-    if (known) {
-        ps_tiles_init(&v->tiles, &v->source, v->report->tree.size);
-        PS_TRY(check_tree(v, error));
-        PS_TRY(ps_verify_rest(v, error));
-    }
+    const ps_status status = check_files(v, key, error);
+    /* What was found stays found, though another file cannot be read. */
+    if (v->report->faults == 0) PS_TRY(status);
     if (v->report->faults > 0)
         return ps_fail(error, PS_TAMPERED, "%" PRIu64 " fault%s", v->report->faults,
                        v->report->faults == 1 ? "" : "s");

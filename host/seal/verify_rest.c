@@ -33,6 +33,7 @@ static ps_status compare(ps_verify *v, const ps_tile *tile, const char *path, ui
     v->report->files++;
     ps_status status =
         source->read(source->context, path, v->other, sizeof v->other, &length, &why);
+    if (status == PS_TAMPERED) ps_verify_fault(v, path, "is larger than such a file can be");
     if (status == PS_OK)
         status = ps_tile_load(source, &now, v->bundle, sizeof v->bundle, &now_length, &why);
     if (status == PS_UNKNOWN_NAME || status == PS_TAMPERED) return PS_OK; /* said already */

@@ -49,6 +49,14 @@ grep -qx '2023-11-14T22:14:40Z,,,0' out || fail "blank: $(tail -n 3 out)"
 grep -qx '1700000101000,nan,,0' out || fail "nan: $(tail -n 3 out)"
 grep -qx '1700000102,1000,300,1' out || fail "spike: $(tail -n 1 out)"
 
+# If this fails, an anomaly that lasts is an alert at each of its rows, or a silenced one reaches the threshold.
+alerts() { grep -c ',1$' out; }
+run 0 --detector slim --preset events "$nab"/realKnownCause/rogue_agent_key_hold.csv
+once=$(alerts)
+awk -F, 'NR > 1 && ($3 >= 8) != $4 { exit 1 }' out || fail "an alert is not where the score reaches the threshold"
+run 0 --detector slim --preset events --quiet 0s "$nab"/realKnownCause/rogue_agent_key_hold.csv
+[ "$once" -gt 0 ] && [ "$(alerts)" -gt "$once" ] || fail "$once alerts with suppression, $(alerts) without"
+
 # What is wrong is said with file and line, and leaves nothing behind.
 printf 'timestamp,value\n1,2\n2,two\n' >bad.csv
 run 2 --detector ewma -o c bad.csv

@@ -42,6 +42,30 @@ keys() {
     "$write" k1 seal/orders/1 5 || fail "write"
 }
 
+# If this fails, what is beyond the room of a reader passes, one file that cannot be read hides what is wrong with another, or a log
+# behind a link is passed over.
+odd_files() {
+    cp -r seal odd
+    "$write" k0 odd/orders/0 1010 || fail "write"
+    ls odd/orders/0/tile/0/003.p >/dev/null || fail "no partial tiles"
+    truncate -s 20M "odd/orders/0/tile/0/003.p/$(ls odd/orders/0/tile/0/003.p | sort -n | head -n 1)"
+    run 1 verify odd/orders/0 --key v0
+    out_has "is larger than such a file can be"
+    rm -rf odd && cp -r seal odd
+    ln -s ../../1 odd/orders/0/tile/link
+    run 3 verify odd/orders/0 --key v0
+    turn odd/orders/0/tile/entries/000 40
+    run 1 verify odd/orders/0 --key v0
+    out_has "entry 0 was changed"
+    rm -rf odd && cp -r seal odd
+    truncate -s 2M odd/orders/1/checkpoint
+    run 1 verify odd/orders/1 --key v1
+    out_has "checkpoint: is larger than a note can be"
+    rm -rf odd && mkdir odd && cp -r seal/orders/1 odd/one && ln -s ../seal/orders/0 odd/two
+    run 3 verify odd
+    rm -rf odd
+}
+
 whole() {
     run 0 verify seal
     out_has "seal/orders/0: ok: 1,000 entries of example.org/a/orders/0"
@@ -185,6 +209,7 @@ served() {
 }
 
 keys
+odd_files
 whole
 proofs
 changed
