@@ -6,7 +6,9 @@
 enum { MANY_SHARE = 8 }; /* of a batch's rows: more of them go on as soon as `linger` says */
 
 bool ps_kafka_batch_waits(const ps_batch *batch, int64_t now_ns) {
-    return batch->shown_ns > now_ns + SOON_NS && batch->rows < batch->schema->rows_max / MANY_SHARE;
+    const uint32_t most = batch->enough > 0 ? batch->enough : batch->schema->arena_bytes;
+    return batch->shown_ns > now_ns + SOON_NS && batch->arena_used < most / 2 &&
+           batch->rows < batch->schema->rows_max / MANY_SHARE;
 }
 
 int64_t ps_kafka_batch_due(const ps_kafka_source *source, const ps_batch *batch, int64_t now_ns) {

@@ -16,9 +16,10 @@
 /* A call that does not return for this long never will (librdkafka #5511, #5456, #4420). */
 #define STUCK_NS (PS_KAFKA_TRANSACTION_MS * PS_NS_PER_MS + 30 * PS_NS_PER_S)
 
-/* How much before its time a commit may begin: of the interval, and at most. */
-enum { EARLY_SHARE = 12 };
-#define EARLY_NS_MAX (10 * PS_NS_PER_MS)
+/* How much before its time a commit may begin, of the interval and at most: the rows that waited
+ * for it are computed and emitted meanwhile. */
+enum { EARLY_SHARE = 24 };
+#define EARLY_NS_MAX (5 * PS_NS_PER_MS)
 
 static void sooner(int64_t *ask_again_ns, int64_t at_ns) {
     if (at_ns < *ask_again_ns) *ask_again_ns = at_ns;
@@ -71,7 +72,6 @@ static void begin_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t tic
     if (sink->refused_count > 0) ps_kafka_refused_mark(sink, batch);
 }
 
-/* A batch that is emitted so long before the commit is due brings it about. */
 static int64_t early_ns(const ps_kafka_sink *sink) {
     const int64_t share_ns = sink->config->commit_interval_ns / EARLY_SHARE;
     return share_ns < EARLY_NS_MAX ? share_ns : EARLY_NS_MAX;
@@ -90,10 +90,16 @@ static void end_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticke
     sink->last_ticket = ticket;
     if (sink->exactly_once) ps_kafka_positions_add(sink, batch->positions, batch->position_count);
     /* The source waited for this moment: what comes now would wait for the next commit. */
-    if (sink->shown_ns > 0 &&
-        ps_clock_ns() >= sink->begun_ns + sink->config->commit_interval_ns - early_ns(sink))
-        sink->flush_wanted = true;
+    if (sink->shown_ns > 0 && ps_clock_ns() >= sink->shown_ns) sink->flush_wanted = true;
     sink->way->serve(sink, 0);
+}
+
+/* Where slots are free before a commit, a backlog has a next batch at once, for ever: the commit
+ * goes first, or the transaction would outlive its timeout. */
+static bool must_commit(const ps_kafka_sink *sink) {
+    return sink->exactly_once && sink->dirty &&
+           (sink->flush_wanted ||
+            ps_clock_ns() >= sink->begun_ns + sink->config->commit_interval_ns);
 }
 
 static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_error *error) {
@@ -101,7 +107,10 @@ static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_err
     const view seen = look(sink, error);
     if (seen.status != PS_OK) return seen.status;
     if (seen.phase != PS_KAFKA_READY || seen.aborted || sink->broken) return PS_AGAIN;
-    if (!sink->cursor.begun) begin_batch(sink, batch, ticket);
+    if (!sink->cursor.begun) {
+        if (must_commit(sink)) return PS_AGAIN;
+        begin_batch(sink, batch, ticket);
+    }
     PS_CHECK_OP(sink->cursor.ticket, ==, ticket);
     PS_TRY(sink->pack == NULL ? ps_kafka_rows(sink, batch, error)
                               : ps_kafka_packed(sink, batch, error));
@@ -120,7 +129,7 @@ static uint64_t taken(void *self, uint64_t released) {
     ps_kafka_sink *sink = self;
     const view seen = look(sink, NULL);
     /* What was flushed meanwhile is told first, and what must go back is not taken. */
-    if (seen.phase != PS_KAFKA_READY || seen.aborted) return released;
+    if (seen.phase != PS_KAFKA_READY || seen.aborted || sink->broken) return released;
     if (!sink->dirty || sink->careful_commits > 0) return released;
     if (seen.flushed > released || sink->last_ticket <= released) return released;
     for (uint32_t i = 0; i < PS_KAFKA_SLOTS; i++)
@@ -140,7 +149,7 @@ static void commit_when_due(ps_kafka_sink *sink, int64_t *ask_again_ns) {
     if (!sink->dirty || sink->cursor.begun) return;
     const int64_t due_ns = sink->begun_ns + sink->config->commit_interval_ns;
     if (!sink->flush_wanted && ps_clock_ns() < due_ns) {
-        sink->shown_ns = due_ns - early_ns(sink) / 8;
+        sink->shown_ns = due_ns - early_ns(sink);
         sooner(ask_again_ns, due_ns);
         return;
     }
