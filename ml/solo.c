@@ -7,6 +7,7 @@
 
 #include "host/base/clock.h"
 #include "host/batch/series.h"
+#include "host/flow/columns.h"
 #include "kernels/vote.h"
 #include "ml/detector.h"
 #include "simd/dispatch.h"
@@ -122,32 +123,10 @@ void ps_solo_append(ps_solo *solo, uint32_t series, int64_t time_ns, double valu
     ps_bit_set(ps_batch_validity(batch, solo->time), row);
 }
 
-/* What no kernel has to fill for every row begins as NaN. */
-static void prefill(const ps_solo *solo) {
-    const ps_schema *schema = &solo->plan.schema;
-    for (uint32_t i = 0; i < solo->plan.nan_count; i++) {
-        const ps_column *column = &schema->column[solo->plan.nan_column[i]];
-        uint8_t *values = ps_batch_values(&solo->batch, column);
-        const bool wide = column->type == PS_TYPE_NUMBER;
-        const uint32_t units = wide ? schema->rows_max : column->width / 4 * schema->rows_max;
-        for (uint32_t k = 0; k < units; k++)
-            if (wide)
-                ((uint64_t *)(void *)values)[k] = UINT64_C(0x7ff8000000000000);
-            else
-                ((uint32_t *)(void *)values)[k] = UINT32_C(0x7fc00000);
-    }
-}
-
 static void *address(const ps_solo *solo, const ps_operand *operand) {
     if (operand->home == PS_HOME_STATE) return solo->state + operand->offset;
     if (operand->home == PS_HOME_CONSTANT) return solo->plan.constants + operand->offset;
-    uint8_t *const base = solo->batch.block.host + operand->offset;
-    if (operand->column == PS_NOWHERE)
-        return operand->part == PS_PART_LENGTHS ? base + solo->plan.schema.arena : base;
-    const ps_column *column = &solo->plan.schema.column[operand->column];
-    return base + (operand->part == PS_PART_VALUES    ? column->values
-                   : operand->part == PS_PART_LENGTHS ? column->lengths
-                                                      : column->validity);
+    return solo->batch.block.host + ps_columns_at(&solo->plan.schema, operand);
 }
 
 static void call(const ps_solo *solo, const ps_call_plan *planned) {
@@ -169,7 +148,7 @@ static int64_t compute(ps_solo *solo, ps_kernel_id timed) {
     const ps_plan *plan = &solo->plan;
     int64_t ns = 0;
     ps_series_resolve(solo->series, &solo->batch, &plan->schema.column[PS_COLUMN_KEY]);
-    prefill(solo);
+    ps_columns_prefill(&solo->plan, &solo->batch);
     for (uint32_t i = 0; i < plan->call_count; i++) {
         const bool watched = plan->call[i].kernel == timed;
         const int64_t begin_ns = watched ? own_ns() : 0;

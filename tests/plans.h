@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "host/batch/series.h"
+#include "host/flow/columns.h"
 #include "host/flow/plan.h"
 #include "kernels/score.h"
 #include "tests/batches.h"
@@ -33,13 +34,7 @@ static inline void *test_plan_address(const ps_plan *plan, const ps_batch *batch
                                       const ps_operand *operand) {
     if (operand->home == PS_HOME_STATE) return state + operand->offset;
     if (operand->home == PS_HOME_CONSTANT) return plan->constants + operand->offset;
-    uint8_t *const base = batch->block.host + operand->offset;
-    if (operand->column == PS_NOWHERE)
-        return operand->part == PS_PART_LENGTHS ? base + plan->schema.arena : base;
-    const ps_column *column = &plan->schema.column[operand->column];
-    return base + (operand->part == PS_PART_VALUES    ? column->values
-                   : operand->part == PS_PART_LENGTHS ? column->lengths
-                                                      : column->validity);
+    return batch->block.host + ps_columns_at(&plan->schema, operand);
 }
 
 /* Columns that no kernel has to fill for every row begin as NaN. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "host/base/clock.h"
+#include "host/flow/columns.h"
 #include "host/flow/enrich.h"
 #include "host/flow/lane_parts.h"
 #include "host/flow/watch.h"
@@ -221,26 +222,6 @@ static ps_status refuse_rejects(const ps_lane *lane, const ps_batch *batch, ps_e
                        : "no dead_letter is configured to keep it: add one to the pipeline file");
 }
 
-static void prefill(const ps_lane *lane, const ps_batch *batch) {
-    const ps_schema *schema = &lane->plan->schema;
-    for (uint32_t i = 0; i < lane->plan->nan_count; i++) {
-        const ps_column *column = &schema->column[lane->plan->nan_column[i]];
-        if (column->type == PS_TYPE_NUMBER) {
-            uint64_t *const numbers = ps_batch_values(batch, column);
-            for (uint32_t row = 0; row < batch->rows; row++)
-                numbers[row] = UINT64_C(0x7ff8000000000000);
-            continue;
-        }
-        /* Planes of a scratch column lie rows_max apart: all of them, up to the rows in use. */
-        const uint32_t planes = column->width / 4;
-        uint32_t *values = ps_batch_values(batch, column);
-        for (uint32_t plane = 0; plane < planes; plane++)
-            for (uint32_t row = 0; row < batch->rows; row++)
-                values[(size_t)plane * schema->rows_max + row] = UINT32_C(0x7fc00000);
-    }
-    if (lane->plan->filters) memset(ps_batch_system(batch, PS_COLUMN_KEEP), 1, batch->rows);
-}
-
 /* One timed step of the preparation: decoding, series. */
 static void timed(ps_counter *counter, int64_t *since_ns) {
     const int64_t now_ns = ps_clock_ns();
@@ -258,7 +239,7 @@ ps_status ps_lane_submit(ps_lane *lane, ps_error *error) {
     ps_lane_replay_rows(lane, batch);
     timed(&lane->metrics->resolve_ns, &since_ns);
     PS_TRY(refuse_rejects(lane, batch, error));
-    prefill(lane, batch);
+    ps_columns_prefill(lane->plan, batch);
     batch->ticket = lane->submitted + 1;
     PS_TRY(ps_lane_launch(lane, batch, error));
     lane->submitted++;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/flow/columns.h"
 #include "host/flow/lane_parts.h"
 #include "host/flow/watch.h"
 
@@ -74,18 +75,9 @@ static ps_status open_memory(ps_lane *lane, ps_error *error) {
 }
 
 static ps_span span_of(const ps_lane *lane, const ps_batch *batch, const ps_operand *operand) {
-    const ps_schema *schema = &lane->plan->schema;
     if (operand->home == PS_HOME_STATE) return (ps_span){&lane->state, operand->offset};
     if (operand->home == PS_HOME_CONSTANT) return (ps_span){&lane->constants, operand->offset};
-    if (operand->column == PS_NOWHERE) /* the arena, or the whole block */
-        return (ps_span){&batch->block,
-                         operand->offset + (operand->part == PS_PART_LENGTHS ? schema->arena : 0)};
-    const ps_column *column = &schema->column[operand->column];
-    const uint32_t at = operand->part == PS_PART_VALUES    ? column->values
-                        : operand->part == PS_PART_LENGTHS ? column->lengths
-                                                           : column->validity;
-    PS_CHECK_OP(at, !=, PS_NOWHERE);
-    return (ps_span){&batch->block, at + operand->offset};
+    return (ps_span){&batch->block, ps_columns_at(&lane->plan->schema, operand)};
 }
 
 static ps_status bind_calls(ps_lane *lane, ps_error *error) {
