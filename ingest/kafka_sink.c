@@ -94,12 +94,13 @@ static void end_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticke
     sink->way->serve(sink, 0);
 }
 
-/* Where slots are free before a commit, a backlog has a next batch at once, for ever: the commit
- * goes first, or the transaction would outlive its timeout. */
-static bool must_commit(const ps_kafka_sink *sink) {
-    return sink->exactly_once && sink->dirty &&
-           (sink->flush_wanted ||
-            ps_clock_ns() >= sink->begun_ns + sink->config->commit_interval_ns);
+static int64_t commit_due_ns(const ps_kafka_sink *sink) {
+    return sink->begun_ns + sink->config->commit_interval_ns;
+}
+
+/* Of a transaction that holds something. */
+static bool is_due(const ps_kafka_sink *sink) {
+    return sink->flush_wanted || ps_clock_ns() >= commit_due_ns(sink);
 }
 
 static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_error *error) {
@@ -108,7 +109,9 @@ static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_err
     if (seen.status != PS_OK) return seen.status;
     if (seen.phase != PS_KAFKA_READY || seen.aborted || sink->broken) return PS_AGAIN;
     if (!sink->cursor.begun) {
-        if (must_commit(sink)) return PS_AGAIN;
+        /* Where slots are free before a commit, a backlog has a next batch at once, for ever: the
+         * commit goes first, or the transaction would outlive its timeout. */
+        if (sink->exactly_once && sink->dirty && is_due(sink)) return PS_AGAIN;
         begin_batch(sink, batch, ticket);
     }
     PS_CHECK_OP(sink->cursor.ticket, ==, ticket);
@@ -147,10 +150,9 @@ static ps_status flush(void *self, ps_error *error) {
 
 static void commit_when_due(ps_kafka_sink *sink, int64_t *ask_again_ns) {
     if (!sink->dirty || sink->cursor.begun) return;
-    const int64_t due_ns = sink->begun_ns + sink->config->commit_interval_ns;
-    if (!sink->flush_wanted && ps_clock_ns() < due_ns) {
-        sink->shown_ns = due_ns - early_ns(sink);
-        sooner(ask_again_ns, due_ns);
+    if (!is_due(sink)) {
+        sink->shown_ns = commit_due_ns(sink) - early_ns(sink);
+        sooner(ask_again_ns, commit_due_ns(sink));
         return;
     }
     sink->flush_wanted = false;
