@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/base/check.h"
 #include "host/base/log.h"
 #include "host/base/text.h"
 #include "host/cli/term.h"
@@ -56,19 +57,37 @@ static const ps_option *stage_options(const ps_command *command) {
     return command->stage == NULL ? none : command->stage->options;
 }
 
+/* `command`: whose stage's option it is, or NULL. */
+static const char *preset_of(const ps_option *option, const ps_command *command) {
+    const char *const *at = command == NULL ? NULL : command->stage_presets;
+    for (; at != NULL && *at != NULL; at += 2)
+        if (strcmp(at[0], option->name) == 0) return at[1];
+    return option->preset;
+}
+
+static void preset_stage(const ps_command *command, void *out) {
+    void *const config = (uint8_t *)out + command->stage_at;
+    ps_options_preset(stage_options(command), config);
+    for (const char *const *at = command->stage_presets; at != NULL && *at != NULL; at += 2) {
+        ps_error error;
+        const ps_option *option = ps_option_find(stage_options(command), at[0]);
+        PS_CHECK(ps_option_parse(option, at[1], config, &error) == PS_OK);
+    }
+}
+
 static void print_options(const ps_option *options, const ps_command *command) {
     for (; options->name != NULL; options++) {
         if (command != NULL && !is_taken(command, options)) continue;
         char left[64], note[PS_OPTION_TEXT_MAX], accepts[PS_OPTION_TEXT_MAX];
         (void)snprintf(left, sizeof left, "--%s%s", options->name, placeholder(options));
         note[0] = '\0';
+        const char *preset = preset_of(options, command);
         if (options->type == PS_OPTION_CHOICE)
             (void)snprintf(note, sizeof note, " One of %.300s%s%s.",
-                           ps_option_accepts(options, accepts),
-                           options->preset == NULL ? "" : "; default ",
-                           options->preset == NULL ? "" : options->preset);
-        else if (options->preset != NULL)
-            (void)snprintf(note, sizeof note, " Default %s.", options->preset);
+                           ps_option_accepts(options, accepts), preset == NULL ? "" : "; default ",
+                           preset == NULL ? "" : preset);
+        else if (preset != NULL)
+            (void)snprintf(note, sizeof note, " Default %s.", preset);
         (void)printf("  %-22s %s%s%s\n", left, options->help, note,
                      options->type == PS_OPTION_LIST ? " May be repeated." : "");
     }
@@ -190,7 +209,7 @@ int ps_args_init(ps_args *args, const ps_command *command, int argc, char **argv
     *args = (ps_args){.pool = ps_pool_open()};
     args->operand = ps_pool_take(args->pool, (size_t)argc * sizeof *args->operand);
     if (command->options != NULL) ps_options_preset(command->options, out);
-    ps_options_preset(stage_options(command), (uint8_t *)out + command->stage_at);
+    preset_stage(command, out);
     ps_options_preset(common_options, &shared);
     int code = PS_EXIT_GO_ON;
     bool only_operands = false;

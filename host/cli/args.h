@@ -25,6 +25,8 @@ typedef struct ps_command {
     const ps_about *stage;     /* whose options the command takes too, or NULL … */
     size_t stage_at;           /* … into this place of what is filled … */
     const char *stage_without; /* … but for these, "a|b" */
+    /* What is preset otherwise than in the stage: option, value, …, NULL. NULL: nothing. */
+    const char *const *stage_presets;
     uint32_t operands_min, operands_max;
     int (*run)(int argc, char **argv); /* argv[0] is the command; the exit code */
 } ps_command;

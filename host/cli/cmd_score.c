@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/cli/commands.h"
 #include "host/cli/score_file.h"
@@ -38,8 +37,6 @@ static const ps_option options[] = {
 /* "low", "medium" and "high" of the stage's own sensitivity. */
 static const char *const level_names[] = {"low", "medium", "high"};
 enum { LEVELS = sizeof level_names / sizeof *level_names };
-
-#define QUIET_NS (INT64_C(12) * 3600 * PS_NS_PER_S)
 
 static int failed(ps_status status, const ps_error *error) {
     if (status == PS_OK) return PS_EXIT_OK;
@@ -185,25 +182,17 @@ static int work(const score_options *chosen, const ps_args *args) {
     return failed(status, &error);
 }
 
-static bool is_said(int argc, char **argv, const char *option) {
-    const size_t length = strlen(option);
-    for (int i = 0; i < argc; i++)
-        if (strncmp(argv[i], option, length) == 0 &&
-            (argv[i][length] == '\0' || argv[i][length] == '='))
-            return true;
-    return false;
-}
-
 static int score(int argc, char **argv) {
     score_options chosen = {0};
     ps_args args;
     int code = ps_args_init(&args, &ps_command_score, argc, argv, &chosen);
-    /* A file is scored to be looked at: an anomaly that lasts is one alert. */
-    if (!is_said(argc, argv, "--quiet")) chosen.detect.quiet_ns = QUIET_NS;
     if (code == PS_EXIT_GO_ON) code = work(&chosen, &args);
     ps_args_deinit(&args);
     return code;
 }
+
+/* A file is scored to be looked at: an anomaly that lasts is one alert. */
+static const char *const presets[] = {"quiet", "12h", NULL};
 
 const ps_command ps_command_score = {
     .name = "score",
@@ -223,6 +212,7 @@ const ps_command ps_command_score = {
     .stage = &ps_stage_detect.about,
     .stage_at = offsetof(score_options, detect),
     .stage_without = "field|detectors|time|as",
+    .stage_presets = presets,
     .operands_min = 1,
     .operands_max = 1000000,
     .run = score,
