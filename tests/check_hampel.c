@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/hampel.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/check_kernels.h"
+#include "tests/robust_oracle.h"
 
 void ps_check_hampel(ps_check *c);
 
@@ -21,12 +21,6 @@ static long double median(long double *values, uint32_t n) {
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2.0L;
 }
 
-/* Two-sided, by its trigonometric form. */
-static long double tail_of_t6(long double t) {
-    const long double s = t / sqrtl(6.0L + t * t), c = 1.0L - s * s;
-    return -log10l(1.0L - s * (1.0L + c / 2.0L + 3.0L * c * c / 8.0L));
-}
-
 /* The window sorted anew for every value, then its deviations. */
 static long double oracle(long double *state, long double x, uint32_t warmup) {
     const uint32_t count = (uint32_t)state[WINDOW], n = count < WINDOW ? count : WINDOW;
@@ -39,7 +33,7 @@ static long double oracle(long double *state, long double x, uint32_t warmup) {
         for (uint32_t i = 0; i < n; i++) sum += copy[i] = fabsl(copy[i] - middle);
         const long double deviation =
             fmaxl(median(copy, n) * 1.482602218505602L, sum / n * 1.253314137315500L);
-        score = tail_of_t6(fabsl(x - middle) / deviation);
+        score = robust_tail(fabsl(x - middle) / deviation);
     }
     state[count % WINDOW] = x;
     state[WINDOW]++;

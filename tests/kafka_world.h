@@ -31,6 +31,21 @@ typedef struct world {
     ps_error error;
 } world;
 
+/* For those to whom it does not matter what the records are. */
+static inline void produce_any(world *w) {
+    rd_kafka_t *producer = kafka_mock_producer(&w->mock);
+    for (int i = 0; i < RECORDS; i++) {
+        const rd_kafka_vu_t parts[] = {
+            {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = "in"},
+            {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = i % PARTITIONS},
+            {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t) "{}", 2}},
+        };
+        assert_null(rd_kafka_produceva(producer, parts, sizeof parts / sizeof parts[0]));
+    }
+    assert_int_equal(rd_kafka_flush(producer, 10000), 0);
+    rd_kafka_destroy(producer);
+}
+
 static inline world *world_open_on(void (*produce)(world *), int brokers) {
     static const char *const topics[] = {"in", "out", "dead"};
     ps_error error;

@@ -15,20 +15,6 @@
 
 enum { MANY = 24, MEMORY_MAX = 160 << 20 };
 
-static void produce(world *w) {
-    rd_kafka_t *producer = kafka_mock_producer(&w->mock);
-    for (int i = 0; i < RECORDS; i++) {
-        const rd_kafka_vu_t parts[] = {
-            {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = "in"},
-            {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = i % PARTITIONS},
-            {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t) "{}", 2}},
-        };
-        assert_null(rd_kafka_produceva(producer, parts, sizeof parts / sizeof parts[0]));
-    }
-    assert_int_equal(rd_kafka_flush(producer, 10000), 0);
-    rd_kafka_destroy(producer);
-}
-
 static void *stop_when_done(void *argument) {
     ps_pipeline *pipeline = argument;
     const int64_t until_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
@@ -70,7 +56,7 @@ static ps_status runs(world *w, bool any, uint64_t *rows) {
 static void test_auto_takes_librdkafka(void **state) {
     (void)state;
     uint64_t rows = 0;
-    world *w = world_open_on(produce, MANY);
+    world *w = world_open_on(produce_any, MANY);
     w->source.batch_max = 1 << 20;
     w->source.expansion = 4;
     assert_int_equal(runs(w, false, &rows), PS_BAD_CONFIG);
@@ -92,7 +78,7 @@ static ps_status suits(world *w, uint32_t brokers, int64_t memory_bytes) {
 
 static void test_sink(void **state) {
     (void)state;
-    world *w = world_open(produce);
+    world *w = world_open(produce_any);
     assert_int_equal(suits(w, 3, 8 << 20), PS_OK);
     assert_int_equal(suits(w, 40, 32 << 20), PS_OK);
     assert_int_equal(suits(w, 100, 4 << 20), PS_BAD_CONFIG);
