@@ -11,11 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/base/base64.h"
 #include "host/base/siphash.h"
 #include "host/batch/headers.h"
 #include "host/batch/rejects.h"
 #include "host/flow/enrich.h"
-#include "ingest/base64.h"
 #include "ingest/file_lock.h"
 
 enum {

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/base/base64.h"
 #include "host/base/clock.h"
 #include "host/base/log.h"
-#include "ingest/base64.h"
 #include "ingest/wire/connection.h"
 #include "ingest/wire/token.h"
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/base64.h"
 #include "host/base/limits.h"
 #include "host/base/text.h"
 #include "host/batch/headers.h"
-#include "ingest/base64.h"
 #include "ingest/json.h"
 
 enum { SOURCE, ERROR, REASON, TIMESTAMP, KEY, VALUE, HEADERS, MEMBERS };

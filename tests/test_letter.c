@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
+#include "host/base/base64.h"
 #include "host/batch/headers.h"
-#include "ingest/base64.h"
 #include "ingest/letter.h"
 
 enum { LETTERS_MAX = 16, TEXT_MAX = 512 };

@@ -7,10 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/base/base64.h"
 #include "host/base/text.h"
 #include "host/batch/headers.h"
 #include "host/cli/term.h"
-#include "ingest/base64.h"
 
 enum { ROWS_MAX = 256, KEY_COLUMNS = 24, TIME_MAX = 40, CELL_MAX = 320, CELLS = 6 };
 

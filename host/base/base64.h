@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Base64 with padding, for dead letters. Source: RFC 4648, section 4.
+ * Base64 with padding. Source: RFC 4648, section 4.
  */
-#ifndef PS_INGEST_BASE64_H
-#define PS_INGEST_BASE64_H
+#ifndef PS_HOST_BASE_BASE64_H
+#define PS_HOST_BASE_BASE64_H
 
 #include <stdbool.h>
 #include <stddef.h>
