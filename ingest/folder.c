@@ -4,8 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "host/base/directory.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -16,16 +17,8 @@ static ps_status make(const char *path, ps_error *error) {
         return ps_fail(error, PS_BAD_CONFIG, "sink.file.path has %zu bytes; 1 to %d are possible",
                        length, PATH_BYTES - 1);
     memcpy(part, path, length + 1);
-    for (size_t i = 1; i <= length; i++) {
-        if (part[i] != '/' && part[i] != '\0') continue;
-        const char kept = part[i];
-        part[i] = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return ps_fail(error, PS_IO, "cannot make the folder %.300s: %s", part,
-                           strerror(errno));
-        part[i] = kept;
-    }
-    return PS_OK;
+    if (ps_directory_make(AT_FDCWD, part)) return PS_OK;
+    return ps_fail(error, PS_IO, "cannot make the folder %.300s: %s", part, strerror(errno));
 }
 
 static ps_status failed(const char *path, ps_error *error) {

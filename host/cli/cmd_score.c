@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/base/directory.h"
 #include "host/base/log.h"
 #include "host/cli/commands.h"
 #include "host/cli/score_file.h"
@@ -84,13 +86,7 @@ static const char *base_name(const char *path) {
 
 static ps_status make_folder(const char *path, ps_pool *pool, ps_error *error) {
     char *part = ps_pool_text(pool, path, strlen(path));
-    for (char *at = part + 1; *at != '\0'; at++) {
-        if (*at != '/') continue;
-        *at = '\0';
-        (void)mkdir(part, 0777);
-        *at = '/';
-    }
-    if (mkdir(part, 0777) == 0 || errno == EEXIST) return PS_OK;
+    if (ps_directory_make(AT_FDCWD, part)) return PS_OK;
     return ps_fail(error, PS_IO, "cannot make %.300s: %s", path, strerror(errno));
 }
 

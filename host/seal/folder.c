@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/base/directory.h"
+
 enum { PATH_BYTES = 4096, DEPTH_MAX = 16, COMPARE = 4096 };
 
 struct ps_seal_folder {
@@ -16,27 +18,22 @@ struct ps_seal_folder {
     char path[];
 };
 
-/* Makes the directories of `path` up to its last slash. */
-static bool make_above(int at, const char *path) {
+/* The directory that the first `length` characters name, and all above it. */
+static bool make(int at, const char *path, size_t length) {
     char part[PATH_BYTES];
-    const size_t length = strlen(path);
     if (length >= sizeof part) {
         errno = ENAMETOOLONG;
         return false;
     }
-    memcpy(part, path, length + 1);
-    for (char *slash = part + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-        *slash = '\0';
-        if (mkdirat(at, part, 0777) != 0 && errno != EEXIST) return false;
-        *slash = '/';
-    }
-    return true;
+    memcpy(part, path, length);
+    part[length] = '\0';
+    return ps_directory_make(at, part);
 }
 
 ps_status ps_seal_folder_open(const char *path, bool create, ps_seal_folder **out,
                               ps_error *error) {
     const size_t length = strlen(path);
-    if (create && (!make_above(AT_FDCWD, path) || (mkdir(path, 0777) != 0 && errno != EEXIST)))
+    if (create && !make(AT_FDCWD, path, length))
         return ps_fail(error, PS_IO, "%s: cannot be made: %s", path, strerror(errno));
     const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -139,7 +136,7 @@ static ps_status sink_put(void *context, const ps_tile *tile, const uint8_t *byt
     char path[PS_TILE_PATH_MAX];
     (void)ps_tile_path(tile, path);
     int fd = openat(folder->fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0 && errno == ENOENT && make_above(folder->fd, path))
+    if (fd < 0 && errno == ENOENT && make(folder->fd, path, (size_t)(strrchr(path, '/') - path)))
         fd = openat(folder->fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) return ps_fail(error, PS_IO, "%s: cannot be made: %s", path, strerror(errno));
     ps_status status = complete(fd, path, bytes, length, error);
