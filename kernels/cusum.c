@@ -43,11 +43,12 @@ PS_FN void ps_cusum_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
                        PS_GLOBAL float *PS_RESTRICT score, ps_cusum_params p) {
     PS_GLOBAL double *const at = state + series[segment];
     const ps_u64 plane = (ps_u64)p.capacity;
-    double mean = 0.0, variance = 0.0, count = 0.0, upper = 0.0, lower = 0.0;
+    ps_moving m = {0.0, 0.0, 0.0};
+    double upper = 0.0, lower = 0.0;
     if (!fresh[segment]) {
-        mean = at[0];
-        variance = at[plane];
-        count = at[plane * 2u];
+        m.mean = at[0];
+        m.variance = at[plane];
+        m.count = at[plane * 2u];
         upper = at[plane * 3u];
         lower = at[plane * 4u];
     }
@@ -60,10 +61,10 @@ PS_FN void ps_cusum_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
             score[row] = ps_nan();
             continue;
         }
-        const double d = ps_deviation(x, mean);
+        const double d = ps_deviation(x, m.mean);
         float mine = 0.0f;
-        if (count >= warmup) {
-            const double z = ps_cusum_z(d, variance);
+        if (m.count >= warmup) {
+            const double z = ps_cusum_z(d, m.variance);
             const double up = upper + z - p.slack, down = lower - z - p.slack;
             upper = up > 0.0 ? up : 0.0;
             lower = down > 0.0 ? down : 0.0;
@@ -71,16 +72,12 @@ PS_FN void ps_cusum_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
             if ((double)mine >= p.reset) upper = lower = 0.0;
         }
         score[row] = mine;
-        const double equal = 1.0 / (count + 1.0);
-        const double weight = equal > p.alpha ? equal : p.alpha;
-        variance = count == 0.0 ? 0.0 : (1.0 - weight) * ps_fma(weight * d, d, variance);
-        mean = count == 0.0 ? x : ps_fma(weight, d, mean);
-        count += 1.0;
+        ps_moving_add(&m, x, d, p.alpha);
     }
     PS_GLOBAL double *const after = image + (ps_u64)segment * PS_CUSUM_PLANES;
-    at[0] = after[0] = mean;
-    at[plane] = after[1] = variance;
-    at[plane * 2u] = after[2] = count;
+    at[0] = after[0] = m.mean;
+    at[plane] = after[1] = m.variance;
+    at[plane * 2u] = after[2] = m.count;
     at[plane * 3u] = after[3] = upper;
     at[plane * 4u] = after[4] = lower;
 }

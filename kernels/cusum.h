@@ -7,6 +7,7 @@
 
 #include "kernels/dialect.h"
 
+#include "kernels/moving.h"
 #include "kernels/score.h"
 
 #define PS_CUSUM_PLANES 5u /* mean, variance, count, upper sum, lower sum */

@@ -9,12 +9,10 @@
  * State: read once and written once per segment; a segment's series occurs once per call. A row is
  * scored against the state before it, 0 until the series has max(warmup, 2) values. A null, NaN or
  * infinite value scores NaN and leaves the state alone. Rows in no segment are not written.
- * The first values weigh the same, 1 / n, until that falls to alpha: with alpha from the start the
- * variance of a young series would be a fraction of the true one, and every second value an alarm.
+ * The first values weigh the same (kernels/moving.h), or every second value of a young series would
+ * be an alarm.
  * Agrees: to the bit. Deviations are bounded by PS_DEVIATION_MAX, so no input makes the state
  * infinite or NaN.
- * Source: the incremental form of T. Finch, Incremental calculation of weighted mean and variance
- * (2009), section 9.
  */
 #include "kernels/ewma.h"
 
@@ -27,11 +25,11 @@ PS_FN void ps_ewma_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
                       PS_GLOBAL double *PS_RESTRICT image, PS_GLOBAL float *PS_RESTRICT score,
                       ps_ewma_params p) {
     PS_GLOBAL double *const at = state + series[segment];
-    double mean = 0.0, variance = 0.0, count = 0.0;
+    ps_moving m = {0.0, 0.0, 0.0};
     if (!fresh[segment]) {
-        mean = at[0];
-        variance = at[(ps_u64)p.capacity];
-        count = at[(ps_u64)p.capacity * 2u];
+        m.mean = at[0];
+        m.variance = at[(ps_u64)p.capacity];
+        m.count = at[(ps_u64)p.capacity * 2u];
     }
     const double warmup = (double)(p.warmup < 2u ? 2u : p.warmup);
     const ps_u32 end = first[segment + 1];
@@ -42,23 +40,14 @@ PS_FN void ps_ewma_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
             score[row] = ps_nan();
             continue;
         }
-        const double d = ps_deviation(x, mean);
-        score[row] = count < warmup ? 0.0f : ps_score_from_deviation(d, variance);
-        if (count == 0.0) {
-            mean = x;
-            variance = 0.0;
-        } else {
-            const double equal = 1.0 / (count + 1.0);
-            const double weight = equal > p.alpha ? equal : p.alpha;
-            mean = ps_fma(weight, d, mean);
-            variance = (1.0 - weight) * ps_fma(weight * d, d, variance);
-        }
-        count += 1.0;
+        const double d = ps_deviation(x, m.mean);
+        score[row] = m.count < warmup ? 0.0f : ps_score_from_deviation(d, m.variance);
+        ps_moving_add(&m, x, d, p.alpha);
     }
     PS_GLOBAL double *const after = image + (ps_u64)segment * PS_EWMA_PLANES;
-    at[0] = after[0] = mean;
-    at[(ps_u64)p.capacity] = after[1] = variance;
-    at[(ps_u64)p.capacity * 2u] = after[2] = count;
+    at[0] = after[0] = m.mean;
+    at[(ps_u64)p.capacity] = after[1] = m.variance;
+    at[(ps_u64)p.capacity * 2u] = after[2] = m.count;
 }
 PS_ENTRY_9(ewma, const ps_u8, const ps_u8, const ps_u32, const ps_u32, const ps_u32, const ps_u8,
            double, double, float)

@@ -7,6 +7,7 @@
 
 #include "kernels/dialect.h"
 
+#include "kernels/moving.h"
 #include "kernels/score.h"
 
 #define PS_EWMA_PLANES 3u /* mean, variance, count */

@@ -14,11 +14,6 @@
  */
 #include "kernels/holt_winters.h"
 
-PS_FN double ps_holt_winters_weight(double count, double least) {
-    const double equal = 1.0 / (count + 1.0);
-    return equal > least ? equal : least;
-}
-
 PS_FN void ps_holt_winters_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
                               PS_GLOBAL const ps_u8 *PS_RESTRICT validity,
                               PS_GLOBAL const ps_u32 *PS_RESTRICT order,
@@ -57,11 +52,11 @@ PS_FN void ps_holt_winters_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT
         const double expected = level + p.damping * trend + (p.parts > 0u ? season[part] : 0.0);
         const double e = count == 0.0 ? 0.0 : ps_deviation(x, expected);
         score[row] = count < warmup ? 0.0f : ps_score_from_deviation(e, variance);
-        const double a = ps_holt_winters_weight(count, p.level);
-        const double v = ps_holt_winters_weight(count, p.variance);
+        const double a = ps_moving_weight(count, p.level);
+        const double v = ps_moving_weight(count, p.variance);
         level = count == 0.0 ? x : level + p.damping * trend + a * e;
         trend = p.damping * trend + p.trend * e;
-        if (p.parts > 0u) season[part] += ps_holt_winters_weight(turns, p.season) * (1.0 - a) * e;
+        if (p.parts > 0u) season[part] += ps_moving_weight(turns, p.season) * (1.0 - a) * e;
         variance = (1.0 - v) * ps_fma(v * e, e, variance);
         count += 1.0;
     }

@@ -7,6 +7,7 @@
 
 #include "kernels/dialect.h"
 
+#include "kernels/moving.h"
 #include "kernels/score.h"
 
 /* Level, trend, variance, count, rows; behind them the season's parts. */

@@ -9,7 +9,7 @@
 #include "kernels/quantile.h"
 
 /* The lower quartile, the upper one, the mean distance from their middle, count. */
-#define PS_IQR_PLANES (2u * PS_QUANTILE_PLANES + 2u)
+#define PS_IQR_PLANES PS_QUANTILES_PLANES
 
 typedef struct ps_iqr_params {
     double memory;   /* values after which the weight of all before is halved, 64 or more */

@@ -19,16 +19,8 @@ PS_FN void ps_mzscore_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT valu
                          PS_GLOBAL float *PS_RESTRICT score, ps_mzscore_params p) {
     PS_GLOBAL double *const at = state + series[segment];
     const ps_u64 plane = (ps_u64)p.capacity;
-    ps_quantile middle, spread;
-    double mean = 0.0, count = 0.0;
-    ps_quantile_clear(&middle);
-    ps_quantile_clear(&spread);
-    if (!fresh[segment]) {
-        ps_quantile_load(&middle, at, plane);
-        ps_quantile_load(&spread, at + plane * PS_QUANTILE_PLANES, plane);
-        mean = at[plane * 2u * PS_QUANTILE_PLANES];
-        count = at[plane * (2u * PS_QUANTILE_PLANES + 1u)];
-    }
+    ps_quantiles q;
+    ps_quantiles_load(&q, at, plane, fresh[segment]);
     const double warmup = (double)(p.warmup < 5u ? 5u : p.warmup);
     const ps_u32 end = first[segment + 1];
     for (ps_u32 i = first[segment]; i < end; i++) {
@@ -39,27 +31,15 @@ PS_FN void ps_mzscore_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT valu
             continue;
         }
         const double x = ps_quantile_bounded(raw);
-        const ps_u32 seen = count < 5.0 ? (ps_u32)count : 5u;
-        const double median = count == 0.0 ? x : ps_quantile_value(&middle, seen);
+        const ps_u32 seen = ps_quantiles_seen(&q);
+        const double median = q.count == 0.0 ? x : ps_quantile_value(&q.first, seen);
         const double d = x - median, size = ps_fabs(d);
-        const double mad = ps_quantile_value(&spread, seen);
-        score[row] = count < warmup ? 0.0f : ps_score_robust(d, mad * PS_SIGMA_OF_MEDIAN, mean);
-        if (seen < 5u) {
-            ps_quantile_begin(&middle, x, seen);
-            ps_quantile_begin(&spread, size, seen);
-        } else {
-            ps_quantile_add(&middle, x, 0.5, p.memory);
-            ps_quantile_add(&spread, size, 0.5, p.memory);
-        }
-        const double kept = count + 1.0 < p.memory ? count + 1.0 : p.memory;
-        mean += (size - mean) / kept;
-        count += 1.0;
+        const double mad = ps_quantile_value(&q.second, seen);
+        score[row] = q.count < warmup ? 0.0f : ps_score_robust(d, mad * PS_SIGMA_OF_MEDIAN, q.mean);
+        ps_quantiles_add(&q, x, size, size, 0.5, 0.5, p.memory);
     }
     PS_GLOBAL double *const after = image + (ps_u64)segment * PS_MZSCORE_PLANES;
-    ps_quantile_store(&middle, at, plane, after);
-    ps_quantile_store(&spread, at + plane * PS_QUANTILE_PLANES, plane, after + PS_QUANTILE_PLANES);
-    at[plane * 2u * PS_QUANTILE_PLANES] = after[2u * PS_QUANTILE_PLANES] = mean;
-    at[plane * (2u * PS_QUANTILE_PLANES + 1u)] = after[2u * PS_QUANTILE_PLANES + 1u] = count;
+    ps_quantiles_store(&q, at, plane, after);
 }
 PS_ENTRY_9(mzscore, const ps_u8, const ps_u8, const ps_u32, const ps_u32, const ps_u32, const ps_u8,
            double, double, float)

@@ -10,7 +10,7 @@
 #include "kernels/quantile.h"
 
 /* The median, the median of the deviations, their mean, count. */
-#define PS_MZSCORE_PLANES (2u * PS_QUANTILE_PLANES + 2u)
+#define PS_MZSCORE_PLANES PS_QUANTILES_PLANES
 
 typedef struct ps_mzscore_params {
     double memory;   /* values after which the weight of all before is halved, 64 or more */

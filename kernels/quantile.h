@@ -82,4 +82,54 @@ PS_FN double ps_quantile_value(const ps_quantile *q, ps_u32 count) {
     return q->height[count >= 5u ? 2u : count / 2u];
 }
 
+/* What a detector by quantiles keeps: two of them, the mean distance from their middle, count. */
+#define PS_QUANTILES_PLANES (2u * PS_QUANTILE_PLANES + 2u)
+
+typedef struct ps_quantiles {
+    ps_quantile first, second;
+    double mean, count;
+} ps_quantiles;
+
+PS_FN void ps_quantiles_load(ps_quantiles *q, PS_GLOBAL const double *at, ps_u64 plane,
+                             ps_u32 fresh) {
+    q->mean = q->count = 0.0;
+    ps_quantile_clear(&q->first);
+    ps_quantile_clear(&q->second);
+    if (fresh) return;
+    ps_quantile_load(&q->first, at, plane);
+    ps_quantile_load(&q->second, at + plane * PS_QUANTILE_PLANES, plane);
+    q->mean = at[plane * 2u * PS_QUANTILE_PLANES];
+    q->count = at[plane * (2u * PS_QUANTILE_PLANES + 1u)];
+}
+
+PS_FN void ps_quantiles_store(const ps_quantiles *q, PS_GLOBAL double *at, ps_u64 plane,
+                              PS_GLOBAL double *after) {
+    const ps_u32 second = PS_QUANTILE_PLANES, mean = 2u * PS_QUANTILE_PLANES;
+    ps_quantile_store(&q->first, at, plane, after);
+    ps_quantile_store(&q->second, at + plane * second, plane, after + second);
+    at[plane * mean] = after[mean] = q->mean;
+    at[plane * (mean + 1u)] = after[mean + 1u] = q->count;
+}
+
+/* How many of the markers there are. */
+PS_FN ps_u32 ps_quantiles_seen(const ps_quantiles *q) {
+    return q->count < 5.0 ? (ps_u32)q->count : 5u;
+}
+
+/* One more value of either, and its distance. */
+PS_FN void ps_quantiles_add(ps_quantiles *q, double first, double second, double distance,
+                            double first_share, double second_share, double memory) {
+    const ps_u32 seen = ps_quantiles_seen(q);
+    if (seen < 5u) {
+        ps_quantile_begin(&q->first, first, seen);
+        ps_quantile_begin(&q->second, second, seen);
+    } else {
+        ps_quantile_add(&q->first, first, first_share, memory);
+        ps_quantile_add(&q->second, second, second_share, memory);
+    }
+    const double kept = q->count + 1.0 < memory ? q->count + 1.0 : memory;
+    q->mean += (distance - q->mean) / kept;
+    q->count += 1.0;
+}
+
 #endif
