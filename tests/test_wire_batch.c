@@ -258,7 +258,12 @@ static ps_status one_record(const char *body, uint32_t bytes, int32_t count) {
     ps_status status;
     memcpy(copy, body, bytes);
     ps_wire_records_begin(&records, &batch, (ps_bytes){copy, bytes});
-    while ((status = ps_wire_records_next(&records, &record, &error)) == PS_OK) {}
+    while ((status = ps_wire_records_next(&records, &record, &error)) == PS_OK) {
+        uint8_t packed[64]; /* as many bytes as were foretold, or rows lie beside their columns */
+        assert_int_equal(
+            ps_wire_headers_pack(record.headers, record.header_count, packed, sizeof packed),
+            record.packed_bytes);
+    }
     free(copy);
     return status;
 }

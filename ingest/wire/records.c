@@ -64,8 +64,9 @@ static __attribute__((noinline)) const uint8_t *skip_longer(const uint8_t *at, c
     ps_bytes bytes;
     const uint8_t *const behind = take_longer(at, end, &bytes);
     if (behind == NULL) return NULL;
-    if (bytes.length == PS_NULL_LENGTH) return may_be_null ? behind : NULL;
-    *packed -= (uint64_t)(behind - at) - bytes.length - 1;
+    const bool null = bytes.length == PS_NULL_LENGTH;
+    if (null && !may_be_null) return NULL;
+    *packed -= (uint64_t)(behind - at) - (null ? 0 : bytes.length) - 1;
     return behind;
 }
 

@@ -7,7 +7,10 @@
 #include "ingest/wire/writer.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { ROOM = 1 << 16 };
+enum {
+    ROOM = 1 << 16,
+    WRITTEN_MAX = 256 /* records of an input: 4 KiB may unpack to half a million */
+};
 
 static void check_within(ps_bytes part, ps_bytes all) {
     if (part.length == PS_NULL_LENGTH) return;
@@ -49,7 +52,7 @@ static void check_again(const ps_wire_record *record, ps_bytes packed) {
     FUZZ_CHECK(record->packed_bytes == again.packed_bytes);
 }
 
-static void check_record(const ps_wire_record *record, ps_bytes plain) {
+static void check_record(const ps_wire_record *record, ps_bytes plain, bool write) {
     static uint8_t packed[8 * ROOM];
     ps_header header, same;
     uint32_t at = 0, packed_at = 0, count = 0;
@@ -69,14 +72,14 @@ static void check_record(const ps_wire_record *record, ps_bytes plain) {
     }
     FUZZ_CHECK(count == record->header_count && packed_at == bytes);
     FUZZ_CHECK(at == record->headers.length);
-    check_again(record, (ps_bytes){packed, bytes});
+    if (write) check_again(record, (ps_bytes){packed, bytes});
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static ps_wire_unpacker *unpacker;
     const ps_bytes all = {data, (uint32_t)size};
     ps_wire_batch batch;
-    uint32_t at = 0;
+    uint32_t at = 0, written = 0;
     if (unpacker == NULL) FUZZ_CHECK(ps_wire_unpacker_open(ROOM, &unpacker, NULL) == PS_OK);
     while (ps_wire_batch_next(all, &at, &batch, NULL) == PS_OK) {
         ps_wire_records records;
@@ -89,7 +92,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_within(batch.records, batch.whole);
         if (ps_wire_unpack(unpacker, batch.codec, batch.records, &plain, NULL) != PS_OK) continue;
         ps_wire_records_begin(&records, &batch, plain);
-        while (ps_wire_records_next(&records, &record, NULL) == PS_OK) check_record(&record, plain);
+        while (ps_wire_records_next(&records, &record, NULL) == PS_OK)
+            check_record(&record, plain, written++ < WRITTEN_MAX);
     }
     return 0;
 }
