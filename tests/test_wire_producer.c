@@ -216,6 +216,28 @@ static void a_batch_is_retried(void **state) {
     close_ledger(l);
 }
 
+/* A broker that has just come back may not know this producer any more, and then takes whatever
+ * sequence comes first: a batch that is tried again goes alone, or the one behind it stands before
+ * it in the log. */
+static void one_at_a_time_after_trouble(void **state) {
+    (void)state;
+    ledger *l = begun(1, 1, true);
+    for (uint32_t i = 0; i < 2; i++)
+        goes_wrong(l, (ledger_fault){.api = PS_WIRE_PRODUCE,
+                                     .from = i == 0 ? 2 : 7,
+                                     .times = 1,
+                                     .code = PS_WIRE_ERROR_NOT_LEADER_OR_FOLLOWER,
+                                     .delay_ms = 20});
+    put_rows(l, 0, 0, ROWS, ROW_BYTES);
+    assert_int_equal(drain(l), PS_OK);
+    has_rows(l, 0, ROWS);
+    assert_int_equal(nth(l, PS_WIRE_PRODUCE, 6)->sequence, nth(l, PS_WIRE_PRODUCE, 1)->sequence);
+    /* Those that were under way with it the first time, and none the second. */
+    assert_int_equal(times_answered(l, PS_WIRE_PRODUCE, PS_WIRE_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER),
+                     4);
+    close_ledger(l);
+}
+
 static void it_was_written_though(void **state) {
     (void)state;
     ledger *l = after((ledger_fault){.from = 2,
@@ -377,14 +399,14 @@ static void closes_amid_a_produce(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_arrive_in_order),   cmocka_unit_test(lingers),
-        cmocka_unit_test(a_large_row_goes_alone), cmocka_unit_test(no_buffer_is_free),
-        cmocka_unit_test(batches_end_earlier),    cmocka_unit_test(batches_are_compressed),
-        cmocka_unit_test(a_batch_is_retried),     cmocka_unit_test(it_was_written_though),
-        cmocka_unit_test(a_batch_is_missing),     cmocka_unit_test(the_leader_moves),
-        cmocka_unit_test(a_connection_breaks),    cmocka_unit_test(idempotent_only),
-        cmocka_unit_test(an_idle_one_sleeps),     cmocka_unit_test(a_waiting_init_sleeps),
-        cmocka_unit_test(closes_amid_a_produce),
+        cmocka_unit_test(rows_arrive_in_order),        cmocka_unit_test(lingers),
+        cmocka_unit_test(a_large_row_goes_alone),      cmocka_unit_test(no_buffer_is_free),
+        cmocka_unit_test(batches_end_earlier),         cmocka_unit_test(batches_are_compressed),
+        cmocka_unit_test(a_batch_is_retried),          cmocka_unit_test(it_was_written_though),
+        cmocka_unit_test(a_batch_is_missing),          cmocka_unit_test(the_leader_moves),
+        cmocka_unit_test(a_connection_breaks),         cmocka_unit_test(idempotent_only),
+        cmocka_unit_test(an_idle_one_sleeps),          cmocka_unit_test(a_waiting_init_sleeps),
+        cmocka_unit_test(one_at_a_time_after_trouble), cmocka_unit_test(closes_amid_a_produce),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,8 +65,10 @@ static void settle_done(ps_wire_producer *producer, ps_wire_outlet *outlet) {
     }
 }
 
+/* It goes alone next time: a broker that lost what it knew of this producer, or never wrote it
+ * down, takes whatever sequence comes first. */
 static void put_back(ps_wire_outlet *outlet, ps_wire_load *load, int64_t pause_ns) {
-    load->sent = false;
+    load->sent = outlet->answered = false;
     outlet->rewinds = outlet->under_way > 0;
     outlet->again_ns = ps_clock_ns() + pause_ns;
 }

@@ -52,7 +52,7 @@ typedef struct ps_wire_outlet {
     int32_t sequence; /* of the next batch */
     bool active;      /* is in the list of those that hold something */
     bool rewinds;     /* one was put back: nothing more is sent until the others are answered */
-    bool answered;    /* in this transaction */
+    bool answered;    /* in this transaction, and none was put back since */
     bool added;       /* to this transaction, in its first dialect */
     int64_t again_ns; /* not before */
     int16_t failing;  /* error of the newest answer, 0: none */
