@@ -216,9 +216,9 @@ static void a_batch_is_retried(void **state) {
     close_ledger(l);
 }
 
-/* A broker that has just come back may not know this producer any more, and then takes whatever
+/* A broker that has just come back may have forgotten this producer, and then takes whatever
  * sequence comes first: a batch that is tried again goes alone, or the one behind it stands before
- * it in the log. */
+ * it in the log. Seen with Kafka 4.1.2 where records' timestamps were old. */
 static void one_at_a_time_after_trouble(void **state) {
     (void)state;
     ledger *l = begun(1, 1, true);

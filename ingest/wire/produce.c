@@ -65,8 +65,10 @@ static void settle_done(ps_wire_producer *producer, ps_wire_outlet *outlet) {
     }
 }
 
-/* It goes alone next time: a broker that lost what it knew of this producer, or never wrote it
- * down, takes whatever sequence comes first. */
+/* It goes alone next time. A broker forgets a producer whose newest record is older than
+ * producer.id.expiration.ms by its own timestamp: when it starts, and now and then. It then takes
+ * whatever sequence comes first, and of several under way the first may have come too early for it
+ * (NOT_LEADER_OR_FOLLOWER) and the next not. */
 static void put_back(ps_wire_outlet *outlet, ps_wire_load *load, int64_t pause_ns) {
     load->sent = outlet->answered = false;
     outlet->rewinds = outlet->under_way > 0;
