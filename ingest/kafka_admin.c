@@ -302,6 +302,53 @@ ps_status ps_kafka_true_end(rd_kafka_t *client, const char *topic, int32_t parti
 }
 #endif
 
+#if RD_KAFKA_VERSION >= 0x02030000
+static ps_status take_id(rd_kafka_event_t *event, const char *topic, char *id, size_t id_bytes,
+                         ps_error *error) {
+    static const char none[] = "AAAAAAAAAAAAAAAAAAAAAA"; /* all zeros */
+    if (event == NULL || ps_kafka_is_away(rd_kafka_event_error(event))) return PS_AGAIN;
+    PS_TRY(answered(event, "cannot ask for a topic's id", error));
+    size_t count;
+    const rd_kafka_TopicDescription_t **found =
+        rd_kafka_DescribeTopics_result_topics(rd_kafka_event_DescribeTopics_result(event), &count);
+    if (count == 0) return PS_AGAIN;
+    const rd_kafka_error_t *failure = rd_kafka_TopicDescription_error(found[0]);
+    const rd_kafka_resp_err_t err = rd_kafka_error_code(failure);
+    if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || ps_kafka_is_away(err)) return PS_AGAIN;
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return ps_fail(error, PS_IO, "cannot ask for the id of topic %s: %s%s", topic,
+                       rd_kafka_error_string(failure), ps_kafka_advice(err));
+    const char *text = rd_kafka_Uuid_base64str(rd_kafka_TopicDescription_topic_id(found[0]));
+    if (text == NULL || text[0] == '\0' || strcmp(text, none) == 0)
+        return ps_fail(error, PS_UNSUPPORTED,
+                       "topic %s has no id: brokers older than Kafka 2.8 give none", topic);
+    (void)snprintf(id, id_bytes, "%s", text);
+    /* The alphabet of names and addresses, as Kafka's tools have it. */
+    for (char *at = id; *at != '\0'; at++) *at = *at == '+' ? '-' : *at == '/' ? '_' : *at;
+    return PS_OK;
+}
+
+ps_status ps_kafka_topic_id(rd_kafka_t *client, const char *topic, int timeout_ms, char *id,
+                            size_t id_bytes, ps_error *error) {
+    rd_kafka_TopicCollection_t *wanted = rd_kafka_TopicCollection_of_topic_names(&topic, 1);
+    request r = request_within(client, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, timeout_ms);
+    rd_kafka_DescribeTopics(client, wanted, r.options, r.queue);
+    rd_kafka_event_t *event = request_wait(&r);
+    const ps_status status = take_id(event, topic, id, id_bytes, error);
+    request_end(&r, event);
+    rd_kafka_TopicCollection_destroy(wanted);
+    return status;
+}
+#else
+ps_status ps_kafka_topic_id(rd_kafka_t *client, const char *topic, int timeout_ms, char *id,
+                            size_t id_bytes, ps_error *error) {
+    (void)client, (void)timeout_ms, (void)id, (void)id_bytes;
+    return ps_fail(error, PS_UNSUPPORTED,
+                   "this librdkafka cannot ask for the id of topic %s: build with 2.3 or newer",
+                   topic);
+}
+#endif
+
 static void take_limit(const rd_kafka_ConfigResource_t *answer, ps_kafka_limit *limit) {
     size_t entries = 0;
     const rd_kafka_ConfigEntry_t **entry = rd_kafka_ConfigResource_configs(answer, &entries);

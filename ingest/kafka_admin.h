@@ -49,6 +49,11 @@ ps_status ps_kafka_watermarks(rd_kafka_t *client, const char *topic, int32_t par
 ps_status ps_kafka_true_end(rd_kafka_t *client, const char *topic, int32_t partition,
                             int timeout_ms, int64_t *end, ps_error *error) PS_MUST_USE;
 
+/* A topic's id, which is another one when it was deleted and made anew, as Kafka's own tools print
+ * it. AGAIN: no answer within `timeout_ms`. UNSUPPORTED: brokers or library have none. */
+ps_status ps_kafka_topic_id(rd_kafka_t *client, const char *topic, int timeout_ms, char *id,
+                            size_t id_bytes, ps_error *error) PS_MUST_USE;
+
 /* A topic's largest record batch (max.message.bytes). */
 typedef struct ps_kafka_limit {
     const char *topic;

@@ -14,6 +14,9 @@ extern const ps_sink ps_sink_kafka;
 const char *ps_kafka_source_foreign(const void *config);
 const char *ps_kafka_sink_foreign(const void *config);
 
+/* kafka_identify.c: the source's `identify`. */
+ps_status ps_kafka_identify(const void *config, ps_partitions *all, ps_error *error);
+
 typedef struct ps_kafka_link {
     const ps_kafka_source_config *config; /* NULL: the source is not Kafka */
     const char *group;

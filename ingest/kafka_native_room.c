@@ -58,6 +58,7 @@ ps_status ps_kafka_native_sink_suits(const void *configuration, const ps_lane_en
     const ps_partitions *all = env->partitions;
     if (config->brokers != NULL || all->brokers == 0) return PS_OK;
     ps_wire_client_recipe client = {.brokers = "", .client_id = "", .topic_count = 2};
+    client.topic_count += env->plan->seal.sealer != NULL;
     client.topic_count += env->dead != NULL && env->dead->topic != NULL;
     for (uint32_t t = 0; t < all->topic_count; t++)
         if (all->topic[t].count > client.partitions_max)

@@ -17,7 +17,7 @@
 #include "kernels/murmur2.h"
 
 enum {
-    TOPICS_MAX = 3,
+    TOPICS_MAX = PS_KAFKA_SINK_TOPICS_MAX,
     ASK_MS = 3000, /* of each try to get a producer */
     COMMIT_MS = 5000,
     TIMEOUT_MS = 4000, /* for an answer: two in a row must not look like a hang */
@@ -163,7 +163,7 @@ static void drop(ps_kafka_sink *sink) {
 }
 
 static void list_topics(ps_kafka_sink *sink, struct ps_kafka_native_sink *native) {
-    ps_kafka_topic *topics[] = {&sink->out, &sink->dead, &sink->state_topic};
+    ps_kafka_topic *topics[] = PS_KAFKA_SINK_TOPICS(sink);
     native->record_bytes = record_bytes_of(sink->env);
     for (size_t i = 0; i < TOPICS_MAX; i++) {
         if (topics[i]->name == NULL) continue;

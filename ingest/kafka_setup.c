@@ -21,14 +21,14 @@ enum { ASK_MS = 1000, LIMITS_MS = 500, BATCH_BYTES = 1000000 };
 /* max.message.bytes of each topic in use, as far as this user may ask: librdkafka then refuses what
  * is too large by itself, by record, where a broker would refuse a whole batch. */
 static void ask_limits(ps_kafka_sink *sink) {
-    ps_kafka_topic *topics[] = {&sink->out, &sink->dead, &sink->state_topic};
-    ps_kafka_limit limits[3];
+    ps_kafka_topic *topics[] = PS_KAFKA_SINK_TOPICS(sink);
+    ps_kafka_limit limits[PS_KAFKA_SINK_TOPICS_MAX];
     uint32_t count = 0;
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < PS_KAFKA_SINK_TOPICS_MAX; i++)
         if (topics[i]->name != NULL) limits[count++].topic = topics[i]->name;
     ps_kafka_limits(sink->helper, limits, count, LIMITS_MS);
     for (uint32_t l = 0; l < count; l++)
-        for (size_t i = 0; i < 3; i++)
+        for (size_t i = 0; i < PS_KAFKA_SINK_TOPICS_MAX; i++)
             if (topics[i]->name != NULL && strcmp(topics[i]->name, limits[l].topic) == 0)
                 topics[i]->bytes_max = limits[l].bytes_max;
 }
@@ -41,7 +41,8 @@ static uint32_t state_partitions(const ps_kafka_sink *sink) {
     return most;
 }
 
-static ps_status created(rd_kafka_event_t *event, const char *topic, ps_error *error) {
+static ps_status created(rd_kafka_event_t *event, const char *topic, bool compacted,
+                         ps_error *error) {
     size_t count = 0;
     const rd_kafka_topic_result_t **results = NULL;
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
@@ -56,26 +57,28 @@ static ps_status created(rd_kafka_event_t *event, const char *topic, ps_error *e
         return PS_OK;
     if (ps_kafka_is_away(err)) return PS_AGAIN;
     return ps_fail(error, PS_IO,
-                   "cannot create the state topic '%s': %s; create it by hand (as many partitions "
-                   "as the source's largest topic, retention.ms=-1), or give this user's principal "
-                   "the right to create it",
-                   topic, rd_kafka_err2str(err));
+                   "cannot create the topic '%s': %s; create it by hand (as many partitions as the "
+                   "source's largest topic, and %s), or give this user's principal the right to "
+                   "create it",
+                   topic, rd_kafka_err2str(err),
+                   compacted ? "cleanup.policy=compact" : "retention.ms=-1");
 }
 
-/* Kept for ever: old records are deleted by us once newer ones say the same. */
-static ps_status create_state(ps_kafka_sink *sink, ps_error *error) {
+/* Kept for ever: old state is deleted by us once newer records say the same; of a log's records the
+ * newest of each name stays. */
+static ps_status create_own(ps_kafka_sink *sink, const char *name, bool compacted,
+                            ps_error *error) {
     char reason[256];
-    rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(
-        sink->state_name, (int)state_partitions(sink), -1, reason, sizeof reason);
-    if (wanted == NULL)
-        return ps_fail(error, PS_BAD_CONFIG, "state topic %s: %s", sink->state_name, reason);
-    (void)rd_kafka_NewTopic_set_config(wanted, "cleanup.policy", "delete");
+    rd_kafka_NewTopic_t *wanted =
+        rd_kafka_NewTopic_new(name, (int)state_partitions(sink), -1, reason, sizeof reason);
+    if (wanted == NULL) return ps_fail(error, PS_BAD_CONFIG, "topic %s: %s", name, reason);
+    (void)rd_kafka_NewTopic_set_config(wanted, "cleanup.policy", compacted ? "compact" : "delete");
     (void)rd_kafka_NewTopic_set_config(wanted, "retention.ms", "-1");
     (void)rd_kafka_NewTopic_set_config(wanted, "retention.bytes", "-1");
     rd_kafka_queue_t *queue = rd_kafka_queue_new(sink->helper);
     rd_kafka_CreateTopics(sink->helper, &wanted, 1, NULL, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10 * ASK_MS);
-    const ps_status status = created(event, sink->state_name, error);
+    const ps_status status = created(event, name, compacted, error);
     if (event != NULL) rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_NewTopic_destroy(wanted);
@@ -83,16 +86,23 @@ static ps_status create_state(ps_kafka_sink *sink, ps_error *error) {
 }
 
 /* A topic that was just made is not known everywhere at once: PS_AGAIN until it is. */
-static ps_status find_state(ps_kafka_sink *sink, ps_error *error) {
-    ps_kafka_topic *topic = &sink->state_topic;
+static ps_status find_own(ps_kafka_sink *sink, ps_kafka_topic *topic, ps_error *error) {
+    const bool compacted = topic == &sink->seal_topic;
     const ps_status status =
         ps_kafka_topic_partitions(sink->helper, topic->name, ASK_MS, &topic->partitions, error);
     if (status == PS_IO && topic->partitions == PS_NOWHERE) {
-        PS_TRY(create_state(sink, error));
+        PS_TRY(create_own(sink, topic->name, compacted, error));
         return PS_AGAIN;
     }
     PS_TRY(status);
     if (topic->partitions >= state_partitions(sink)) return PS_OK;
+    if (compacted)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "seal topic '%s' has %u partitions, the source %u: the source has grown; "
+                       "give that topic as many: `kafka-topics.sh --alter --topic %s --partitions "
+                       "%u`",
+                       topic->name, topic->partitions, state_partitions(sink), topic->name,
+                       state_partitions(sink));
     return ps_fail(error, PS_BAD_CONFIG,
                    "state topic '%s' has %u partitions, the source %u: the source has grown; %s",
                    topic->name, topic->partitions, state_partitions(sink),
@@ -160,7 +170,8 @@ static ps_status ask_topics(ps_kafka_sink *sink, bool known, int64_t patience_ns
 ps_status ps_kafka_setup_once(ps_kafka_sink *sink, ps_error *error) {
     PS_TRY(ask_topics(sink, false, PS_KAFKA_NEW_NS_MAX, error));
     PS_TRY(same_cluster(sink, error));
-    if (sink->keeps_state) PS_TRY(find_state(sink, error));
+    if (sink->keeps_state) PS_TRY(find_own(sink, &sink->state_topic, error));
+    if (sink->seal_topic.name != NULL) PS_TRY(find_own(sink, &sink->seal_topic, error));
     ask_limits(sink);
     return PS_OK;
 }
@@ -184,6 +195,7 @@ static uint32_t record_bytes_max(const ps_kafka_sink *sink) {
     uint32_t most = sink->out.bytes_max;
     if (sink->dead.bytes_max > most) most = sink->dead.bytes_max;
     if (sink->state_topic.bytes_max > most) most = sink->state_topic.bytes_max;
+    if (sink->seal_topic.bytes_max > most) most = sink->seal_topic.bytes_max;
     if (compresses(sink)) return 1000000000;
     return most;
 }
@@ -216,8 +228,8 @@ static ps_status init_transactions(ps_kafka_sink *sink, ps_error *error) {
 }
 
 void ps_kafka_drop_producer(ps_kafka_sink *sink) {
-    ps_kafka_topic *topics[] = {&sink->out, &sink->dead, &sink->state_topic};
-    for (size_t i = 0; i < 3; i++) {
+    ps_kafka_topic *topics[] = PS_KAFKA_SINK_TOPICS(sink);
+    for (size_t i = 0; i < PS_KAFKA_SINK_TOPICS_MAX; i++) {
         if (topics[i]->handle != NULL) rd_kafka_topic_destroy(topics[i]->handle);
         topics[i]->handle = NULL;
     }
@@ -255,8 +267,8 @@ static ps_status make_producer(ps_kafka_sink *sink, ps_error *error) {
 }
 
 static ps_status make_handles(ps_kafka_sink *sink, ps_error *error) {
-    ps_kafka_topic *topics[] = {&sink->out, &sink->dead, &sink->state_topic};
-    for (size_t i = 0; i < 3; i++) {
+    ps_kafka_topic *topics[] = PS_KAFKA_SINK_TOPICS(sink);
+    for (size_t i = 0; i < PS_KAFKA_SINK_TOPICS_MAX; i++) {
         if (topics[i]->name == NULL) continue;
         topics[i]->handle = rd_kafka_topic_new(sink->producer, topics[i]->name, NULL);
         if (topics[i]->handle == NULL)

@@ -11,6 +11,7 @@
 #include "host/base/clock.h"
 #include "host/base/log.h"
 #include "ingest/frames.h"
+#include "ingest/kafka_seal.h"
 #include "ingest/kafka_sink_calls.h"
 
 /* A call that does not return for this long never will (librdkafka #5511, #5456, #4420). */
@@ -51,6 +52,7 @@ void ps_kafka_sink_undo(ps_kafka_sink *sink) {
     memset(&sink->cursor, 0, sizeof sink->cursor);
     ps_kafka_positions_clear(sink);
     ps_kafka_state_undo(sink);
+    ps_kafka_seal_undo(sink);
     ps_kafka_least_undo(sink);
     if (sink->pack != NULL) ps_kafka_pack_undo(sink->pack);
     sink->dirty = sink->full = sink->flush_wanted = false;
@@ -108,6 +110,7 @@ static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_err
     const view seen = look(sink, error);
     if (seen.status != PS_OK) return seen.status;
     if (seen.phase != PS_KAFKA_READY || seen.aborted || sink->broken) return PS_AGAIN;
+    if (sink->exactly_once) ps_kafka_seal_committed(sink, seen.flushed);
     if (!sink->cursor.begun) {
         /* Where slots are free before a commit, a backlog has a next batch at once, for ever: the
          * commit goes first, or the transaction would outlive its timeout. */
@@ -115,6 +118,7 @@ static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_err
         begin_batch(sink, batch, ticket);
     }
     PS_CHECK_OP(sink->cursor.ticket, ==, ticket);
+    if (sink->seal != NULL) PS_TRY(ps_kafka_seal_batch(sink, batch, error));
     PS_TRY(sink->pack == NULL ? ps_kafka_rows(sink, batch, error)
                               : ps_kafka_packed(sink, batch, error));
     if (sink->exactly_once && sink->keeps_state) PS_TRY(ps_kafka_state_emit(sink, batch, error));
@@ -148,16 +152,20 @@ static ps_status flush(void *self, ps_error *error) {
     return PS_OK;
 }
 
-static void commit_when_due(ps_kafka_sink *sink, int64_t *ask_again_ns) {
-    if (!sink->dirty || sink->cursor.begun) return;
+static ps_status commit_when_due(ps_kafka_sink *sink, int64_t *ask_again_ns, ps_error *error) {
+    if (!sink->dirty || sink->cursor.begun) return PS_OK;
     if (!is_due(sink)) {
         sink->shown_ns = commit_due_ns(sink) - early_ns(sink);
         sooner(ask_again_ns, commit_due_ns(sink));
-        return;
+        return PS_OK;
     }
+    const ps_status ended = ps_kafka_seal_end(sink, error);
+    if (ended == PS_AGAIN) sooner(ask_again_ns, ps_clock_ns() + PS_NS_PER_MS);
+    if (ended != PS_OK) return ended == PS_AGAIN ? PS_OK : ended;
     sink->flush_wanted = false;
     sink->shown_ns = 0;
     ps_kafka_committer_ask(sink, PS_KAFKA_COMMITTING);
+    return PS_OK;
 }
 
 static ps_status ready(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
@@ -172,13 +180,13 @@ static ps_status ready(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again
         return PS_OK;
     }
     if (!sink->exactly_once) return ps_kafka_least_flushed(sink, ticket, ask_again_ns, error);
-    commit_when_due(sink, ask_again_ns);
-    return PS_OK;
+    return commit_when_due(sink, ask_again_ns, error);
 }
 
 static ps_status flushed(void *self, uint64_t *ticket, int64_t *ask_again_ns, ps_error *error) {
     ps_kafka_sink *sink = self;
     const view seen = look(sink, error);
+    if (sink->exactly_once) ps_kafka_seal_committed(sink, seen.flushed);
     /* What was committed before all went back, or failed, is told first: it is out. */
     if (sink->exactly_once && seen.flushed > *ticket) {
         *ticket = seen.flushed;
@@ -213,6 +221,8 @@ static ps_status restore(void *self, uint32_t partition, ps_state_apply *apply, 
     if (seen.phase == PS_KAFKA_OPENING || seen.phase == PS_KAFKA_GIVING_UP || seen.aborted)
         return PS_AGAIN;
     *next = PS_OFFSET_NONE;
+    if (sink->seal != NULL)
+        return ps_kafka_seal_restore(sink, partition, apply, context, next, error);
     if (!sink->keeps_state) return PS_OK;
     return ps_kafka_state_restore(sink, partition, apply, context, next, error);
 }
@@ -235,6 +245,7 @@ static void forget(void *self, uint32_t partition) {
         }
     }
     ps_kafka_state_forget(sink, partition);
+    ps_kafka_seal_forget(sink, partition);
 }
 
 static void close_sink(void *self) {
@@ -251,6 +262,7 @@ static void close_sink(void *self) {
     ps_kafka_committer_close(sink);
     sink->way->drop(sink);
     ps_kafka_state_close(sink);
+    ps_kafka_seal_close(sink);
     ps_kafka_pack_close(sink->pack);
     ps_kafka_client_close(sink->helper);
     ps_dead_file_close(sink->dead_file);
@@ -259,6 +271,7 @@ static void close_sink(void *self) {
     (void)pthread_cond_destroy(&sink->changed);
     free(sink->transactional);
     free(sink->state_name);
+    free(sink->seal_name);
     free(sink->next);
     free(sink->moved);
     free(sink->covered);
@@ -305,11 +318,13 @@ static ps_status take_names(ps_kafka_sink *sink, ps_error *error) {
                  env->slot) < 0)
         sink->transactional = NULL;
     if (asprintf(&sink->state_name, "%s.state", env->pipeline) < 0) sink->state_name = NULL;
-    if (sink->transactional == NULL || sink->state_name == NULL)
+    if (asprintf(&sink->seal_name, "%s.seal", env->pipeline) < 0) sink->seal_name = NULL;
+    if (sink->transactional == NULL || sink->state_name == NULL || sink->seal_name == NULL)
         return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka sink");
     sink->out.name = sink->config->topic;
     if (env->dead != NULL) sink->dead.name = env->dead->topic;
     if (sink->keeps_state) sink->state_topic.name = sink->state_name;
+    if (env->plan->seal.sealer != NULL) sink->seal_topic.name = sink->seal_name;
     return PS_OK;
 }
 
@@ -337,6 +352,7 @@ static ps_status open_parts(ps_kafka_sink *sink, ps_error *error) {
     if (!sink->exactly_once && sink->link.config != NULL)
         ps_kafka_link_answers(env, ps_kafka_least_answer, sink);
     if (sink->keeps_state) PS_TRY(ps_kafka_state_open(sink, error));
+    if (env->plan->seal.sealer != NULL) PS_TRY(ps_kafka_seal_open(sink, error));
     if (sink->keeps_state && !sink->exactly_once) PS_TRY(ps_kafka_least_open(sink, error));
     return ps_kafka_committer_open(sink, error);
 }
@@ -448,6 +464,7 @@ const ps_sink ps_sink_kafka = {
     .about = {"kafka", "Enriched records into a Kafka topic, exactly once.", options,
               sizeof(ps_kafka_sink_config)},
     .commits = true,
+    .seals = true,
     .check = check,
     .foreign = ps_kafka_sink_foreign,
     .suits = ps_kafka_native_sink_suits,

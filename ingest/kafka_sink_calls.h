@@ -6,6 +6,11 @@
 
 #include "ingest/kafka_sink_parts.h"
 
+/* All topics that it may write to. */
+enum { PS_KAFKA_SINK_TOPICS_MAX = 4 };
+#define PS_KAFKA_SINK_TOPICS(sink) \
+    { &(sink)->out, &(sink)->dead, &(sink)->state_topic, &(sink)->seal_topic }
+
 /* kafka_committer.c. Committer: opens producers, commits, gives up. */
 ps_status ps_kafka_committer_open(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 void ps_kafka_committer_close(ps_kafka_sink *sink);

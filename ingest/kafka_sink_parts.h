@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The inside of a Kafka sink, shared by kafka_sink.c (what the lane calls), kafka_rows.c (a batch
  * becomes records), kafka_committer.c (the committer thread), kafka_least.c (at least once),
- * kafka_packed.c (many rows a record), kafka_refused.c (records that the broker will not take) and
- * kafka_state.c, kafka_restore.c, kafka_trim.c (the state topic). Nobody else includes this.
+ * kafka_packed.c (many rows a record), kafka_refused.c (records that the broker will not take),
+ * kafka_state.c, kafka_restore.c, kafka_trim.c (the state topic) and kafka_seal.c, kafka_sealed.c
+ * (that of logs). Nobody else includes this.
  *
  * Which client carries the records is behind `ps_kafka_way` alone: kafka_produce.c and
  * kafka_transaction.c are librdkafka's, kafka_native_sink.c is ingest/wire's.
@@ -58,6 +59,7 @@ typedef struct ps_kafka_cursor {
 
 typedef struct ps_kafka_state ps_kafka_state;
 typedef struct ps_kafka_pack ps_kafka_pack;
+typedef struct ps_kafka_seal ps_kafka_seal;
 
 struct ps_kafka_sink {
     const ps_kafka_sink_config *config;
@@ -66,7 +68,7 @@ struct ps_kafka_sink {
     const ps_kafka_way *way;
     bool exactly_once, keeps_state;
     char *transactional; /* id */
-    char *state_name;
+    char *state_name, *seal_name;
 
     pthread_t thread;
     bool thread_started;
@@ -83,24 +85,22 @@ struct ps_kafka_sink {
     rd_kafka_t *producer;                /* NULL between two; librdkafka's way */
     struct ps_kafka_native_sink *native; /* likewise; ingest/wire's way */
     uint32_t brokers;                    /* of the cluster, when it was last asked */
-    ps_kafka_topic out, dead, state_topic;
+    ps_kafka_topic out, dead, state_topic, seal_topic;
     bool suspect;              /* a call was not answered in time: a stray may land later */
     atomic_bool closed;        /* a connection was, since the transaction began: likewise */
     uint32_t careful_commits;  /* for which slots keep batches: a refused record's was not there */
     bool broken;               /* a record failed in a way that needs a new producer */
     ps_kafka_patience in_vain; /* since then, and nothing was written since */
     ps_kafka_stall stall;      /* ingest/wire's way: a partition that is tried in vain */
-    bool dirty;                /* the transaction holds something */
-    bool flush_wanted;
-    int64_t begun_ns;     /* when the transaction got its first record */
-    int64_t shown_ns;     /* 0: it got none, or its commit has begun */
-    int64_t commit_ns;    /* when the commit was asked for */
-    int64_t fenced_ns;    /* when the id was last taken from us, 0: never */
-    int64_t missing_ns;   /* since when one of the topics is not there, 0: all are */
-    uint64_t last_ticket; /* newest batch of the transaction */
-    int64_t *next;        /* [partitions] positions of the transaction, PS_OFFSET_NONE: not moved */
-    uint32_t *moved;      /* the partitions that moved */
-    uint32_t moved_count;
+    bool dirty, flush_wanted;  /* dirty: the transaction holds something */
+    int64_t begun_ns;          /* when the transaction got its first record */
+    int64_t shown_ns;          /* 0: it got none, or its commit has begun */
+    int64_t commit_ns;         /* when the commit was asked for */
+    int64_t fenced_ns;         /* when the id was last taken from us, 0: never */
+    int64_t missing_ns;        /* since when one of the topics is not there, 0: all are */
+    uint64_t last_ticket;      /* newest batch of the transaction */
+    int64_t *next; /* [partitions] positions of the transaction, PS_OFFSET_NONE: not moved */
+    uint32_t *moved, moved_count; /* the partitions that moved */
 
     ps_kafka_slot slot[PS_KAFKA_SLOTS];
     ps_kafka_cursor cursor;
@@ -110,8 +110,7 @@ struct ps_kafka_sink {
     bool full;                     /* the producer's queue was full a moment ago */
     uint32_t records_max; /* 0: what the queue takes; fewer while rows with many headers wait */
     ps_enricher *enricher;
-    char *text; /* of the headers of one row */
-    char *json; /* one row in json form */
+    char *text, *json; /* of one row: its headers, and it in json form */
     ps_dead_file *dead_file;
 
     ps_position refused[PS_KAFKA_REFUSED_MAX]; /* `next` is the record's own offset */
@@ -132,6 +131,7 @@ struct ps_kafka_sink {
     uint32_t covered_count;
 
     ps_kafka_state *state; /* NULL: none is kept */
+    ps_kafka_seal *seal;   /* NULL: nothing is sealed */
     ps_kafka_pack *pack;   /* NULL: another form */
 };
 

@@ -476,6 +476,7 @@ const ps_source ps_source_kafka = {
     .foreign = ps_kafka_source_foreign,
     .suits = ps_kafka_native_source_suits,
     .discover = ps_kafka_discover,
+    .identify = ps_kafka_identify,
     .open = open_source,
     .event = ps_kafka_group_event,
     .answer = ps_kafka_group_answer,

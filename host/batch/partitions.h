@@ -15,9 +15,11 @@ typedef struct ps_partitions {
     uint32_t count;       /* of all topics together */
     uint32_t brokers;     /* of the cluster; 0: there is none, or nobody asked */
     uint32_t batch_bytes; /* the largest record batch that a topic takes; 0: unknown */
+    char cluster[64];     /* its id; these and `id` only where the plan seals */
     uint32_t servers; /* that hold them between them and may answer at the same moment; 0: one */
     struct {
         char name[256]; /* Kafka allows 249 bytes */
+        char id[32];    /* another one once it was deleted and made anew */
         uint32_t first; /* number of its partition 0 */
         uint32_t count;
     } topic[PS_TOPICS_MAX];

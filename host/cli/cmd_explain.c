@@ -91,7 +91,8 @@ static void print_columns(const ps_plan *plan) {
 static void print_outputs(const ps_plan *plan) {
     heading("appended to every event");
     (void)printf("  ps-source (topic/partition/offset)");
-    for (uint32_t i = 0; i < plan->output_count; i++) (void)printf(", ps-%s", plan->output[i].name);
+    for (uint32_t i = 0; i < plan->output_count; i++)
+        (void)printf(", %s%s", plan->output[i].bare ? "" : "ps-", plan->output[i].name);
     (void)printf("\n");
 }
 

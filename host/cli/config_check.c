@@ -248,6 +248,32 @@ static void check_parts(ps_config *config) {
     if (sink != NULL && sink->check != NULL) sink->check(config->sink.config, source, &from.base);
 }
 
+/* A log wants a source whose records have lasting names, and a sink that commits it with them. */
+static void check_seal(ps_config *config) {
+    char delivery[PS_OPTION_TEXT_MAX];
+    const ps_source *source = ps_config_source(config);
+    const ps_sink *sink = ps_config_sink(config);
+    for (uint32_t i = 0; i < config->stage_count; i++) {
+        const ps_chosen *stage = &config->stage[i];
+        if (stage->about == NULL || strcmp(stage->about->name, "seal") != 0) continue;
+        if (source != NULL && source->identify == NULL)
+            ps_fault_add(&config->faults, stage->place,
+                         "seal needs the kafka source: what source %s reads has no name that lasts",
+                         source->about.name);
+        if (sink != NULL && !sink->seals)
+            ps_fault_add(&config->faults, stage->place,
+                         "seal needs the kafka sink, whose transactions hold the logs: sink %s "
+                         "would lose them",
+                         sink->about.name);
+        else if (choice_of(&config->sink, "delivery", delivery) != NULL &&
+                 strcmp(delivery, "at_least_once") == 0)
+            ps_fault_add(&config->faults,
+                         ps_spot_of(config->sink.node, "delivery", config->sink.place),
+                         "delivery: seal needs exactly_once: a log and what it is of are committed "
+                         "together");
+    }
+}
+
 /* Where the source must ask somebody, a run is told. */
 static void check_shares(ps_config *config, const ps_plan *plan) {
     const ps_source *source = ps_config_source(config);
@@ -289,6 +315,7 @@ void ps_config_cross_check(ps_config *config) {
     check_lines(config);
     check_dead(config);
     check_topics(config);
+    check_seal(config);
     check_runtime(config);
     check_listen(config);
     if (!config->source.faulty && !config->sink.faulty) check_delivery(config);

@@ -5,6 +5,7 @@
 
 #include "host/flow/parts.h"
 
+#include "host/seal/stage_seal.h"
 #include "host/stages/stages.h"
 #include "ingest/codec.h"
 #include "ingest/parts.h"
@@ -31,8 +32,11 @@ static const ps_about *const codecs[] = {
 };
 
 static const ps_about *const stages[] = {
-    &ps_stage_hash.about,       &ps_stage_entropy.about, &ps_stage_detect.about,
-    &ps_stage_statistics.about, &ps_stage_filter.about,  NULL,
+    &ps_stage_hash.about,   &ps_stage_entropy.about,
+#ifdef PS_HAVE_SEAL
+    &ps_stage_seal.about,
+#endif
+    &ps_stage_detect.about, &ps_stage_statistics.about, &ps_stage_filter.about, NULL,
 };
 
 static const ps_about *const sinks[] = {

@@ -81,6 +81,9 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, int64_t par
              config->source->memory(config->source_config, &env));
     if (config->sink->memory != NULL)
         term(ceiling, "sink queues", lanes, config->sink->memory(config->sink_config, &env));
+    if (config->plan->seal.sealer != NULL)
+        term(ceiling, "logs of stage seal (logs_max)", lanes,
+             config->plan->seal.sealer->memory(config->plan));
     ceiling->replay_rows = ps_policy_replay_rows(config->plan, lanes);
     ceiling->restore_bytes = config->sink->restores == NULL ? 0 : config->sink->restores(&env);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/flow/sealer.h"
 #include "host/flow/shortest.h"
 
 enum {
@@ -44,7 +45,9 @@ struct ps_enricher {
     uint32_t member_count;
     size_t text_max, json_max, record_max;
     prefix *prefix; /* of each partition */
-    char *bytes;    /* of the prefixes */
+    prefix *origin; /* likewise; NULL: nothing is sealed */
+    char *bytes;    /* of both */
+    size_t bytes_used;
     member member[PS_OUTPUTS_MAX];
 };
 
@@ -121,6 +124,18 @@ static char *put_number(const uint8_t *at, char *to) {
     return to + ps_shortest_f64(number, to);
 }
 
+static char *put_index(const uint8_t *at, char *to) {
+    int64_t count;
+    memcpy(&count, at, sizeof count);
+    return to + ps_decimal_i64(count, to);
+}
+
+/* It has nothing that JSON would escape. */
+static char *put_origin(const ps_enricher *enricher, uint32_t partition, char *to) {
+    const prefix *origin = &enricher->origin[partition];
+    return put(to, enricher->bytes + origin->plain, origin->plain_length);
+}
+
 static char *put_header(const member *m, const uint8_t *block, uint32_t row, char *to) {
     const uint8_t *at = block + m->values + (size_t)m->width * row;
     switch (m->kind) {
@@ -133,7 +148,10 @@ static char *put_header(const member *m, const uint8_t *block, uint32_t row, cha
     case PS_OUTPUT_FLAG:
         *to = (char)('0' + (*at != 0));
         return to + 1;
+    case PS_OUTPUT_INDEX:
+        return put_index(at, to);
     case PS_OUTPUT_LABEL:
+    case PS_OUTPUT_ORIGIN: /* it is not in the block */
         break;
     }
     return stpcpy(to, m->labels[*at]);
@@ -154,7 +172,10 @@ static char *put_member(const member *m, const uint8_t *block, uint32_t row, cha
     case PS_OUTPUT_FLAG:
         memcpy(to, *at != 0 ? "true\0" : "false", 5);
         return to + 5 - (*at != 0);
+    case PS_OUTPUT_INDEX:
+        return put_index(at, to);
     case PS_OUTPUT_LABEL:
+    case PS_OUTPUT_ORIGIN:
         break;
     }
     return stpcpy(to, m->quoted[*at]);
@@ -177,7 +198,8 @@ uint32_t ps_enrich_headers(const ps_enricher *enricher, const ps_batch *batch, u
     for (uint32_t i = 0; i < enricher->member_count; i++) {
         const member *m = &enricher->member[i];
         if (is_left_out(m, block, row)) continue;
-        char *end = put_header(m, block, row, at);
+        char *end = m->kind == PS_OUTPUT_ORIGIN ? put_origin(enricher, partition, at)
+                                                : put_header(m, block, row, at);
         out[count++] = header_of(m->name, m->name_length, at, end);
         at = end;
     }
@@ -230,6 +252,9 @@ uint8_t *ps_enrich_record(const ps_enricher *enricher, const ps_batch *batch, ui
             at = put_header(m, block, row, at);
         } else if (m->kind == PS_OUTPUT_LABEL) {
             at = put_label(m, block, row, at);
+        } else if (m->kind == PS_OUTPUT_ORIGIN) {
+            at = put_length(at, enricher->origin[partition].plain_length);
+            at = put_origin(enricher, partition, at);
         } else {
             char *const end = put_header(m, block, row, at + 1);
             *at = (char)(2 * (end - at - 1));
@@ -273,7 +298,13 @@ size_t ps_enrich_json(const ps_enricher *enricher, const ps_batch *batch, uint32
     *at++ = '"';
     for (uint32_t i = 0; i < enricher->member_count; i++) {
         const member *m = &enricher->member[i];
-        if (!is_left_out(m, batch->block.host, row)) at = put_member(m, batch->block.host, row, at);
+        if (is_left_out(m, batch->block.host, row)) continue;
+        if (m->kind != PS_OUTPUT_ORIGIN) {
+            at = put_member(m, batch->block.host, row, at);
+            continue;
+        }
+        at = put_origin(enricher, partition, put(at, m->lead, m->lead_length));
+        *at++ = '"';
     }
     *at++ = '}';
     memcpy(at, value.data + brace, value.length - brace);
@@ -344,6 +375,7 @@ static void measure(ps_enricher *enricher, const member *m) {
         if (text < plain) text = plain;
         if (json < quoted) json = quoted;
     }
+    if (m->kind == PS_OUTPUT_ORIGIN) text = json = PS_ORIGIN_MAX + SLACK;
     enricher->text_max += text + 1; /* labels are copied with their NUL */
     enricher->record_max += m->mark_length + LENGTH_MAX + text + 1;
     enricher->json_max += m->lead_length + json + 1;
@@ -352,16 +384,18 @@ static void measure(ps_enricher *enricher, const member *m) {
 static bool add_member(ps_enricher *enricher, const ps_schema *schema, const ps_output *output) {
     member *m = &enricher->member[enricher->member_count++];
     m->kind = output->kind;
+    const bool quoted = m->kind == PS_OUTPUT_HEX || m->kind == PS_OUTPUT_ORIGIN;
     m->width = schema->column[output->column].width;
     m->values = schema->column[output->column].values;
     m->of = output->of == PS_NOWHERE ? PS_NOWHERE : schema->column[output->of].lengths;
     m->gate = output->gate == PS_NOWHERE ? PS_NOWHERE : schema->column[output->gate].values;
     /* A score that is no number has no text. */
     if (m->kind == PS_OUTPUT_SCORE && m->gate == PS_NOWHERE) m->gate = m->values;
-    m->name_length = (uint32_t)(stpcpy(stpcpy(m->name, "ps-"), output->name) - m->name);
+    m->name_length =
+        (uint32_t)(stpcpy(stpcpy(m->name, output->bare ? "" : "ps-"), output->name) - m->name);
     char *at = stpcpy(m->lead, ",\"");
     at += escape(output->name, at);
-    at = stpcpy(at, m->kind == PS_OUTPUT_HEX ? "\":\"" : "\":");
+    at = stpcpy(at, quoted ? "\":\"" : "\":");
     m->lead_length = (uint32_t)(at - m->lead);
     at = stpcpy(put_length(m->mark, m->name_length), m->name);
     /* What is as long in every row says so here. */
@@ -372,22 +406,29 @@ static bool add_member(ps_enricher *enricher, const ps_schema *schema, const ps_
     return true;
 }
 
+/* Room for so many more bytes, and for copies in pieces behind them. */
+static char *grow(ps_enricher *enricher, size_t more) {
+    char *grown = realloc(enricher->bytes, enricher->bytes_used + more + SLACK);
+    if (grown == NULL) return NULL;
+    enricher->bytes = grown;
+    return grown + enricher->bytes_used;
+}
+
 /* The beginning of every partition's `source`: topic names never change. */
 static bool add_prefixes(ps_enricher *enricher, const ps_partitions *partitions) {
-    size_t used = 0, longest = 0;
+    size_t longest = 0;
     enricher->prefix = calloc(partitions->count + 1, sizeof *enricher->prefix);
     for (uint32_t p = 0; enricher->prefix != NULL && p < partitions->count; p++) {
         char plain[PREFIX_MAX + PS_DECIMAL_MAX];
         const uint32_t length = ps_enrich_source(partitions, p, 0, plain) - 1;
         plain[length] = '\0';
-        char *grown = realloc(enricher->bytes, used + (1 + ESCAPED_MAX) * length + SLACK);
-        if (grown == NULL) return false;
-        enricher->bytes = grown;
-        memcpy(grown + used, plain, length);
-        const uint32_t escaped = escape(plain, grown + used + length);
-        const uint32_t begin = (uint32_t)used;
+        char *to = grow(enricher, (1 + ESCAPED_MAX) * (size_t)length);
+        if (to == NULL) return false;
+        memcpy(to, plain, length);
+        const uint32_t escaped = escape(plain, to + length);
+        const uint32_t begin = (uint32_t)enricher->bytes_used;
         enricher->prefix[p] = (prefix){begin, begin + length, (uint16_t)length, (uint16_t)escaped};
-        used += length + escaped;
+        enricher->bytes_used += length + escaped;
         if (longest < escaped) longest = escaped;
     }
     /* The pieces that copies end with lie in what comes next, and past all of it. */
@@ -397,12 +438,31 @@ static bool add_prefixes(ps_enricher *enricher, const ps_partitions *partitions)
     return enricher->prefix != NULL;
 }
 
+/* The log of every partition. */
+static bool add_origins(ps_enricher *enricher, const char *origin,
+                        const ps_partitions *partitions) {
+    if (origin == NULL) return true;
+    enricher->origin = calloc(partitions->count + 1, sizeof *enricher->origin);
+    for (uint32_t p = 0; enricher->origin != NULL && p < partitions->count; p++) {
+        char text[PS_ORIGIN_MAX];
+        const uint32_t length = ps_seal_origin(origin, partitions, p, text);
+        char *to = grow(enricher, length);
+        if (to == NULL) return false;
+        memcpy(to, text, length);
+        enricher->origin[p].plain = (uint32_t)enricher->bytes_used;
+        enricher->origin[p].plain_length = (uint16_t)length;
+        enricher->bytes_used += length;
+    }
+    return enricher->origin != NULL;
+}
+
 ps_status ps_enricher_open(const ps_plan *plan, const ps_partitions *partitions, ps_enricher **out,
                            ps_error *error) {
     ps_enricher *enricher = calloc(1, sizeof *enricher);
     bool ok = enricher != NULL;
     if (ok) {
-        ok = add_prefixes(enricher, partitions);
+        ok = add_prefixes(enricher, partitions) &&
+             add_origins(enricher, plan->seal.origin, partitions);
         for (uint32_t i = 0; ok && i < plan->output_count; i++)
             ok = add_member(enricher, &plan->schema, &plan->output[i]);
     }
@@ -423,6 +483,7 @@ void ps_enricher_close(ps_enricher *enricher) {
         free(m->quoted);
     }
     free(enricher->prefix);
+    free(enricher->origin);
     free(enricher->bytes);
     free(enricher);
 }

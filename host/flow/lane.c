@@ -294,9 +294,19 @@ static ps_status fill(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_erro
     return PS_OK;
 }
 
+/* What was committed is signed. */
+static ps_status seal(ps_lane *lane, int64_t *ask_again_ns, ps_error *error) {
+    int64_t again_ns = INT64_MAX;
+    if (lane->sealer == NULL) return PS_OK;
+    PS_TRY(lane->plan->seal.sealer->step(lane->sealer, &again_ns, error));
+    sooner(ask_again_ns, again_ns);
+    return PS_OK;
+}
+
 static ps_status step(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_error *error) {
     bool hold = false;
     PS_TRY(release(lane, moved, ask_again_ns, error));
+    PS_TRY(seal(lane, ask_again_ns, error));
     PS_TRY(emit(lane, moved, error));
     PS_TRY(ps_lane_event(lane, moved, &hold, error));
     PS_TRY(ps_lane_restore(lane, moved, error));
@@ -324,7 +334,12 @@ ps_status ps_lane_step(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_err
     }
     PS_TRY(status);
     check(lane);
-    return lane->ended && lane->released == lane->submitted ? PS_END : PS_OK;
+    if (!lane->ended || lane->released != lane->submitted) return PS_OK;
+    if (lane->sealer != NULL) {
+        const ps_status left = lane->plan->seal.sealer->finish(lane->sealer, error);
+        if (left != PS_OK) return left == PS_AGAIN ? PS_OK : left;
+    }
+    return PS_END;
 }
 
 void ps_lane_drain(ps_lane *lane) {

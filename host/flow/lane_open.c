@@ -159,6 +159,9 @@ static ps_status open_parts(ps_lane *lane, ps_error *error) {
     PS_TRY(config->source->open(config->source_config, &config->env, &lane->source, error));
     config->env.source_self = lane->source;
     PS_TRY(tell_headings(lane, error));
+    const ps_sealer *sealer = lane->plan->seal.sealer;
+    if (sealer != NULL) PS_TRY(sealer->open(&config->env, &lane->sealer, error));
+    config->env.sealer_self = lane->sealer;
     return config->sink->open(config->sink_config, &config->env, &lane->sink, error);
 }
 
@@ -208,6 +211,7 @@ void ps_lane_close(ps_lane *lane) {
     if (lane == NULL) return;
     /* The sink first: its clients may still send out of the slots. */
     if (lane->sink != NULL) lane->config.sink->close(lane->sink);
+    if (lane->sealer != NULL) lane->plan->seal.sealer->close(lane->sealer);
     if (lane->source != NULL) {
         ps_lane_give_back(lane, lane->freed, lane->submitted + (lane->filling ? 1 : 0));
         lane->config.source->close(lane->source);

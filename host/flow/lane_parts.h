@@ -47,7 +47,7 @@ struct ps_lane {
     ps_lane_config config;
     const ps_plan *plan;
     ps_lane_metrics *metrics;
-    void *source, *codec, *sink;
+    void *source, *codec, *sink, *sealer; /* sealer NULL: nothing is sealed */
     ps_device *device;
     ps_queue *queue;
     ps_arena arena;

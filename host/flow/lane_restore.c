@@ -4,6 +4,7 @@
  * partitions anew: there is one way back, not two.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
@@ -129,9 +130,28 @@ static const char *topic_of(const ps_lane *lane, uint32_t partition, uint32_t *w
     return lane->config.env.partitions->topic[topic].name;
 }
 
+/* Where the partition's log ends is a fact; offsets can be moved. */
+static ps_status disagree_log(const ps_lane *lane, uint32_t partition, int64_t committed,
+                              int64_t sealed, ps_error *error) {
+    uint32_t within;
+    const char *topic = topic_of(lane, partition, &within);
+    char group[48] = "none";
+    if (committed != PS_OFFSET_NONE) (void)snprintf(group, sizeof group, "%" PRId64, committed);
+    return ps_fail(error, PS_TAMPERED,
+                   "%s/%" PRIu32 ": ALARM: it is sealed up to offset %" PRId64
+                   ", but the group has committed %s: were offsets moved by hand, or the topic "
+                   "cut? a log neither goes back nor leaves records out: `penstock reset FILE --to "
+                   "%s/%" PRIu32 "=%" PRId64 "` moves the group to it",
+                   topic, within, sealed, group, topic, within, sealed);
+}
+
 static ps_status disagree(const ps_lane *lane, uint32_t partition, int64_t committed,
                           ps_error *error) {
     uint32_t within;
+    int64_t sealed;
+    if (lane->sealer != NULL && lane->plan->seal.sealer->stands(lane->sealer, partition, &sealed) &&
+        sealed != committed)
+        return disagree_log(lane, partition, committed, sealed, error);
     const char *topic = topic_of(lane, partition, &within);
     const int64_t restored = lane->owned[partition].restored;
     const char *advice =
@@ -170,10 +190,19 @@ static bool is_final(const ps_lane *lane, const ps_owned *owned, int64_t committ
            owned->readings >= READINGS_MAX;
 }
 
+/* A log that nobody has begun begins anywhere; sure of that is only who has read after the group
+ * said where it stands. */
+static bool may_begin(const ps_lane *lane, const ps_owned *owned, int64_t committed) {
+    return lane->sealer != NULL && lane->plan->state_count == 0 &&
+           owned->restored == PS_OFFSET_NONE && owned->readings > 1 &&
+           owned->committed == committed;
+}
+
 /* Where both are kept they must agree. */
 static ps_status decide(ps_lane *lane, uint32_t partition, int64_t committed, ps_error *error) {
     ps_owned *owned = &lane->owned[partition];
-    const bool stateful = lane->plan->state_count > 0 && lane->config.sink->restore != NULL;
+    const bool stateful =
+        (lane->plan->state_count > 0 || lane->sealer != NULL) && lane->config.sink->restore != NULL;
     const bool asked = lane->config.source->committed != NULL;
     own(lane, partition, PS_OWN_READY);
     owned->next = asked && !stateful && committed != PS_OFFSET_NONE ? committed : owned->restored;
@@ -183,6 +212,11 @@ static ps_status decide(ps_lane *lane, uint32_t partition, int64_t committed, ps
         return PS_OK;
     /* At least once writes state before offsets, so state ahead of them is where to go on. */
     if (owned->restored > committed && !lane->config.exactly_once) return PS_OK;
+    if (may_begin(lane, owned, committed)) {
+        owned->next = committed;
+        owned->untold = false;
+        return PS_OK;
+    }
     if (is_final(lane, owned, committed)) return disagree(lane, partition, committed, error);
     owned->committed = committed;
     read_again(lane, partition);
@@ -329,6 +363,11 @@ static ps_status revoked(ps_lane *lane, const ps_event *event, bool *moved, ps_e
     if (lane->released < lane->submitted) {
         if (lane->emitted == lane->submitted) PS_TRY(lane->config.sink->flush(lane->sink, error));
         return PS_OK;
+    }
+    for (uint32_t i = 0; lane->sealer != NULL && i < event->count; i++) {
+        const ps_status left =
+            lane->plan->seal.sealer->leave(lane->sealer, event->partitions[i], error);
+        if (left != PS_OK) return left == PS_AGAIN ? PS_OK : left;
     }
     lane->filling = false;
     for (uint32_t i = 0; i < event->count; i++) disown(lane, event->partitions[i]);

@@ -14,6 +14,7 @@
 #include "host/flow/metrics.h"
 #include "host/flow/plan.h"
 #include "host/flow/restored.h"
+#include "host/flow/sealer.h"
 
 typedef struct ps_source ps_source;
 typedef struct ps_sink ps_sink;
@@ -37,6 +38,7 @@ typedef struct ps_lane_env {
     ps_partition_metrics *partition_metrics; /* [partitions->count]; NULL: nobody asks */
     const ps_source *source;                 /* for the sink: its source, which is opened first */
     void *source_self;
+    void *sealer_self;                 /* of the plan's sealer, where it has one */
     const struct ps_dead_config *dead; /* where rejects go; NULL: a reject stops the lane */
 } ps_lane_env;
 
@@ -53,6 +55,9 @@ struct ps_source {
     bool knows_partitions;
     /* Before any lane: which topics and partitions there are. May block; fails with what to try. */
     ps_status (*discover)(const void *config, ps_partitions *out, ps_error *);
+    /* After it, for a plan that seals: which cluster and topics these are for good. NULL: they have
+     * no such names, and cannot be sealed. */
+    ps_status (*identify)(const void *config, ps_partitions *all, ps_error *);
     ps_status (*open)(const void *config, const ps_lane_env *env, void **self, ps_error *);
     /* Borrowed until the next call; asked before anything is read. END: there is none, or the
      * partition is another lane's. NULL: never. */
@@ -93,6 +98,7 @@ typedef struct ps_stage {
 struct ps_sink {
     ps_about about;
     bool commits; /* writes the source's positions itself, atomically with the rows */
+    bool seals;   /* carries what the plan's sealer makes */
     /* Keeps them where only it looks: there it goes on. Who watches the source is told there. */
     bool keeps_positions;
     void (*check)(const void *config, const ps_source *source, ps_complaints *); /* NULL: unknown */

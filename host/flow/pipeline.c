@@ -86,6 +86,10 @@ static ps_status prepare(ps_pipeline *pipeline, ps_error *error) {
     }
     PS_TRY(ps_slots_take(&pipeline->slots, config->name, config->instance, pipeline->lanes, error));
     PS_TRY(config->source->discover(config->source_config, &pipeline->partitions, error));
+    if (config->plan->seal.sealer != NULL) {
+        PS_CHECK(config->source->identify != NULL); /* the configuration was checked */
+        PS_TRY(config->source->identify(config->source_config, &pipeline->partitions, error));
+    }
     PS_TRY(ps_pipeline_shares(config->plan, &pipeline->partitions, error));
     pipeline->partition_metrics =
         calloc(pipeline->partitions.count + 1, sizeof *pipeline->partition_metrics);

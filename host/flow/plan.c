@@ -9,6 +9,7 @@
 #include "host/batch/series.h"
 #include "kernels/score.h"
 #include "kernels/segment.h"
+#include "kernels/sha256.h"
 
 enum { STATE_ALIGNMENT = 512 };
 
@@ -212,6 +213,29 @@ ps_status ps_plan_group(ps_plan *plan, ps_error *error) {
         ps_operand_values(PS_COLUMN_FIRST), ps_operand_values(PS_COLUMN_ORDER)};
     const ps_segment_params params = {0};
     return ps_plan_call(plan, PS_KERNEL_SEGMENT, PS_PER_ROW, operands, &params, sizeof params,
+                        error);
+}
+
+static bool is_sha256_of(const ps_call_plan *call, uint32_t of) {
+    ps_sha256_params params;
+    if (call->kernel != PS_KERNEL_SHA256) return false;
+    memcpy(&params, call->params, sizeof params);
+    return params.prefix == PS_SHA256_PLAIN && call->operand[1].column == of &&
+           call->operand[1].part == PS_PART_VALUES;
+}
+
+ps_status ps_plan_sha256(ps_plan *plan, uint32_t of, const char *name, uint32_t *column,
+                         ps_error *error) {
+    const ps_sha256_params params = {PS_SHA256_PLAIN};
+    for (uint32_t i = 0; i < plan->call_count; i++) {
+        if (!is_sha256_of(&plan->call[i], of)) continue;
+        *column = plan->call[i].operand[3].column;
+        return PS_OK;
+    }
+    PS_TRY(ps_plan_add(plan, name, PS_TYPE_DIGEST, PS_PER_ROW, 0, column, error));
+    const ps_operand operands[] = {ps_operand_arena(), ps_operand_values(of),
+                                   ps_operand_lengths(of), ps_operand_values(*column)};
+    return ps_plan_call(plan, PS_KERNEL_SHA256, PS_PER_ROW, operands, &params, sizeof params,
                         error);
 }
 

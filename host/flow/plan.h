@@ -8,6 +8,7 @@
 
 #include "host/base/options.h"
 #include "host/batch/batch.h"
+#include "host/flow/output.h"
 #include "host/flow/policy.h"
 #include "kernels/table.h"
 
@@ -38,26 +39,6 @@ typedef struct ps_state_plan {
     uint32_t image; /* column of after-images: [segments][planes] doubles */
 } ps_state_plan;
 
-typedef enum ps_output_kind {
-    PS_OUTPUT_HEX,    /* digests and integers, lower case, most significant digit first */
-    PS_OUTPUT_SCORE,  /* F32, shortest decimal that round-trips; left out where NaN */
-    PS_OUTPUT_NUMBER, /* NUMBER, likewise */
-    PS_OUTPUT_FLAG,   /* U8: header 0 or 1, member true or false */
-    PS_OUTPUT_LABEL   /* U8: index into `labels`; left out where 255 */
-} ps_output_kind;
-
-/* One member that the plan appends to an event: header `ps-<name>`, or `<name>` inside "penstock".
- */
-typedef struct ps_output {
-    char name[PS_NAME_MAX];
-    ps_output_kind kind;
-    uint32_t column;           /* index */
-    uint32_t of;               /* TEXT column whose null leaves this output out, or PS_NOWHERE */
-    uint32_t gate;             /* F32 column whose NaN leaves this output out, or PS_NOWHERE */
-    const char *const *labels; /* static or the configuration's */
-    uint32_t label_count;
-} ps_output;
-
 /* A field that the metrics sum up per batch. */
 typedef struct ps_watch_plan {
     uint32_t column, type; /* PS_VALUE_F64 or PS_VALUE_I64 */
@@ -70,6 +51,15 @@ typedef struct ps_relocation {
     ps_column_part part;
     bool written; /* by the kernel that looks there; else it reads */
 } ps_relocation;
+
+/* What the stage `seal` asks for (host/flow/sealer.h); columns. */
+typedef struct ps_seal_plan {
+    const struct ps_sealer *sealer; /* NULL: nothing is sealed */
+    const void *config;
+    const char *origin;   /* what all logs' origins begin with */
+    uint32_t key, value;  /* DIGEST of each */
+    uint32_t index, leaf; /* U64 and DIGEST that sealing fills in */
+} ps_seal_plan;
 
 typedef struct ps_plan {
     ps_schema schema;
@@ -87,7 +77,8 @@ typedef struct ps_plan {
     uint32_t anomaly_column;             /* U8 that the metrics count, or PS_NOWHERE */
     bool filters;                        /* KEEP says which rows go out; else all do */
     ps_policy policy;
-    bool replays;                   /* what became of it */
+    bool replays; /* what became of it */
+    ps_seal_plan seal;
     bool groups;                    /* some call works per segment: series are resolved */
     char series_field[PS_NAME_MAX]; /* the field that names the series; empty: the record's key */
     uint8_t *constants;             /* PS_HOME_CONSTANT, owned */
@@ -129,6 +120,9 @@ ps_status ps_plan_output(ps_plan *plan, const ps_output *output, ps_error *error
 ps_status ps_plan_watch(ps_plan *plan, uint32_t column, ps_error *error) PS_MUST_USE;
 /* An F32 (of `width` planes) or NUMBER column begins every batch as NaN. */
 ps_status ps_plan_nan(ps_plan *plan, uint32_t column, ps_error *error) PS_MUST_USE;
+/* The column of the SHA-256 of a TEXT column: of an earlier stage where one has asked for it. */
+ps_status ps_plan_sha256(ps_plan *plan, uint32_t of, const char *name, uint32_t *column,
+                         ps_error *error) PS_MUST_USE;
 /* Makes sure that rows are grouped by series: the first stage that asks adds the `segment` call. */
 ps_status ps_plan_group(ps_plan *plan, ps_error *error) PS_MUST_USE;
 

@@ -149,6 +149,27 @@ ps_tile_sink ps_seal_folder_sink(ps_seal_folder *folder) {
     return (ps_tile_sink){sink_put, folder};
 }
 
+bool ps_seal_folder_has(const ps_seal_folder *folder, const char *path, size_t length) {
+    struct stat about;
+    return fstatat(folder->fd, path, &about, 0) == 0 && S_ISREG(about.st_mode) &&
+           (size_t)about.st_size == length;
+}
+
+void ps_seal_folder_drop_partial(const ps_seal_folder *folder, const ps_tile *full) {
+    char tile[PS_TILE_PATH_MAX], path[PS_TILE_PATH_MAX + 4];
+    (void)snprintf(path, sizeof path, "%s.p", ps_tile_path(full, tile));
+    const int fd = openat(folder->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *const open = fd < 0 ? NULL : fdopendir(fd);
+    if (open == NULL) {
+        if (fd >= 0) (void)close(fd);
+        return;
+    }
+    for (const struct dirent *entry; (entry = readdir(open)) != NULL;)
+        if (entry->d_name[0] != '.') (void)unlinkat(fd, entry->d_name, 0);
+    (void)closedir(open);
+    (void)unlinkat(folder->fd, path, AT_REMOVEDIR);
+}
+
 ps_status ps_seal_folder_replace(ps_seal_folder *folder, const char *name, const char *bytes,
                                  size_t length, ps_error *error) {
     char beside[64];

@@ -29,6 +29,12 @@ ps_tile_sink ps_seal_folder_sink(ps_seal_folder *folder);
 ps_status ps_seal_folder_read(ps_seal_folder *folder, const char *path, uint8_t *to, size_t room,
                               size_t *length, ps_error *error) PS_MUST_USE;
 
+/* Whether a file of that name and length is there. */
+bool ps_seal_folder_has(const ps_seal_folder *folder, const char *path, size_t length);
+
+/* Deletes the partial tiles that a full one, which is there, has replaced. */
+void ps_seal_folder_drop_partial(const ps_seal_folder *folder, const ps_tile *full);
+
 /* Puts a whole file in the place of what was there. */
 ps_status ps_seal_folder_replace(ps_seal_folder *folder, const char *name, const char *bytes,
                                  size_t length, ps_error *error) PS_MUST_USE;

@@ -126,6 +126,24 @@ ps_status ps_tiler_append(ps_tiler *tiler, const ps_tiler_batch *batch, const ps
     return PS_OK;
 }
 
+bool ps_tiler_partial(const ps_tiler *tiler, int32_t level, uint64_t size, ps_tile *out,
+                      ps_bytes *bytes) {
+    const uint64_t index = ps_tile_nodes(level, size) / PS_TILE_WIDTH;
+    PS_CHECK_OP(size, <=, tiler->size);
+    *out = ps_tile_of(level, index, size);
+    if (out->width == 0 || index != ps_tile_nodes(level, tiler->size) / PS_TILE_WIDTH) return false;
+    if (level != PS_TILE_ENTRIES) {
+        *bytes = (ps_bytes){tiler->tile[level], out->width * PS_NODE_BYTES};
+        return true;
+    }
+    size_t at = 0;
+    ps_bytes entry;
+    for (uint32_t i = 0; i < out->width; i++)
+        PS_CHECK(ps_bundle_next(tiler->bundle, tiler->bundle_bytes, &at, &entry));
+    *bytes = (ps_bytes){tiler->bundle, (uint32_t)at};
+    return true;
+}
+
 ps_status ps_tiler_flush(ps_tiler *tiler, const ps_tile_sink *sink, ps_error *error) {
     ps_growth growth = ps_growth_of(tiler->flushed, tiler->size);
     for (ps_tile tile; ps_growth_next(&growth, &tile);) {

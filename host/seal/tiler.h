@@ -49,4 +49,10 @@ ps_status ps_tiler_append(ps_tiler *tiler, const ps_tiler_batch *batch, const ps
 /* The partial tiles that have changed since the last time. */
 ps_status ps_tiler_flush(ps_tiler *tiler, const ps_tile_sink *sink, ps_error *error) PS_MUST_USE;
 
+/* The partial tile of that level (or PS_TILE_ENTRIES) as a log of `size`, at most the tiler's, has
+ * it: the beginning of what is held, borrowed until the next append. False: there is none, or it
+ * has become full since. */
+bool ps_tiler_partial(const ps_tiler *tiler, int32_t level, uint64_t size, ps_tile *out,
+                      ps_bytes *bytes);
+
 #endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host/seal/projector.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "host/base/check.h"
+
+typedef struct item {
+    uint32_t log, length;
+    bool goes_out, is_checkpoint;
+    ps_tile tile;
+    uint8_t bytes[PS_SEALED_BUNDLE]; /* of a checkpoint: its frontier */
+} item;
+_Static_assert(sizeof(ps_frontier) <= PS_SEALED_BUNDLE, "a frontier has room");
+
+struct ps_projector {
+    ps_projected *logs;
+    const ps_seal_config *config;
+    ps_wake *wake;
+    pthread_t thread;
+    pthread_mutex_t mutex; /* what follows, and each log's signed_tree */
+    pthread_cond_t changed;
+    uint64_t head, done; /* items told, written */
+    bool stop, waited;   /* waited: the lane wants to hear of progress */
+    ps_status status;
+    ps_error error;
+    uint64_t sent;   /* the lane's: items that the transaction has taken, or does not want */
+    bool is_started; /* likewise */
+    item item[PS_PROJECTOR_SLOTS];
+};
+
+size_t ps_projector_bytes(void) {
+    return sizeof(ps_projector);
+}
+
+/* The verifier key first: a checkpoint without it could not be checked. */
+static ps_status name_log(ps_projected *log, ps_error *error) {
+    char vkey[PS_KEY_TEXT_MAX + 1];
+    if (log->named) return PS_OK;
+    (void)ps_verifier_text(&log->signer.verifier, vkey);
+    const size_t length = strlen(vkey);
+    vkey[length] = '\n';
+    PS_TRY(ps_seal_folder_replace(log->folder, "vkey", vkey, length + 1, error));
+    log->named = true;
+    return PS_OK;
+}
+
+static ps_status sign(ps_projector *projector, const item *of, ps_error *error) {
+    ps_projected *log = &projector->logs[of->log];
+    ps_frontier frontier;
+    ps_tree tree;
+    char note[PS_CHECKPOINT_MAX];
+    size_t length = 0;
+    memcpy(&frontier, of->bytes, sizeof frontier);
+    tree.size = frontier.size;
+    ps_frontier_root(&frontier, tree.root.byte);
+    PS_TRY(name_log(log, error));
+    PS_TRY(ps_checkpoint_sign(&tree, &log->signer, note, &length, error));
+    PS_TRY(ps_seal_folder_replace(log->folder, "checkpoint", note, length, error));
+    pthread_mutex_lock(&projector->mutex);
+    log->signed_tree = tree;
+    pthread_mutex_unlock(&projector->mutex);
+    if (projector->config->published == NULL) return PS_OK;
+    const ps_published published = {
+        log->partition, log->signer.verifier.name, tree, {(const uint8_t *)note, (uint32_t)length}};
+    projector->config->published(projector->config->published_context, &published);
+    return PS_OK;
+}
+
+static ps_status write_item(ps_projector *projector, const item *of, ps_error *error) {
+    const ps_projected *log = &projector->logs[of->log];
+    if (of->is_checkpoint) return sign(projector, of, error);
+    const ps_tile_sink sink = ps_seal_folder_sink(log->folder);
+    PS_TRY(sink.put(sink.context, &of->tile, of->bytes, of->length, error));
+    if (of->tile.width == PS_TILE_WIDTH) ps_seal_folder_drop_partial(log->folder, &of->tile);
+    return PS_OK;
+}
+
+static void fail(ps_projector *projector, uint32_t log, ps_status status, const ps_error *why) {
+    projector->status = status;
+    (void)ps_fail(&projector->error, status, "%s%s: %s", status == PS_TAMPERED ? "ALARM: " : "",
+                  ps_seal_folder_path(projector->logs[log].folder), why->message);
+}
+
+static void *projector_main(void *argument) {
+    ps_projector *projector = argument;
+    (void)pthread_setname_np(pthread_self(), "seal");
+    pthread_mutex_lock(&projector->mutex);
+    while (projector->done < projector->head || !projector->stop) {
+        if (projector->done == projector->head) {
+            (void)pthread_cond_wait(&projector->changed, &projector->mutex);
+            continue;
+        }
+        const item *of = &projector->item[projector->done % PS_PROJECTOR_SLOTS];
+        const bool works = projector->status == PS_OK;
+        ps_status status = PS_OK;
+        ps_error why;
+        pthread_mutex_unlock(&projector->mutex);
+        if (works) status = write_item(projector, of, &why);
+        pthread_mutex_lock(&projector->mutex);
+        if (status != PS_OK) fail(projector, of->log, status, &why);
+        projector->done++;
+        if (projector->waited || status != PS_OK) ps_wake_signal(projector->wake);
+        projector->waited = false;
+    }
+    pthread_mutex_unlock(&projector->mutex);
+    return NULL;
+}
+
+ps_status ps_projector_open(ps_projected *logs, const ps_seal_config *config, ps_wake *wake,
+                            ps_projector **out, ps_error *error) {
+    ps_projector *projector = malloc(sizeof *projector);
+    if (projector == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for logs' files");
+    memset(projector, 0, offsetof(ps_projector, item));
+    projector->logs = logs;
+    projector->config = config;
+    projector->wake = wake;
+    (void)pthread_mutex_init(&projector->mutex, NULL);
+    (void)pthread_cond_init(&projector->changed, NULL);
+    projector->is_started =
+        pthread_create(&projector->thread, NULL, projector_main, projector) == 0;
+    *out = projector;
+    if (projector->is_started) return PS_OK;
+    return ps_fail(error, PS_NO_MEMORY, "cannot start a thread: raise the limit of processes");
+}
+
+void ps_projector_close(ps_projector *projector) {
+    if (projector == NULL) return;
+    pthread_mutex_lock(&projector->mutex);
+    projector->stop = true;
+    (void)pthread_cond_signal(&projector->changed);
+    pthread_mutex_unlock(&projector->mutex);
+    if (projector->is_started) (void)pthread_join(projector->thread, NULL);
+    (void)pthread_mutex_destroy(&projector->mutex);
+    (void)pthread_cond_destroy(&projector->changed);
+    free(projector);
+}
+
+bool ps_projector_has_room(ps_projector *projector, uint32_t items) {
+    pthread_mutex_lock(&projector->mutex);
+    const uint64_t oldest = projector->sent < projector->done ? projector->sent : projector->done;
+    const bool room = projector->head - oldest + items <= PS_PROJECTOR_SLOTS;
+    projector->waited = projector->waited || !room;
+    pthread_mutex_unlock(&projector->mutex);
+    return room;
+}
+
+/* The next item, which is nobody else's until it is told. */
+static item *next_item(ps_projector *projector) {
+    return &projector->item[projector->head % PS_PROJECTOR_SLOTS];
+}
+
+static void tell(ps_projector *projector) {
+    pthread_mutex_lock(&projector->mutex);
+    projector->head++;
+    (void)pthread_cond_signal(&projector->changed);
+    pthread_mutex_unlock(&projector->mutex);
+}
+
+void ps_projector_tile(ps_projector *projector, const ps_projected_tile *what, bool goes_out) {
+    item *of = next_item(projector);
+    PS_CHECK_OP(what->bytes.length, <=, (uint32_t)PS_SEALED_BUNDLE);
+    of->log = what->log;
+    of->length = what->bytes.length;
+    of->goes_out = goes_out;
+    of->is_checkpoint = false;
+    of->tile = what->tile;
+    memcpy(of->bytes, what->bytes.data, what->bytes.length);
+    tell(projector);
+}
+
+void ps_projector_checkpoint(ps_projector *projector, uint32_t log, const ps_frontier *frontier) {
+    item *of = next_item(projector);
+    of->log = log;
+    of->goes_out = false;
+    of->is_checkpoint = true;
+    memcpy(of->bytes, frontier, sizeof *frontier);
+    tell(projector);
+}
+
+bool ps_projector_unsent(ps_projector *projector, ps_projected_tile *out) {
+    for (; projector->sent < projector->head; projector->sent++) {
+        const item *of = &projector->item[projector->sent % PS_PROJECTOR_SLOTS];
+        if (!of->goes_out) continue;
+        *out = (ps_projected_tile){of->log, of->tile, {of->bytes, of->length}};
+        return true;
+    }
+    return false;
+}
+
+void ps_projector_sent(ps_projector *projector) {
+    projector->sent++;
+}
+
+void ps_projector_unwanted(ps_projector *projector) {
+    projector->sent = projector->head;
+}
+
+bool ps_projector_idle(ps_projector *projector) {
+    pthread_mutex_lock(&projector->mutex);
+    const bool idle = projector->done == projector->head;
+    projector->waited = projector->waited || !idle;
+    pthread_mutex_unlock(&projector->mutex);
+    return idle;
+}
+
+ps_status ps_projector_status(ps_projector *projector, ps_error *error) {
+    pthread_mutex_lock(&projector->mutex);
+    const ps_status status = projector->status;
+    if (status != PS_OK && error != NULL) *error = projector->error;
+    pthread_mutex_unlock(&projector->mutex);
+    return status;
+}
+
+ps_tree ps_projector_signed(ps_projector *projector, uint32_t log) {
+    pthread_mutex_lock(&projector->mutex);
+    const ps_tree tree = projector->logs[log].signed_tree;
+    pthread_mutex_unlock(&projector->mutex);
+    return tree;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A log comes back: what the topic says of it is gathered, files that a killed worker left out are
+ * written, and everything is compared with everything else before a row is appended: tiles with the
+ * frontier, the tree with the one that was signed last. What does not agree stops the lane.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "host/seal/sealer_parts.h"
+
+static const char lost[] =
+    "%s is neither in topic %s.seal nor, whole, in %s: were records of that topic deleted? the log "
+    "cannot be continued";
+
+ps_status ps_sealer_begin(void *self, uint32_t partition, ps_error *error) {
+    ps_lane_sealer *sealer = self;
+    ps_projected *projected = &sealer->projected[partition];
+    atomic_store(&sealer->log[partition].given, false);
+    PS_TRY(ps_projector_status(sealer->projector, error));
+    if (!ps_projector_idle(sealer->projector)) return PS_AGAIN;
+    if (projected->folder == NULL) {
+        uint32_t within;
+        char path[4096];
+        const ps_partitions *all = sealer->env->partitions;
+        const uint32_t topic = ps_partitions_topic(all, partition, &within);
+        const size_t length = strlen(sealer->config->dir);
+        const char *slash = sealer->config->dir[length - 1] == '/' ? "" : "/";
+        if (snprintf(path, sizeof path, "%s%s%s/%" PRIu32, sealer->config->dir, slash,
+                     all->topic[topic].name, within) >= (int)sizeof path)
+            return ps_fail(error, PS_BAD_CONFIG, "seal: dir: the path is too long");
+        PS_TRY(ps_seal_folder_open(path, true, &projected->folder, error));
+    }
+    sealer->log[partition].watermark = sealer->log[partition].last = PS_OFFSET_NONE;
+    return PS_OK;
+}
+
+void ps_sealer_gather(void *self, uint32_t partition) {
+    ps_gathered *gathered = ((ps_lane_sealer *)self)->gathered;
+    (void)partition;
+    gathered->found = false;
+    memset(gathered->tile, 0, sizeof gathered->tile);
+}
+
+/* What follows "<topic>/<partition>/" of that log; NULL: it is another's. */
+static const char *own_key(const ps_lane_sealer *sealer, uint32_t partition, ps_bytes key,
+                           char text[PS_SEALER_KEY_MAX]) {
+    uint32_t within;
+    const ps_partitions *all = sealer->env->partitions;
+    const uint32_t topic = ps_partitions_topic(all, partition, &within);
+    char prefix[PS_SEALER_KEY_MAX];
+    const int length =
+        snprintf(prefix, sizeof prefix, "%s/%" PRIu32 "/", all->topic[topic].name, within);
+    if (key.length == PS_NULL_LENGTH || key.length >= PS_SEALER_KEY_MAX ||
+        key.length < (uint32_t)length || memcmp(key.data, prefix, (size_t)length) != 0)
+        return NULL;
+    memcpy(text, key.data, key.length);
+    text[key.length] = '\0';
+    return text + length;
+}
+
+/* How many hashes or entries so many bytes are; 0: not whole ones, or too many. */
+static uint32_t width_of(const ps_tile *tile, uint32_t bytes) {
+    const uint32_t one = tile->level == PS_TILE_ENTRIES ? PS_SEALED_BYTES : PS_NODE_BYTES;
+    const uint32_t width = bytes / one;
+    return bytes % one != 0 || width > PS_TILE_WIDTH ? 0 : width;
+}
+
+static uint8_t *place_of(ps_gathered *gathered, int32_t level) {
+    return level == PS_TILE_ENTRIES ? gathered->bundle : gathered->bytes[level];
+}
+
+static ps_tile *held(ps_gathered *gathered, int32_t level) {
+    return &gathered->tile[level == PS_TILE_ENTRIES ? PS_TILE_LEVELS : level];
+}
+
+static ps_status apply_tile(ps_lane_sealer *sealer, uint32_t partition, ps_tile tile,
+                            ps_bytes value, ps_error *error) {
+    ps_seal_folder *folder = sealer->projected[partition].folder;
+    const ps_tile_sink sink = ps_seal_folder_sink(folder);
+    ps_error why;
+    tile.width = value.length == PS_NULL_LENGTH ? 0 : width_of(&tile, value.length);
+    if (tile.width == 0)
+        return ps_sealer_fail(sealer, partition, PS_TAMPERED, error,
+                              "a tile in topic %s.seal is broken", sealer->env->pipeline);
+    *held(sealer->gathered, tile.level) = tile;
+    memcpy(place_of(sealer->gathered, tile.level), value.data, value.length);
+    if (tile.width < PS_TILE_WIDTH) return PS_OK;
+    /* Also one that is there: it must be this one. */
+    const ps_status status = sink.put(sink.context, &tile, value.data, value.length, &why);
+    if (status == PS_OK) return PS_OK;
+    return ps_sealer_fail(sealer, partition, status, error, "%s: %s", ps_seal_folder_path(folder),
+                          why.message);
+}
+
+ps_status ps_sealer_apply(void *self, uint32_t partition, ps_bytes key, ps_bytes value,
+                          ps_error *error) {
+    ps_lane_sealer *sealer = self;
+    ps_gathered *gathered = sealer->gathered;
+    char text[PS_SEALER_KEY_MAX];
+    ps_error why;
+    ps_tile tile;
+    const char *what = own_key(sealer, partition, key, text);
+    if (what == NULL) return PS_OK;
+    if (ps_tile_parse(what, &tile)) return apply_tile(sealer, partition, tile, value, error);
+    if (strcmp(what, "log") != 0) return PS_OK; /* of a newer penstock */
+    const ps_status status = ps_log_record_parse(value, &gathered->record, &why);
+    if (status != PS_OK)
+        return ps_sealer_fail(sealer, partition, status, error, "topic %s.seal: %s",
+                              sealer->env->pipeline, why.message);
+    memcpy(gathered->origin, gathered->record.origin, gathered->record.origin_length);
+    gathered->origin[gathered->record.origin_length] = '\0';
+    gathered->found = true;
+    return PS_OK;
+}
+
+/* ---- is all of it there? ---- */
+
+/* The tiles that the log goes on from. */
+static bool has_partial(ps_gathered *gathered, char path[PS_TILE_PATH_MAX]) {
+    const uint64_t size = gathered->record.frontier.size;
+    for (int32_t level = PS_TILE_ENTRIES; level < PS_TILE_LEVELS; level++) {
+        const ps_tile wanted = ps_tile_of(level, ps_tile_nodes(level, size) / PS_TILE_WIDTH, size);
+        const ps_tile *there = held(gathered, level);
+        if (wanted.width == 0) continue;
+        (void)ps_tile_path(&wanted, path);
+        if (there->index != wanted.index || there->width < wanted.width) return false;
+    }
+    return true;
+}
+
+/* The full tiles behind the last checkpoint: those before it were written before it. */
+static bool has_files(const ps_seal_folder *folder, uint64_t shown, uint64_t size,
+                      char path[PS_TILE_PATH_MAX]) {
+    ps_growth growth = ps_growth_of(shown, size);
+    for (ps_tile tile; ps_growth_next(&growth, &tile);) {
+        if (tile.width < PS_TILE_WIDTH) continue;
+        const size_t bytes = tile.level == PS_TILE_ENTRIES ? PS_SEALED_BUNDLE : PS_TILE_BYTES;
+        if (!ps_seal_folder_has(folder, ps_tile_path(&tile, path), bytes)) return false;
+    }
+    return true;
+}
+
+/* The checkpoint in the folder, signed by us; size 0: there is none. */
+static ps_status read_shown(ps_lane_sealer *sealer, uint32_t partition, ps_tree *out,
+                            ps_error *error) {
+    const ps_projected *projected = &sealer->projected[partition];
+    uint8_t bytes[PS_CHECKPOINT_MAX];
+    size_t length = 0;
+    ps_checkpoint checkpoint;
+    ps_error why;
+    out->size = 0;
+    ps_status status =
+        ps_seal_folder_read(projected->folder, "checkpoint", bytes, sizeof bytes, &length, &why);
+    if (status == PS_UNKNOWN_NAME) return PS_OK;
+    ps_note *note = malloc(sizeof *note);
+    if (note == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a checkpoint");
+    if (status == PS_OK)
+        status = ps_checkpoint_open((ps_bytes){bytes, (uint32_t)length},
+                                    &projected->signer.verifier, note, &checkpoint, &why);
+    free(note);
+    if (status == PS_OK) {
+        *out = checkpoint.tree;
+        return PS_OK;
+    }
+    return ps_sealer_fail(sealer, partition, status, error,
+                          "%s/checkpoint: %s; it is of another log or key: give `dir` a place of "
+                          "its own, or `key` the key that signed it",
+                          ps_seal_folder_path(projected->folder), why.message);
+}
+
+/* ---- does it agree? ---- */
+
+/* Tiles as the log had them, of those gathered and of the files. */
+typedef struct source {
+    ps_gathered *gathered;
+    ps_seal_folder *folder;
+} source;
+
+static ps_status source_read(void *context, const char *path, uint8_t *to, size_t room,
+                             size_t *length, ps_error *error) {
+    const source *of = context;
+    ps_tile tile;
+    if (ps_tile_parse(path, &tile)) {
+        const ps_tile *there = held(of->gathered, tile.level);
+        const size_t one = tile.level == PS_TILE_ENTRIES ? PS_SEALED_BYTES : PS_NODE_BYTES;
+        const size_t bytes = tile.width * one;
+        if (there->index == tile.index && there->width >= tile.width && bytes <= room) {
+            memcpy(to, place_of(of->gathered, tile.level), bytes);
+            *length = bytes;
+            return PS_OK;
+        }
+    }
+    return ps_seal_folder_read(of->folder, path, to, room, length, error);
+}
+
+/* The tree of the first `tree->size` entries has that root. */
+static ps_status check_tree(ps_lane_sealer *sealer, uint32_t partition, const ps_tree *tree,
+                            const char *which, ps_error *error) {
+    source from = {sealer->gathered, sealer->projected[partition].folder};
+    const ps_tile_source tiles = {source_read, &from};
+    ps_hash root;
+    ps_error why;
+    if (tree->size == 0) return PS_OK;
+    if (tree->size > sealer->gathered->record.frontier.size)
+        return ps_sealer_fail(
+            sealer, partition, PS_TAMPERED, error,
+            "%s has %" PRIu64 " entries, and the log in topic %s.seal only %" PRIu64
+            ": was that topic cut, or set back? nothing else is signed",
+            which, tree->size, sealer->env->pipeline, sealer->gathered->record.frontier.size);
+    ps_tiles_init(sealer->tiles, &tiles, sealer->gathered->record.frontier.size);
+    const ps_status status = ps_tiles_root(sealer->tiles, tree->size, &root, &why);
+    if (status != PS_OK)
+        return ps_sealer_fail(sealer, partition, status, error, "%s: %s",
+                              ps_seal_folder_path(from.folder), why.message);
+    if (ps_hash_is(&root, &tree->root)) return PS_OK;
+    return ps_sealer_fail(sealer, partition, PS_TAMPERED, error,
+                          "the log does not extend %s (%" PRIu64
+                          " entries): nothing else is signed",
+                          which, tree->size);
+}
+
+/* The tiles that are continued have the subtrees that the size is a sum of. */
+static ps_status check_frontier(ps_lane_sealer *sealer, uint32_t partition, ps_error *error) {
+    source from = {sealer->gathered, sealer->projected[partition].folder};
+    const ps_tile_source tiles = {source_read, &from};
+    const ps_frontier *frontier = &sealer->gathered->record.frontier;
+    ps_error why;
+    ps_tiles_init(sealer->tiles, &tiles, frontier->size);
+    for (uint64_t left = frontier->size; left != 0; left &= left - 1) {
+        const uint32_t level = (uint32_t)__builtin_ctzll(left);
+        ps_hash node;
+        const ps_status status =
+            ps_tiles_node(sealer->tiles, level, (frontier->size >> level) - 1, &node, &why);
+        if (status != PS_OK)
+            return ps_sealer_fail(sealer, partition, status, error, "%s", why.message);
+        if (memcmp(&node, frontier->node[level], sizeof node) != 0)
+            return ps_sealer_fail(sealer, partition, PS_TAMPERED, error,
+                                  "the tiles in topic %s.seal are not those of the log's tree",
+                                  sealer->env->pipeline);
+    }
+    return PS_OK;
+}
+
+static ps_status check_origin(const ps_lane_sealer *sealer, uint32_t partition, ps_error *error) {
+    const char *origin = sealer->projected[partition].signer.verifier.name;
+    if (strcmp(sealer->gathered->origin, origin) == 0) return PS_OK;
+    return ps_sealer_fail(sealer, partition, PS_TAMPERED, error,
+                          "its log is '%.150s', and this is '%.150s': was the topic deleted and "
+                          "made anew? a new log wants a `pipeline` name and a `dir` of its own",
+                          sealer->gathered->origin, origin);
+}
+
+/* ---- the log ---- */
+
+static ps_status continue_log(ps_lane_sealer *sealer, uint32_t partition, const ps_tree *shown,
+                              ps_error *error) {
+    ps_sealed_log *log = &sealer->log[partition];
+    const ps_log_record *record = &sealer->gathered->record;
+    source from = {sealer->gathered, sealer->projected[partition].folder};
+    const ps_tile_source tiles = {source_read, &from};
+    ps_error why;
+    PS_TRY(check_frontier(sealer, partition, error));
+    PS_TRY(check_tree(sealer, partition, &record->signed_tree, "the tree that was signed last",
+                      error));
+    PS_TRY(check_tree(sealer, partition, shown, "the checkpoint in `dir`", error));
+    const ps_status status = ps_tiler_restore(log->tiler, &tiles, record->frontier.size, &why);
+    if (status != PS_OK) return ps_sealer_fail(sealer, partition, status, error, "%s", why.message);
+    log->frontier = record->frontier;
+    log->watermark = record->watermark;
+    log->last = record->last < 0 ? PS_OFFSET_NONE : record->last;
+    return PS_OK;
+}
+
+static ps_status begin_log(ps_lane_sealer *sealer, uint32_t partition, const ps_tree *shown,
+                           ps_error *error) {
+    ps_sealed_log *log = &sealer->log[partition];
+    const ps_tile_source none = {source_read, NULL};
+    if (shown->size > 0)
+        return ps_sealer_fail(sealer, partition, PS_TAMPERED, error,
+                              "%s has a signed log of %" PRIu64
+                              " entries, and topic %s.seal knows of none: was that topic deleted? "
+                              "a new log wants a `dir` of its own",
+                              ps_seal_folder_path(sealer->projected[partition].folder), shown->size,
+                              sealer->env->pipeline);
+    memset(&log->frontier, 0, sizeof log->frontier);
+    log->watermark = log->last = PS_OFFSET_NONE;
+    return ps_tiler_restore(log->tiler, &none, 0, error);
+}
+
+ps_status ps_sealer_restored(void *self, uint32_t partition, bool all, ps_error *error) {
+    ps_lane_sealer *sealer = self;
+    ps_sealed_log *log = &sealer->log[partition];
+    ps_projected *projected = &sealer->projected[partition];
+    ps_gathered *gathered = sealer->gathered;
+    char path[PS_TILE_PATH_MAX];
+    ps_tree shown;
+    ps_status status = read_shown(sealer, partition, &shown, error);
+    if (status == PS_OK && gathered->found) {
+        PS_TRY(check_origin(sealer, partition, error));
+        const uint64_t size = gathered->record.frontier.size;
+        const bool whole =
+            has_partial(gathered, path) &&
+            has_files(projected->folder, shown.size < size ? shown.size : size, size, path);
+        if (whole)
+            status = continue_log(sealer, partition, &shown, error);
+        else if (all)
+            status = ps_sealer_fail(sealer, partition, PS_TAMPERED, error, lost, path,
+                                    sealer->env->pipeline, ps_seal_folder_path(projected->folder));
+        else
+            status = PS_AGAIN;
+    } else if (status == PS_OK) {
+        status = all ? begin_log(sealer, partition, &shown, error) : PS_AGAIN;
+    }
+    const ps_tree signed_tree = gathered->found && gathered->record.signed_tree.size > shown.size
+                                    ? gathered->record.signed_tree
+                                    : shown;
+    PS_TRY(status);
+    log->committed = log->frontier;
+    log->moved = log->grown = false;
+    log->published = shown.size;
+    log->published_ns = 0;
+    projected->signed_tree = signed_tree;
+    atomic_store_explicit(&log->given, true, memory_order_release);
+    ps_sealer_due(sealer, 0);
+    return PS_OK;
+}
