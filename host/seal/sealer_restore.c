@@ -9,10 +9,6 @@
 
 #include "host/seal/sealer_parts.h"
 
-static const char lost[] =
-    "%s is neither in topic %s.seal nor, whole, in %s: were records of that topic deleted? the log "
-    "cannot be continued";
-
 ps_status ps_sealer_begin(void *self, uint32_t partition, ps_error *error) {
     ps_lane_sealer *sealer = self;
     ps_projected *projected = &sealer->projected[partition];
@@ -88,7 +84,10 @@ static ps_status apply_tile(ps_lane_sealer *sealer, uint32_t partition, ps_tile 
     if (tile.width < PS_TILE_WIDTH) return PS_OK;
     /* Also one that is there: it must be this one. */
     const ps_status status = sink.put(sink.context, &tile, value.data, value.length, &why);
-    if (status == PS_OK) return PS_OK;
+    if (status == PS_OK) {
+        ps_seal_folder_drop_partial(folder, &tile); /* who wrote it may have had no time to */
+        return PS_OK;
+    }
     return ps_sealer_fail(sealer, partition, status, error, "%s: %s", ps_seal_folder_path(folder),
                           why.message);
 }
@@ -288,39 +287,42 @@ static ps_status begin_log(ps_lane_sealer *sealer, uint32_t partition, const ps_
     return ps_tiler_restore(log->tiler, &none, 0, error);
 }
 
+/* Goes on with what was gathered, if that is all. */
+static ps_status go_on(ps_lane_sealer *sealer, uint32_t partition, const ps_tree *shown, bool all,
+                       ps_error *error) {
+    char path[PS_TILE_PATH_MAX];
+    const ps_seal_folder *folder = sealer->projected[partition].folder;
+    const uint64_t size = sealer->gathered->record.frontier.size;
+    const uint64_t from = shown->size < size ? shown->size : size;
+    if (has_partial(sealer->gathered, path) && has_files(folder, from, size, path))
+        return continue_log(sealer, partition, shown, error);
+    if (!all) return PS_AGAIN;
+    return ps_sealer_fail(sealer, partition, PS_TAMPERED, error,
+                          "%s is neither in topic %s.seal nor, whole, in %s: were records of that "
+                          "topic deleted? the log cannot be continued",
+                          path, sealer->env->pipeline, ps_seal_folder_path(folder));
+}
+
 ps_status ps_sealer_restored(void *self, uint32_t partition, bool all, ps_error *error) {
     ps_lane_sealer *sealer = self;
     ps_sealed_log *log = &sealer->log[partition];
     ps_projected *projected = &sealer->projected[partition];
-    ps_gathered *gathered = sealer->gathered;
-    char path[PS_TILE_PATH_MAX];
+    const ps_gathered *gathered = sealer->gathered;
     ps_tree shown;
-    ps_status status = read_shown(sealer, partition, &shown, error);
-    if (status == PS_OK && gathered->found) {
-        PS_TRY(check_origin(sealer, partition, error));
-        const uint64_t size = gathered->record.frontier.size;
-        const bool whole =
-            has_partial(gathered, path) &&
-            has_files(projected->folder, shown.size < size ? shown.size : size, size, path);
-        if (whole)
-            status = continue_log(sealer, partition, &shown, error);
-        else if (all)
-            status = ps_sealer_fail(sealer, partition, PS_TAMPERED, error, lost, path,
-                                    sealer->env->pipeline, ps_seal_folder_path(projected->folder));
-        else
-            status = PS_AGAIN;
-    } else if (status == PS_OK) {
-        status = all ? begin_log(sealer, partition, &shown, error) : PS_AGAIN;
-    }
-    const ps_tree signed_tree = gathered->found && gathered->record.signed_tree.size > shown.size
-                                    ? gathered->record.signed_tree
-                                    : shown;
-    PS_TRY(status);
+    if (!gathered->found && !all) return PS_AGAIN;
+    if (gathered->found) PS_TRY(check_origin(sealer, partition, error));
+    PS_TRY(read_shown(sealer, partition, &shown, error));
+    if (gathered->found)
+        PS_TRY(go_on(sealer, partition, &shown, all, error));
+    else
+        PS_TRY(begin_log(sealer, partition, &shown, error));
     log->committed = log->frontier;
     log->moved = log->grown = false;
     log->published = shown.size;
     log->published_ns = 0;
-    projected->signed_tree = signed_tree;
+    projected->signed_tree = shown;
+    if (gathered->found && gathered->record.signed_tree.size > shown.size)
+        projected->signed_tree = gathered->record.signed_tree;
     atomic_store_explicit(&log->given, true, memory_order_release);
     ps_sealer_due(sealer, 0);
     return PS_OK;
