@@ -256,6 +256,57 @@ static void records_have_the_same_headers(void **state) {
     }
 }
 
+/* Breaks when an event does not name the log and the entry of its record. */
+static void sealed_rows_say_where(void **state) {
+    (void)state;
+    char to[TEXT_MAX], expected[TEXT_MAX];
+    world *w = open_world("in", false);
+    ps_plan *plan = calloc(1, sizeof *plan);
+    ps_enricher_close(w->enricher);
+    /* As the stage plans them, over columns that are there. */
+    *plan = w->plan;
+    plan->output_count = 0;
+    plan->seal.origin = "example.org/audit";
+    uint32_t index = 0;
+    for (uint32_t i = 0; i < plan->schema.column_count; i++)
+        if (plan->schema.column[i].width == 8 && plan->schema.column[i].type == PS_TYPE_I64)
+            index = i; /* a timestamp's place will do */
+    static const struct {
+        const char *name;
+        ps_output_kind kind;
+    } outputs[] = {{"tlog-origin", PS_OUTPUT_ORIGIN},
+                   {"tlog-index", PS_OUTPUT_INDEX},
+                   {"tlog-leaf", PS_OUTPUT_HEX}};
+    for (size_t i = 0; i < 3; i++) {
+        ps_output *output = &plan->output[plan->output_count++];
+        *output = (ps_output){.kind = outputs[i].kind,
+                              .bare = true,
+                              .column = i == 2 ? w->sha256 : index,
+                              .of = PS_NOWHERE,
+                              .gate = PS_NOWHERE};
+        (void)snprintf(output->name, sizeof output->name, "%s", outputs[i].name);
+    }
+    (void)snprintf(w->partitions.cluster, sizeof w->partitions.cluster, "c1");
+    (void)snprintf(w->partitions.topic[1].id, sizeof w->partitions.topic[1].id, "id-1_x");
+    assert_int_equal(ps_enricher_open(plan, &w->partitions, &w->enricher, NULL), PS_OK);
+    append(w, "k", "{\"a\":1}", 0, 0, 0);
+    ((uint64_t *)values(w, index))[0] = UINT64_C(9007199254740993);
+    (void)snprintf(expected, sizeof expected,
+                   "ps-source=in/1/1234567890123;tlog-origin=example.org/audit/c1/in/id-1_x/1;"
+                   "tlog-index=9007199254740993;tlog-leaf=%s;",
+                   DIGEST);
+    assert_string_equal(headers(w, 0, to), expected);
+    check_record(w, 0, 4);
+    (void)snprintf(expected, sizeof expected,
+                   "{\"a\":1,\"penstock\":{\"source\":\"in/1/1234567890123\",\"tlog-origin\":"
+                   "\"example.org/audit/c1/in/id-1_x/1\",\"tlog-index\":9007199254740993,"
+                   "\"tlog-leaf\":\"%s\"}}",
+                   DIGEST);
+    assert_string_equal(json(w, 0, to), expected);
+    free(plan);
+    close_world(w);
+}
+
 static void numbers_read_back(void **state) {
     (void)state;
     char text[64], other[64];
@@ -369,6 +420,7 @@ int main(void) {
                                        cmocka_unit_test(line_has_no_break),
                                        cmocka_unit_test(longest_fits),
                                        cmocka_unit_test(records_have_the_same_headers),
+                                       cmocka_unit_test(sealed_rows_say_where),
                                        cmocka_unit_test(numbers_read_back),
                                        cmocka_unit_test(cost_of_a_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);
