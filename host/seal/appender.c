@@ -32,12 +32,14 @@ static ps_status restore(ps_appender *appender, const ps_tree *tree, ps_error *e
 }
 
 /* An empty log where there is no checkpoint. */
-static ps_status find_end(ps_appender *appender, ps_error *error) {
+static ps_status find_end(const ps_appender *appender, ps_tree *tree, ps_error *error) {
     uint8_t bytes[PS_CHECKPOINT_MAX];
     size_t length = 0;
     ps_checkpoint checkpoint;
     const ps_status found =
         ps_seal_folder_read(appender->folder, "checkpoint", bytes, sizeof bytes, &length, error);
+    tree->size = 0;
+    ps_hash_empty(&tree->root);
     if (found == PS_UNKNOWN_NAME) return PS_OK;
     PS_TRY(found);
     ps_note *const note = malloc(sizeof *note);
@@ -46,24 +48,40 @@ static ps_status find_end(ps_appender *appender, ps_error *error) {
         (ps_bytes){bytes, (uint32_t)length}, &appender->signer->verifier, note, &checkpoint, error);
     free(note);
     if (status != PS_OK) return ps_fail_in(error, status, "checkpoint");
-    return restore(appender, &checkpoint.tree, error);
+    *tree = checkpoint.tree;
+    return PS_OK;
 }
 
-ps_status ps_appender_open(ps_seal_folder *folder, const ps_signer *signer,
-                           uint32_t entry_bytes_max, ps_appender **out, ps_error *error) {
+/* `tree`: NULL for the one of the checkpoint. */
+static ps_status open_at(ps_seal_folder *folder, const ps_signer *signer, uint32_t entry_bytes_max,
+                         const ps_tree *tree, ps_appender **out, ps_error *error) {
+    ps_tree end;
     ps_appender *const appender = calloc(1, sizeof *appender);
     if (appender == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a log");
     appender->folder = folder;
     appender->signer = signer;
     ps_status status = ps_tiler_open(entry_bytes_max, &appender->tiler, error);
     if (status == PS_OK) status = ps_leaves_open(&appender->leaves, error);
-    if (status == PS_OK) status = find_end(appender, error);
+    if (status == PS_OK && tree == NULL) status = find_end(appender, &end, error);
+    if (status == PS_OK && tree != NULL) end = *tree;
+    if (status == PS_OK) status = restore(appender, &end, error);
     if (status != PS_OK) {
         ps_appender_close(appender);
         return ps_fail_in(error, status, ps_seal_folder_path(folder));
     }
     *out = appender;
     return PS_OK;
+}
+
+ps_status ps_appender_open(ps_seal_folder *folder, const ps_signer *signer,
+                           uint32_t entry_bytes_max, ps_appender **out, ps_error *error) {
+    return open_at(folder, signer, entry_bytes_max, NULL, out, error);
+}
+
+ps_status ps_appender_open_tree(ps_seal_folder *folder, const ps_signer *signer,
+                                uint32_t entry_bytes_max, const ps_tree *tree, ps_appender **out,
+                                ps_error *error) {
+    return open_at(folder, signer, entry_bytes_max, tree, out, error);
 }
 
 void ps_appender_close(ps_appender *appender) {
@@ -92,14 +110,19 @@ ps_status ps_appender_add(ps_appender *appender, const ps_bytes *entries, uint32
     return PS_OK;
 }
 
-ps_status ps_appender_publish(ps_appender *appender, ps_error *error) {
-    char text[PS_CHECKPOINT_MAX], vkey[PS_KEY_TEXT_MAX + 1];
-    size_t length = 0;
+ps_status ps_appender_sign(ps_appender *appender, char out[PS_CHECKPOINT_MAX], size_t *length,
+                           ps_error *error) {
     ps_tree tree = {.size = appender->frontier.size};
     const ps_tile_sink sink = ps_seal_folder_sink(appender->folder);
     PS_TRY(ps_tiler_flush(appender->tiler, &sink, error));
     ps_frontier_root(&appender->frontier, tree.root.byte);
-    PS_TRY(ps_checkpoint_sign(&tree, appender->signer, text, &length, error));
+    return ps_checkpoint_sign(&tree, appender->signer, out, length, error);
+}
+
+ps_status ps_appender_publish(ps_appender *appender, ps_error *error) {
+    char text[PS_CHECKPOINT_MAX], vkey[PS_KEY_TEXT_MAX + 1];
+    size_t length = 0;
+    PS_TRY(ps_appender_sign(appender, text, &length, error));
     PS_TRY(ps_seal_folder_replace(appender->folder, "checkpoint", text, length, error));
     (void)ps_verifier_text(&appender->signer->verifier, vkey);
     length = strlen(vkey);

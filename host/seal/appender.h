@@ -22,6 +22,11 @@ typedef struct ps_appender ps_appender;
 ps_status ps_appender_open(ps_seal_folder *folder, const ps_signer *signer,
                            uint32_t entry_bytes_max, ps_appender **out,
                            ps_error *error) PS_MUST_USE;
+
+/* The same from a tree that the caller knows to be the last that was signed. */
+ps_status ps_appender_open_tree(ps_seal_folder *folder, const ps_signer *signer,
+                                uint32_t entry_bytes_max, const ps_tree *tree, ps_appender **out,
+                                ps_error *error) PS_MUST_USE;
 void ps_appender_close(ps_appender *appender);
 
 const ps_frontier *ps_appender_frontier(const ps_appender *appender);
@@ -30,6 +35,10 @@ const ps_frontier *ps_appender_frontier(const ps_appender *appender);
  * other bytes; PS_IO. Then the appender is of no more use. */
 ps_status ps_appender_add(ps_appender *appender, const ps_bytes *entries, uint32_t count,
                           ps_error *error) PS_MUST_USE;
+
+/* Partial tiles, and the signed checkpoint over all that was added, which is written nowhere. */
+ps_status ps_appender_sign(ps_appender *appender, char out[PS_CHECKPOINT_MAX], size_t *length,
+                           ps_error *error) PS_MUST_USE;
 
 /* Partial tiles, then the checkpoint over all that was added, then `vkey`. */
 ps_status ps_appender_publish(ps_appender *appender, ps_error *error) PS_MUST_USE;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@ enum { PATH_BYTES = 4096, DEPTH_MAX = 16, COMPARE = 4096 };
 
 struct ps_seal_folder {
     int fd;
+    bool durable;
+    uint64_t kept; /* entries, where it is durable */
     char path[];
 };
 
@@ -45,6 +48,8 @@ ps_status ps_seal_folder_open(const char *path, bool create, ps_seal_folder **ou
         return ps_fail(error, PS_NO_MEMORY, "no memory for %s", path);
     }
     (*out)->fd = fd;
+    (*out)->durable = false;
+    (*out)->kept = 0;
     memcpy((*out)->path, path, length + 1);
     return PS_OK;
 }
@@ -57,6 +62,32 @@ void ps_seal_folder_close(ps_seal_folder *folder) {
 
 const char *ps_seal_folder_path(const ps_seal_folder *folder) {
     return folder->path;
+}
+
+ps_status ps_seal_folder_lock(ps_seal_folder *folder, ps_error *error) {
+    if (flock(folder->fd, LOCK_EX | LOCK_NB) == 0) return PS_OK;
+    if (errno == EWOULDBLOCK)
+        return ps_fail(error, PS_FENCED, "%s: another process writes there", folder->path);
+    return ps_fail(error, PS_IO, "%s: cannot be locked: %s", folder->path, strerror(errno));
+}
+
+/* The log's directory may be new, and so may be those that it lies in. What may not be opened is
+ * not ours. */
+static void sync_outside(const ps_seal_folder *folder) {
+    char path[3 * DEPTH_MAX + 3] = "..";
+    for (int depth = 0; depth < DEPTH_MAX; depth++) {
+        const int fd = openat(folder->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) return;
+        (void)fsync(fd);
+        (void)close(fd);
+        memcpy(path + 2 + 3 * (size_t)depth, "/..", sizeof "/..");
+    }
+}
+
+void ps_seal_folder_keep(ps_seal_folder *folder, uint64_t entries) {
+    if (!folder->durable) sync_outside(folder);
+    folder->durable = true;
+    folder->kept = entries;
 }
 
 /* Up to `room` bytes from `offset`; -1: errno says why. */
@@ -130,16 +161,42 @@ static ps_status complete(int fd, const char *path, const uint8_t *bytes, size_t
     return ps_fail(error, PS_IO, "%s: cannot be written: %s", path, strerror(errno));
 }
 
+/* The names of a file that is on the disk already: of it and of the directories it lies in. */
+static bool sync_names(const ps_seal_folder *folder, const char *path) {
+    char above[PS_TILE_PATH_MAX];
+    (void)snprintf(above, sizeof above, "%s", path);
+    for (char *slash; (slash = strrchr(above, '/')) != NULL;) {
+        *slash = '\0';
+        const int fd = openat(folder->fd, above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const bool done = fd >= 0 && fsync(fd) == 0;
+        if (fd >= 0) (void)close(fd);
+        if (!done) return false;
+    }
+    return fsync(folder->fd) == 0;
+}
+
+/* Does it hold nothing but what a signed checkpoint speaks of? */
+static bool is_kept(const ps_seal_folder *folder, const ps_tile *tile) {
+    const uint32_t level = tile->level == PS_TILE_ENTRIES ? 0 : (uint32_t)tile->level;
+    const uint64_t nodes = tile->index * PS_TILE_WIDTH + tile->width;
+    return !folder->durable || nodes <= folder->kept >> (level * PS_TILE_HEIGHT);
+}
+
 static ps_status sink_put(void *context, const ps_tile *tile, const uint8_t *bytes, size_t length,
                           ps_error *error) {
     const ps_seal_folder *const folder = context;
     char path[PS_TILE_PATH_MAX];
     (void)ps_tile_path(tile, path);
+    if (!is_kept(folder, tile) && unlinkat(folder->fd, path, 0) != 0 && errno != ENOENT &&
+        errno != ENOTDIR)
+        return ps_fail(error, PS_IO, "%s: cannot be replaced: %s", path, strerror(errno));
     int fd = openat(folder->fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0 && errno == ENOENT && make(folder->fd, path, (size_t)(strrchr(path, '/') - path)))
         fd = openat(folder->fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) return ps_fail(error, PS_IO, "%s: cannot be made: %s", path, strerror(errno));
     ps_status status = complete(fd, path, bytes, length, error);
+    if (status == PS_OK && folder->durable && (fsync(fd) != 0 || !sync_names(folder, path)))
+        status = ps_fail(error, PS_IO, "%s: cannot be written: %s", path, strerror(errno));
     if (close(fd) != 0 && status == PS_OK)
         status = ps_fail(error, PS_IO, "%s: cannot be written: %s", path, strerror(errno));
     return status;
@@ -176,8 +233,11 @@ ps_status ps_seal_folder_replace(ps_seal_folder *folder, const char *name, const
     (void)snprintf(beside, sizeof beside, ".%.50s.new", name);
     const int fd = openat(folder->fd, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     bool done = fd >= 0 && write_all(fd, (const uint8_t *)bytes, length, 0);
+    if (done && folder->durable) done = fsync(fd) == 0;
     if (fd >= 0 && close(fd) != 0) done = false;
-    if (done && renameat(folder->fd, beside, folder->fd, name) == 0) return PS_OK;
+    if (done) done = renameat(folder->fd, beside, folder->fd, name) == 0;
+    if (done && folder->durable) done = fsync(folder->fd) == 0;
+    if (done) return PS_OK;
     return ps_fail(error, PS_IO, "%s/%s: cannot be written: %s", folder->path, name,
                    strerror(errno));
 }

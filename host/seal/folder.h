@@ -3,7 +3,7 @@
  * and `tile/…`. A tile is written in place: nobody asks for it before a checkpoint refers to it,
  * and what a killed writer left of it is completed by the next. A checkpoint is replaced at once,
  * by rename. Nothing waits for the disk: after a power failure the files are made again from what
- * they were made of.
+ * they were made of. A log that cannot be made again asks for more: ps_seal_folder_keep().
  */
 #ifndef PS_HOST_SEAL_FOLDER_H
 #define PS_HOST_SEAL_FOLDER_H
@@ -18,6 +18,14 @@ ps_status ps_seal_folder_open(const char *path, bool create, ps_seal_folder **ou
                               ps_error *error) PS_MUST_USE;
 void ps_seal_folder_close(ps_seal_folder *folder);
 const char *ps_seal_folder_path(const ps_seal_folder *folder);
+
+/* This process alone writes there, until the folder is closed. Fails: PS_FENCED: another does;
+ * PS_IO. */
+ps_status ps_seal_folder_lock(ps_seal_folder *folder, ps_error *error) PS_MUST_USE;
+
+/* From now on what a call has written is on the disk when it returns, and a tile that reaches
+ * beyond the first `entries` takes the place of what is there: that was never signed. */
+void ps_seal_folder_keep(ps_seal_folder *folder, uint64_t entries);
 
 /* Its files as a source and a sink of tiles. put: PS_TAMPERED where the file is there with other
  * bytes than these; the same bytes are left alone. */

@@ -139,14 +139,27 @@ const char *ps_signer_text(const ps_signer *signer, char text[PS_KEY_TEXT_MAX]) 
     return text;
 }
 
-ps_status ps_signer_of_seed(const char *name, uint8_t type, const uint8_t seed[PS_KEY_BYTES],
-                            ps_signer *out, ps_error *error) {
-    const size_t length = strlen(name);
+static ps_status put_name(ps_verifier *to, const char *name, size_t length, ps_error *error) {
     if (length >= PS_KEY_NAME_MAX || !ps_key_name_is_good(name, length))
         return ps_fail(error, PS_BAD_CONFIG,
-                       "'%.200s' cannot name a key: UTF-8 without blanks and '+', at most %d bytes",
-                       name, PS_KEY_NAME_MAX - 1);
-    memcpy(out->verifier.name, name, length + 1);
+                       "'%.*s' cannot name a key: UTF-8 without blanks and '+', at most %d bytes",
+                       (int)(length > 200 ? 200 : length), name, PS_KEY_NAME_MAX - 1);
+    memcpy(to->name, name, length);
+    to->name[length] = '\0';
+    return PS_OK;
+}
+
+ps_status ps_verifier_rename(const ps_verifier *from, ps_bytes name, ps_verifier *out,
+                             ps_error *error) {
+    *out = *from;
+    PS_TRY(put_name(out, (const char *)name.data, name.length, error));
+    out->id = id_of(out);
+    return PS_OK;
+}
+
+ps_status ps_signer_of_seed(const char *name, uint8_t type, const uint8_t seed[PS_KEY_BYTES],
+                            ps_signer *out, ps_error *error) {
+    PS_TRY(put_name(&out->verifier, name, strlen(name), error));
     out->verifier.type = type;
     memcpy(out->seed, seed, PS_KEY_BYTES);
     PS_TRY(public_key(seed, out->verifier.key, error));

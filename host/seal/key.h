@@ -58,6 +58,10 @@ ps_status ps_signer_generate(const char *name, uint8_t type, ps_signer *out,
                              ps_error *error) PS_MUST_USE;
 ps_status ps_signer_of_seed(const char *name, uint8_t type, const uint8_t seed[PS_KEY_BYTES],
                             ps_signer *out, ps_error *error) PS_MUST_USE;
+
+/* The same public key under another name, which its id follows. Fails: PS_BAD_CONFIG: the name. */
+ps_status ps_verifier_rename(const ps_verifier *from, ps_bytes name, ps_verifier *out,
+                             ps_error *error) PS_MUST_USE;
 void ps_signer_deinit(ps_signer *signer);
 
 /* The bare signature of bytes. Source: RFC 8032, section 5.1. */

@@ -49,11 +49,20 @@ static ps_status compare(ps_verify *v, const ps_tile *tile, const char *path, ui
     return PS_OK;
 }
 
+/* What a log keeps beside its tiles, and a roll-up of its own. */
+static bool is_known(const char *path) {
+    static const char *const names[] = {"checkpoint", "vkey",         ".checkpoint.new",
+                                        ".vkey.new",  ".signed",      "..signed.new",
+                                        ".origins",   "..origins.new"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(path, names[i]) == 0) return true;
+    return false;
+}
+
 static ps_status visit(void *context, const char *path, ps_error *error) {
     ps_verify *const v = context;
     ps_tile tile;
-    if (strcmp(path, "checkpoint") == 0 || strcmp(path, "vkey") == 0) return PS_OK;
-    if (strcmp(path, ".checkpoint.new") == 0 || strcmp(path, ".vkey.new") == 0) return PS_OK;
+    if (is_known(path)) return PS_OK;
     if (!ps_tile_parse(path, &tile)) {
         ps_verify_remark(v, path, "is no file of a log");
         return PS_OK;
