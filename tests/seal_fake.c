@@ -115,7 +115,7 @@ static void *run(void *context) {
     char *const out = malloc(FAKE_ROOM);
     while (!atomic_load(&fake->stop)) {
         struct pollfd wait = {.fd = fake->listener, .events = POLLIN};
-        if (poll(&wait, 1, 20) <= 0) continue;
+        if (poll(&wait, 1, 1000) <= 0) continue;
         const int fd = accept(fake->listener, NULL, NULL);
         if (fd < 0) continue;
         serve(fake, fd, out);
@@ -141,6 +141,7 @@ void fake_open(fake_witness *fake, const char *name, const ps_verifier *log) {
 
 void fake_close(fake_witness *fake) {
     atomic_store(&fake->stop, true);
+    (void)shutdown(fake->listener, SHUT_RDWR); /* ends the wait */
     (void)pthread_join(fake->thread, NULL);
     (void)close(fake->listener);
 }
