@@ -167,6 +167,34 @@ static void test_refuses(void **state) {
     seal_log_remove(path);
 }
 
+/* A tile that a signed checkpoint speaks of is never replaced; what was not signed is, whatever a
+ * killed writer left there. */
+static void test_kept_tiles(void **state) {
+    (void)state;
+    ps_seal_folder *folder = NULL;
+    uint8_t bytes[2 * PS_NODE_BYTES] = {1};
+    (void)seal_log_folder(path);
+    assert_int_equal(ps_seal_folder_open(path, false, &folder, NULL), PS_OK);
+    ps_seal_folder_keep(folder, 0);
+    const ps_tile_sink sink = ps_seal_folder_sink(folder);
+    static const ps_tile tiles[] = {{0, 2, 0}, {1, 1, 0}, {PS_TILE_ENTRIES, 2, 0}};
+    static const uint64_t sizes[] = {2, 256, 2};
+    for (size_t i = 0; i < 3; i++) {
+        const size_t length = tiles[i].width * PS_NODE_BYTES;
+        ps_seal_folder_keep(folder, sizes[i] - 1);
+        bytes[0] = 1;
+        assert_int_equal(sink.put(sink.context, &tiles[i], bytes, length, NULL), PS_OK);
+        bytes[0] = 2;
+        assert_int_equal(sink.put(sink.context, &tiles[i], bytes, length, NULL), PS_OK);
+        ps_seal_folder_keep(folder, sizes[i]);
+        assert_int_equal(sink.put(sink.context, &tiles[i], bytes, length, NULL), PS_OK);
+        bytes[0] = 3;
+        assert_int_equal(sink.put(sink.context, &tiles[i], bytes, length, NULL), PS_TAMPERED);
+    }
+    ps_seal_folder_close(folder);
+    seal_log_remove(path);
+}
+
 /* Whose directory it is, and what was done to it meanwhile. */
 static void test_opens(void **state) {
     (void)state;
@@ -428,9 +456,10 @@ static int make_keys(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_adds),  cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_opens), cmocka_unit_test(test_quorum),
-        cmocka_unit_test(test_cuts),  cmocka_unit_test(test_power_failures),
+        cmocka_unit_test(test_adds),           cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_kept_tiles),     cmocka_unit_test(test_opens),
+        cmocka_unit_test(test_quorum),         cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_power_failures),
     };
     return cmocka_run_group_tests(tests, make_keys, NULL);
 }

@@ -383,13 +383,16 @@ static void test_back_off(void **state) {
     assert_memory_equal(waits_s, wanted_s, sizeof waits_s);
     w.fake[0].answer = NULL;
     grow(20);
-    assert_int_equal(ask_all(now_ns), 1);
+    now_ns = ps_witnesses_due(w.witnesses) + 60 * PS_NS_PER_S; /* both are due */
+    assert_int_equal(ps_witnesses_ask(w.witnesses, &w.tiles, now_ns, NULL), PS_OK);
     assert_int_equal(w.fake[1].seen.size, 20);
-    now_ns = ps_witnesses_due(w.witnesses);
+    assert_int_equal(w.fake[0].seen.size, 0);
     assert_int_equal(ask_all(now_ns), 1);
     assert_int_equal(ps_witnesses_due(w.witnesses), INT64_MAX);
+    w.fake[0].answer = answer_500; /* as if for the first time */
     grow(30);
     assert_int_equal(ask_all(now_ns), 2);
+    assert_int_equal(ps_witnesses_due(w.witnesses), now_ns + PS_NS_PER_S);
     close_world();
 }
 

@@ -27,6 +27,27 @@ static const ps_option options[] = {
              "-o.",
      .type = PS_OPTION_STRING,
      .at = offsetof(ps_seal_options, output)},
+    {.name = "into",
+     .help = "rollup: the directory of the roll-up log, made where it is missing; not below DIR.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, into)},
+    {.name = "signer",
+     .help = "rollup: the file with the secret key that signs the roll-up; its origin is the key's "
+             "name and `/rollup`.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, signer)},
+    {.name = "policy",
+     .help = "rollup: a file with the witnesses to ask and the quorum without which nothing is "
+             "published; verify: the quorum that a checkpoint must have.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, policy)},
+    {.name = "wait",
+     .preset = "30s",
+     .help = "rollup: how long witnesses that do not answer are asked again.",
+     .type = PS_OPTION_DURATION,
+     .min = 0,
+     .max = 86400e9,
+     .at = offsetof(ps_seal_options, wait_ns)},
     {.name = "entry",
      .help = "verify proof: a file with the entry that it must be about.",
      .type = PS_OPTION_STRING,
@@ -53,6 +74,7 @@ typedef struct verb {
 } verb;
 
 static const verb verbs[] = {{"keygen", "NAME -o FILE", 1, 1, ps_seal_keygen},
+                             {"rollup", "DIR --into DIR --signer FILE", 1, 1, ps_seal_rollup},
                              {"show", "DIR or FILE", 1, 1, ps_seal_show},
                              {"prove", "DIR --index NUMBER [-o FILE]", 1, 1, ps_seal_prove},
                              {"verify", "DIR", 1, 1, ps_seal_verify},
@@ -108,7 +130,8 @@ static int unknown_verb(const char *word) {
     if (meant != NULL)
         ps_log(PS_LOG_ERROR, "seal", "cannot '%s'; did you mean '%s'?", word, meant);
     else
-        ps_log(PS_LOG_ERROR, "seal", "cannot '%s': keygen, show, prove, verify or serve", word);
+        ps_log(PS_LOG_ERROR, "seal", "cannot '%s': keygen, rollup, show, prove, verify or serve",
+               word);
     return PS_EXIT_USAGE;
 }
 
@@ -153,7 +176,7 @@ static int seal(int argc, char **argv) {
 
 const ps_command ps_command_seal = {
     .name = "seal",
-    .operands = "keygen|show|prove|verify|serve …",
+    .operands = "keygen|rollup|show|prove|verify|serve …",
     .summary =
         "Makes keys for sealed topics, shows their logs, proves and verifies what is in them.",
     .details =
@@ -166,6 +189,9 @@ const ps_command ps_command_seal = {
         "has\n"
         "                                          NEW's tiles; without it, the one NEW lies in\n"
         "  seal serve DIR                          the files over HTTP, read only\n"
+        "  seal rollup DIR --into DIR --signer FILE [--policy FILE]\n"
+        "                                          adds the checkpoints of all logs below DIR to\n"
+        "                                          one log, and has that one cosigned\n"
         "\n"
         "Logs are C2SP's: tlog-tiles, tlog-checkpoint, tlog-proof. No worker has to run.\n"
         "verify exits with 0: all is well, 1: tampering was found, 2: usage, 3: cannot tell.",

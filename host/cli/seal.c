@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host/cli/seal.h"
+#include "host/cli/seal_policy.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -161,7 +161,8 @@ void ps_seal_print_entry(ps_bytes bytes, bool json) {
     ps_hash leaf;
     ps_hash_leaf(bytes.data, bytes.length, &leaf);
     if (!ps_seal_entry_decode(bytes.data, bytes.length, &entry)) {
-        print_hex("entry", bytes.data, bytes.length, json);
+        if (!ps_seal_print_checkpoint(bytes, json))
+            print_hex("entry", bytes.data, bytes.length, json);
         print_hex("leaf", leaf.byte, sizeof leaf.byte, json);
         return;
     }

@@ -11,6 +11,8 @@
 
 typedef struct ps_seal_options {
     ps_string_list key;
+    const char *into, *signer, *policy;
+    int64_t wait_ns;
     const char *output, *index, *entry, *leaf, *listen;
     bool json;
 } ps_seal_options;
@@ -25,6 +27,7 @@ typedef struct ps_seal_job {
 int ps_seal_keygen(const ps_seal_job *job);
 int ps_seal_show(const ps_seal_job *job);
 int ps_seal_prove(const ps_seal_job *job);
+int ps_seal_rollup(const ps_seal_job *job);
 int ps_seal_serve(const ps_seal_job *job);
 int ps_seal_verify(const ps_seal_job *job); /* DIR, with every log below it */
 int ps_seal_verify_proof(const ps_seal_job *job);

@@ -7,7 +7,7 @@
 
 #include "host/base/log.h"
 #include "host/base/text.h"
-#include "host/cli/seal.h"
+#include "host/cli/seal_policy.h"
 #include "host/seal/lines.h"
 #include "host/seal/proof_file.h"
 
@@ -112,35 +112,68 @@ static ps_status find_leaf(const ps_seal_options *chosen, const ps_proof_file *f
     return PS_OK;
 }
 
-static void tell_proof(const ps_seal_options *chosen, const ps_proof_file *file,
-                       const ps_verifier *key, const ps_tree *tree, ps_bytes entry) {
+/* The log's key: --key, else the policy's for the origin that the checkpoint names. */
+static ps_status find_log_key(const ps_seal_options *chosen, const ps_seal_policy *policy,
+                              const ps_proof_file *file, ps_verifier *out, ps_error *error) {
+    ps_bytes rest = file->checkpoint, origin = {NULL, 0};
+    if (chosen->key.count > 0) return ps_seal_key(chosen->key.at[0], out, error);
+    const ps_verifier *const named =
+        ps_line_next(&rest, &origin) ? ps_seal_policy_log(policy, origin) : NULL;
+    if (named == NULL)
+        return ps_fail(error, PS_UNKNOWN_NAME,
+                       "the policy has no key of the log that this proof is of: say --key");
+    *out = *named;
+    return PS_OK;
+}
+
+static ps_status check_quorum(const ps_seal_policy *policy, const ps_proof_file *file,
+                              ps_error *error) {
+    ps_note note;
+    PS_TRY(ps_note_parse(file->checkpoint, &note, error));
+    if (ps_seal_policy_has_quorum(policy, &note)) return PS_OK;
+    return ps_fail(error, PS_TAMPERED,
+                   "too few of the policy's witnesses have cosigned its checkpoint");
+}
+
+typedef struct proven {
+    const ps_seal_policy *policy; /* or NULL */
+    ps_proof_file file;
+    ps_verifier key;
+    ps_tree tree;
+} proven;
+
+static void tell_proof(const ps_seal_options *chosen, const proven *p, ps_bytes entry) {
     char name[2 * PS_KEY_NAME_MAX], count[PS_TEXT_NUMBER_MAX];
+    ps_note note;
+    const bool cosigned =
+        p->policy != NULL && ps_note_parse(p->file.checkpoint, &note, NULL) == PS_OK;
     if (!chosen->json) {
-        (void)printf("entry %" PRIu64 " of the log of %s entries that %s has signed\n", file->index,
-                     ps_text_from_count(tree->size, count), key->name);
+        (void)printf("entry %" PRIu64 " of the log of %s entries that %s has signed\n",
+                     p->file.index, ps_text_from_count(p->tree.size, count), p->key.name);
+        if (cosigned) ps_seal_print_cosigned(p->policy, &note, false);
         if (entry.data != NULL) ps_seal_print_entry(entry, false);
         return;
     }
-    (void)ps_json_escape(key->name, name, sizeof name);
+    (void)ps_json_escape(p->key.name, name, sizeof name);
     (void)printf("{\"result\":\"ok\",\"origin\":\"%s\",\"index\":%" PRIu64 ",\"size\":%" PRIu64,
-                 name, file->index, tree->size);
+                 name, p->file.index, p->tree.size);
+    if (cosigned) ps_seal_print_cosigned(p->policy, &note, true);
     if (entry.data != NULL) ps_seal_print_entry(entry, true);
     (void)printf("}\n");
 }
 
-static ps_status verify_proof(const ps_seal_options *chosen, ps_bytes bytes, ps_error *error) {
-    ps_proof_file file;
-    ps_verifier key;
-    ps_tree tree = {0};
+static ps_status verify_proof(const ps_seal_options *chosen, const ps_seal_policy *policy,
+                              ps_bytes bytes, ps_error *error) {
+    proven p = {.policy = policy};
     ps_hash leaf = {{0}};
     uint8_t *entry = NULL;
     size_t length = 0;
-    PS_TRY(ps_seal_key(chosen->key.at[0], &key, error));
-    PS_TRY(ps_proof_file_parse(bytes, &file, error));
-    ps_status status = find_leaf(chosen, &file, &entry, &length, &leaf, error);
-    if (status == PS_OK) status = ps_proof_file_verify(&file, &leaf, &key, &tree, error);
-    if (status == PS_OK)
-        tell_proof(chosen, &file, &key, &tree, (ps_bytes){entry, (uint32_t)length});
+    PS_TRY(ps_proof_file_parse(bytes, &p.file, error));
+    PS_TRY(find_log_key(chosen, policy, &p.file, &p.key, error));
+    ps_status status = find_leaf(chosen, &p.file, &entry, &length, &leaf, error);
+    if (status == PS_OK) status = ps_proof_file_verify(&p.file, &leaf, &p.key, &p.tree, error);
+    if (status == PS_OK && policy != NULL) status = check_quorum(policy, &p.file, error);
+    if (status == PS_OK) tell_proof(chosen, &p, (ps_bytes){entry, (uint32_t)length});
     free(entry);
     return status;
 }
@@ -149,17 +182,20 @@ int ps_seal_verify_proof(const ps_seal_job *job) {
     uint8_t *bytes = NULL;
     size_t length = 0;
     ps_error error;
-    if (job->chosen->key.count == 0) {
-        ps_log(PS_LOG_ERROR, "seal", "whose log is it? say --key VKEY");
+    ps_seal_policy *policy = NULL;
+    if (job->chosen->key.count == 0 && job->chosen->policy == NULL) {
+        ps_log(PS_LOG_ERROR, "seal", "whose log is it? say --key VKEY, or --policy FILE");
         return PS_EXIT_USAGE;
     }
-    ps_status status = ps_seal_file(job->operand[0], &bytes, &length, &error);
+    ps_status status = ps_seal_policy_read(job->chosen, &policy, &error);
+    if (status == PS_OK) status = ps_seal_file(job->operand[0], &bytes, &length, &error);
     if (status == PS_OK) {
-        status = verify_proof(job->chosen, (ps_bytes){bytes, (uint32_t)length}, &error);
+        status = verify_proof(job->chosen, policy, (ps_bytes){bytes, (uint32_t)length}, &error);
         free(bytes);
         if (status != PS_OK && status != PS_BAD_CONFIG)
             (void)ps_fail_in(&error, status, job->operand[0]);
     }
+    free(policy);
     return status == PS_OK ? PS_EXIT_OK : ps_seal_failed(status, &error, PS_EXIT_CANNOT_TELL);
 }
 

@@ -11,7 +11,7 @@
 #include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/base/text.h"
-#include "host/cli/seal.h"
+#include "host/cli/seal_policy.h"
 #include "host/cli/term.h"
 #include "host/seal/lines.h"
 
@@ -214,6 +214,10 @@ static void verify_one(check *c, const char *path) {
     ps_status status = ps_seal_folder_open(path, false, &folder, &error);
     const ps_verifier *const key = choose_key(c, path, &missing);
     if (status == PS_OK) status = ps_verify_folder(folder, key, &watch, &report, &error);
+    if (status == PS_OK) {
+        const ps_tile_source source = ps_seal_folder_source(folder);
+        status = ps_seal_check_more(&source, c->chosen, &watch, &report, &error);
+    }
     ps_seal_folder_close(folder);
     if (status == PS_OK && missing)
         status = ps_fail(&error, PS_UNKNOWN_NAME, "none of the keys that were given is for it");
@@ -259,7 +263,10 @@ int ps_seal_verify(const ps_seal_job *job) {
                .root = job->operand[0],
                .live = ps_term_is(STDERR_FILENO) && !job->chosen->json};
     ps_error error;
-    ps_status status = read_keys(&c, &error);
+    ps_seal_policy *policy = NULL;
+    ps_status status = ps_seal_policy_read(job->chosen, &policy, &error);
+    free(policy); /* it is one: each log reads it again */
+    if (status == PS_OK) status = read_keys(&c, &error);
     if (status == PS_OK) status = find_logs(&c, &error);
     const int code =
         status == PS_OK ? verify_all(&c) : ps_seal_failed(status, &error, PS_EXIT_CANNOT_TELL);

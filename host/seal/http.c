@@ -79,7 +79,7 @@ static void load(void) {
     if (!curl.there) (void)snprintf(curl.why, sizeof curl.why, "libcurl.so.4 does not start");
 }
 
-struct ps_http {
+struct ps_seal_http {
     void *easy, *headers;
     long timeout_ms;
     char why[WHY_BYTES];
@@ -90,7 +90,7 @@ struct ps_http {
 };
 
 static size_t take_bytes(char *bytes, size_t size, size_t count, void *context) {
-    ps_http *const http = context;
+    ps_seal_http *const http = context;
     const size_t length = size * count;
     http->is_too_long = length > http->room - http->length;
     if (http->is_too_long) return 0; /* ends the transfer */
@@ -99,12 +99,12 @@ static size_t take_bytes(char *bytes, size_t size, size_t count, void *context) 
     return length;
 }
 
-ps_status ps_http_open(uint32_t timeout_ms, ps_http **out, ps_error *error) {
+ps_status ps_seal_http_open(uint32_t timeout_ms, ps_seal_http **out, ps_error *error) {
     (void)pthread_once(&curl.once, load);
     if (!curl.there)
         return ps_fail(error, PS_UNSUPPORTED, "no HTTP without libcurl (Debian: libcurl4): %s",
                        curl.why);
-    ps_http *const http = calloc(1, sizeof *http);
+    ps_seal_http *const http = calloc(1, sizeof *http);
     if (http != NULL) {
         http->timeout_ms = (long)timeout_ms;
         http->easy = curl.curl_easy_init();
@@ -119,18 +119,18 @@ ps_status ps_http_open(uint32_t timeout_ms, ps_http **out, ps_error *error) {
             return PS_OK;
         }
     }
-    ps_http_close(http);
+    ps_seal_http_close(http);
     return ps_fail(error, PS_NO_MEMORY, "no memory for an HTTP client");
 }
 
-void ps_http_close(ps_http *http) {
+void ps_seal_http_close(ps_seal_http *http) {
     if (http == NULL) return;
     if (http->easy != NULL) curl.curl_easy_cleanup(http->easy);
     curl.curl_slist_free_all(http->headers);
     free(http);
 }
 
-static int ask(ps_http *http, const char *url, ps_bytes body) {
+static int ask(ps_seal_http *http, const char *url, ps_bytes body) {
     void *const easy = http->easy;
     take *const taker = take_bytes;
     int code = curl.curl_easy_setopt(easy, OPTION_URL, url);
@@ -155,8 +155,8 @@ static int ask(ps_http *http, const char *url, ps_bytes body) {
     return code == DONE ? curl.curl_easy_perform(easy) : code;
 }
 
-ps_status ps_http_ask(ps_http *http, const char *url, ps_bytes body, uint8_t *to, size_t room,
-                      ps_http_answer *answer, ps_error *error) {
+ps_status ps_seal_http_ask(ps_seal_http *http, const char *url, ps_bytes body, uint8_t *to,
+                           size_t room, ps_seal_http_answer *answer, ps_error *error) {
     long code = 0;
     http->to = to;
     http->room = room;
@@ -171,6 +171,6 @@ ps_status ps_http_ask(ps_http *http, const char *url, ps_bytes body, uint8_t *to
         return ps_fail(error, PS_BAD_CONFIG, "'%.200s' is no http or https URL: %s", url, why);
     if (done != DONE) return ps_fail(error, PS_IO, "no answer: %s", why);
     (void)curl.curl_easy_getinfo(http->easy, INFO_RESPONSE_CODE, &code);
-    *answer = (ps_http_answer){(uint32_t)code, http->length};
+    *answer = (ps_seal_http_answer){(uint32_t)code, http->length};
     return PS_OK;
 }

@@ -27,7 +27,8 @@ struct ps_rollup {
     ps_origins origins;
     bool broken;
     /* Of who publishes. */
-    ps_tree tree; /* signed last */
+    bool has_vkey; /* written */
+    ps_tree tree;  /* signed last */
     char own[PS_CHECKPOINT_MAX];
     size_t own_length;
     uint64_t published;
@@ -209,10 +210,23 @@ ps_status ps_rollup_add(ps_rollup *rollup, ps_bytes note, const ps_verifier *log
     return status == PS_OK ? status : ps_fail_in(error, status, log->name);
 }
 
+/* Before the first checkpoint: a witness is given it by hand. */
+static ps_status write_key(ps_rollup *rollup, ps_error *error) {
+    char vkey[PS_KEY_TEXT_MAX + 1];
+    if (rollup->has_vkey) return PS_OK;
+    (void)ps_verifier_text(&rollup->signer->verifier, vkey);
+    const size_t length = strlen(vkey);
+    vkey[length] = '\n';
+    PS_TRY(ps_seal_folder_replace(rollup->folder, "vkey", vkey, length + 1, error));
+    rollup->has_vkey = true;
+    return PS_OK;
+}
+
 /* What was added becomes a tree that this log can never take back. */
 static ps_status sign(ps_rollup *rollup, ps_error *error) {
     const ps_frontier *const frontier = ps_appender_frontier(rollup->appender);
     if (frontier->size == rollup->tree.size) return PS_OK;
+    PS_TRY(write_key(rollup, error));
     PS_TRY(ps_appender_sign(rollup->appender, rollup->own, &rollup->own_length, error));
     PS_TRY(ps_seal_folder_replace(rollup->folder, signed_name, rollup->own, rollup->own_length,
                                   error));
@@ -237,7 +251,6 @@ static uint32_t count(const ps_rollup *rollup, ps_witness_verdict verdict) {
 
 /* The checkpoint with what cosignatures there are, where they are more than before. */
 static ps_status write_checkpoint(ps_rollup *rollup, ps_error *error) {
-    char vkey[PS_KEY_TEXT_MAX + 1];
     const uint32_t lines = 1 + count(rollup, PS_WITNESS_COSIGNED);
     if (rollup->published == rollup->tree.size && lines <= rollup->published_lines) return PS_OK;
     ps_bytes note = {(const uint8_t *)rollup->own, (uint32_t)rollup->own_length};
@@ -246,10 +259,7 @@ static ps_status write_checkpoint(ps_rollup *rollup, ps_error *error) {
                                   note.length, error));
     rollup->published = rollup->tree.size;
     rollup->published_lines = lines;
-    (void)ps_verifier_text(&rollup->signer->verifier, vkey);
-    const size_t length = strlen(vkey);
-    vkey[length] = '\n';
-    return ps_seal_folder_replace(rollup->folder, "vkey", vkey, length + 1, error);
+    return PS_OK;
 }
 
 static ps_status ask_witnesses(ps_rollup *rollup, ps_error *error) {
@@ -280,7 +290,8 @@ static ps_status missing(const ps_rollup *rollup, ps_error *error) {
     }
     const bool forked = count(rollup, PS_WITNESS_FORKED) > 0;
     return ps_fail(error, forked ? PS_TAMPERED : PS_AGAIN,
-                   "the quorum for %" PRIu64 " entries is missing: %s", rollup->tree.size, text);
+                   "the quorum for %" PRIu64 " entr%s is missing: %s", rollup->tree.size,
+                   rollup->tree.size == 1 ? "y" : "ies", text);
 }
 
 static ps_status publish(ps_rollup *rollup, ps_error *error) {

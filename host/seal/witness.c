@@ -23,7 +23,7 @@ static const int64_t wait_ns_max = 60 * PS_NS_PER_S;
 
 struct ps_witnesses {
     const ps_seal_policy *policy;
-    ps_http *http; /* NULL: nobody is to be asked */
+    ps_seal_http *http; /* NULL: nobody is to be asked */
     uint32_t count;
     ps_tree tree;
     size_t own_length;
@@ -37,7 +37,7 @@ struct ps_witnesses {
 
 void ps_witnesses_close(ps_witnesses *witnesses) {
     if (witnesses == NULL) return;
-    ps_http_close(witnesses->http);
+    ps_seal_http_close(witnesses->http);
     free(witnesses);
 }
 
@@ -66,7 +66,7 @@ ps_status ps_witnesses_open(const ps_seal_policy *policy, uint32_t timeout_ms, p
         all->at[i].url = policy->witness_url[i];
         any_url |= all->at[i].url.length > 0;
     }
-    const ps_status status = any_url ? ps_http_open(timeout_ms, &all->http, error) : PS_OK;
+    const ps_status status = any_url ? ps_seal_http_open(timeout_ms, &all->http, error) : PS_OK;
     if (status != PS_OK) {
         ps_witnesses_close(all);
         return status;
@@ -239,8 +239,9 @@ static void take_refusal(const ps_witnesses *witnesses, ps_witness *one, uint32_
                          ps_bytes answer) {
     char said[120];
     if (code == 404)
-        settle(one, PS_WITNESS_REFUSED,
-               "does not know this log (404): its operator must add the origin and the key");
+        settle(
+            one, PS_WITNESS_REFUSED,
+            "does not know this log (404): its operator must add the origin and the key in `vkey`");
     else if (code == 403)
         settle(one, PS_WITNESS_REFUSED,
                "does not know this log's key (403): which one was it given?");
@@ -260,15 +261,15 @@ static ps_status ask_once(ps_witnesses *witnesses, ps_witness *one, ps_tiles *ti
                           ps_error *error) {
     char url[URL_MAX];
     ps_bytes request;
-    ps_http_answer answer;
+    ps_seal_http_answer answer;
     ps_error why;
     const char *const prefix = (const char *)one->url.data;
     const int length = (int)one->url.length - (prefix[one->url.length - 1] == '/');
     PS_TRY(write_request(witnesses, one, tiles, &request, error));
     (void)snprintf(url, sizeof url, "%.*s/add-checkpoint", length, prefix);
     *again = false;
-    const ps_status status = ps_http_ask(witnesses->http, url, request, witnesses->answer,
-                                         sizeof witnesses->answer, &answer, &why);
+    const ps_status status = ps_seal_http_ask(witnesses->http, url, request, witnesses->answer,
+                                              sizeof witnesses->answer, &answer, &why);
     const ps_bytes bytes = {witnesses->answer, (uint32_t)answer.length};
     if (status != PS_OK)
         settle(one,
