@@ -17,6 +17,7 @@ enum { BUNDLE_MAX = PS_TILE_WIDTH * (2 + PS_ENTRY_BYTES_MAX) };
 typedef struct more {
     const ps_tile_source *source;
     const ps_seal_options *chosen;
+    bool *key_used;
     const ps_verify_watch *watch;
     ps_verify_report *report;
     ps_verifier *key; /* of --key */
@@ -74,8 +75,10 @@ static bool key_of(const more *m, ps_bytes origin, ps_verifier *out) {
     for (uint32_t i = 0; i < m->chosen->key.count; i++) {
         *out = m->key[i];
         if (strlen(out->name) == origin.length &&
-            memcmp(out->name, origin.data, origin.length) == 0)
+            memcmp(out->name, origin.data, origin.length) == 0) {
+            m->key_used[i] = true;
             return true;
+        }
     }
     /* One secret may sign them all. */
     return m->has_own && ps_verifier_rename(&m->own, origin, out, NULL) == PS_OK &&
@@ -157,7 +160,7 @@ static ps_status check(more *m, const ps_seal_policy *policy, ps_error *error) {
 }
 
 ps_status ps_seal_check_more(const ps_tile_source *source, const ps_seal_options *chosen,
-                             const ps_verify_watch *watch, ps_verify_report *report,
+                             bool *key_used, const ps_verify_watch *watch, ps_verify_report *report,
                              ps_error *error) {
     const uint64_t faults = report->faults;
     ps_seal_policy *policy = NULL;
@@ -168,6 +171,7 @@ ps_status ps_seal_check_more(const ps_tile_source *source, const ps_seal_options
     if (m != NULL && keys != NULL) {
         m->source = source;
         m->chosen = chosen;
+        m->key_used = key_used;
         m->watch = watch;
         m->report = report;
         m->key = keys;

@@ -17,10 +17,12 @@ ps_status ps_seal_policy_read(const ps_seal_options *chosen, ps_seal_policy **ou
 const ps_verifier *ps_seal_policy_log(const ps_seal_policy *policy, ps_bytes origin);
 
 /* What `verify DIR` asks beyond the tree itself: a policy's quorum, and of a roll-up that each
- * entry is a checkpoint. Faults are told and counted as those of the tree are. Fails: PS_TAMPERED:
- * there were some; else as the source does. */
+ * entry is a checkpoint. Faults are told and counted as those of the tree are; `key_used` is set
+ * for each
+ * --key that an entry was checked with.
+ * Fails: PS_TAMPERED: there were some; else as the source does. */
 ps_status ps_seal_check_more(const ps_tile_source *source, const ps_seal_options *chosen,
-                             const ps_verify_watch *watch, ps_verify_report *report,
+                             bool *key_used, const ps_verify_watch *watch, ps_verify_report *report,
                              ps_error *error) PS_MUST_USE;
 
 /* Who has cosigned a note, a line each, or as JSON's `cosigned`. */

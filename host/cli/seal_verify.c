@@ -216,7 +216,7 @@ static void verify_one(check *c, const char *path) {
     if (status == PS_OK) status = ps_verify_folder(folder, key, &watch, &report, &error);
     if (status == PS_OK) {
         const ps_tile_source source = ps_seal_folder_source(folder);
-        status = ps_seal_check_more(&source, c->chosen, &watch, &report, &error);
+        status = ps_seal_check_more(&source, c->chosen, c->key_used, &watch, &report, &error);
     }
     ps_seal_folder_close(folder);
     if (status == PS_OK && missing)
