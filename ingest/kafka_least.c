@@ -13,6 +13,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/log.h"
+#include "ingest/kafka_seal.h"
 #include "ingest/kafka_sink_calls.h"
 
 #define ANSWER_NS_MAX (10 * PS_NS_PER_S)
@@ -85,7 +86,9 @@ static bool carry(ps_kafka_sink *sink, bool *full, ps_error *error, ps_status *s
     ps_kafka_slot *slot = ps_kafka_slot_of(sink, ticket);
     if (slot->batch == NULL || slot->ticket != ticket || !slot->emitted) return false;
     if (slot->unacknowledged > 0) return false;
-    if (!sink->keeps_state)
+    if (sink->seal != NULL)
+        ps_kafka_seal_hold(sink, slot->batch);
+    else if (!sink->keeps_state)
         ps_kafka_positions_add(sink, slot->batch->positions, slot->batch->position_count);
     else if (!keep_state(sink, slot, full, error, status))
         return false;
@@ -109,7 +112,7 @@ static int64_t due_of(const ps_kafka_sink *sink) {
 
 /* Whether something that is out has its state not yet written. */
 static bool is_pending(const ps_kafka_sink *sink) {
-    return sink->merging_ns > 0 || sink->merging != PS_KAFKA_GATHERS;
+    return sink->merging_ns > 0 || sink->merging != PS_KAFKA_GATHERS || ps_kafka_seal_pending(sink);
 }
 
 /* Takes what is merged a step further; false: it waits for something. */
@@ -264,6 +267,14 @@ ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t 
         return PS_OK;
     }
     PS_TRY(carry_all(sink, ask_again_ns, error));
+    if (sink->seal != NULL) {
+        const bool last = sink->flush_wanted && sink->acknowledged == sink->last_ticket;
+        if (ps_kafka_seal_pending(sink) && is_lost(sink)) {
+            sink->broken = true;
+            return PS_OK;
+        }
+        PS_TRY(ps_kafka_seal_carry(sink, last, ask_again_ns, error));
+    }
     /* The last batch is out with its state: whoever ends waits for that. */
     const bool held = sink->acknowledged == sink->last_ticket && is_pending(sink);
     *ticket = held ? sink->acknowledged - 1 : sink->acknowledged;

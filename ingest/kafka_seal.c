@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "host/base/clock.h"
 #include "ingest/kafka_sink_calls.h"
 
 ps_status ps_kafka_seal_open(ps_kafka_sink *sink, ps_error *error) {
@@ -16,9 +17,12 @@ ps_status ps_kafka_seal_open(ps_kafka_sink *sink, ps_error *error) {
     seal->self = sink->env->sealer_self;
     seal->reading = PS_NOWHERE;
     seal->stand = calloc(sink->env->partitions->count + 1, sizeof *seal->stand);
+    seal->held = calloc(sink->env->partitions->count + 1, sizeof *seal->held);
     (void)pthread_mutex_init(&seal->mutex, NULL);
     (void)pthread_cond_init(&seal->changed, NULL);
-    if (seal->stand == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka sink");
+    if (seal->stand == NULL || seal->held == NULL)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for a Kafka sink");
+    for (uint32_t p = 0; p < sink->env->partitions->count; p++) seal->held[p] = PS_OFFSET_NONE;
     seal->thread_started = pthread_create(&seal->thread, NULL, ps_kafka_sealed_main, seal) == 0;
     if (seal->thread_started) return PS_OK;
     return ps_fail(error, PS_NO_MEMORY, "cannot start a thread: raise the limit of processes");
@@ -37,6 +41,7 @@ void ps_kafka_seal_close(ps_kafka_sink *sink) {
     (void)pthread_mutex_destroy(&seal->mutex);
     (void)pthread_cond_destroy(&seal->changed);
     free(seal->stand);
+    free(seal->held);
     free(seal);
     sink->seal = NULL;
 }
@@ -74,6 +79,7 @@ static ps_status send_all(ps_kafka_seal *seal, bool closing, ps_error *error) {
 ps_status ps_kafka_seal_batch(ps_kafka_sink *sink, const ps_batch *batch, ps_error *error) {
     ps_kafka_seal *seal = sink->seal;
     ps_status status = PS_AGAIN;
+    if (seal->since_ns == 0) seal->since_ns = ps_clock_ns();
     while (status == PS_AGAIN) {
         status = seal->sealer->rows(seal->self, batch, error);
         if (status != PS_OK && status != PS_AGAIN) return status;
@@ -93,11 +99,57 @@ void ps_kafka_seal_committed(ps_kafka_sink *sink, uint64_t ticket) {
     ps_kafka_seal *seal = sink->seal;
     if (seal == NULL || ticket <= seal->committed) return;
     seal->committed = ticket;
+    seal->since_ns = 0;
     seal->sealer->committed(seal->self);
 }
 
 void ps_kafka_seal_undo(ps_kafka_sink *sink) {
-    if (sink->seal != NULL) sink->seal->sealer->undo(sink->seal->self);
+    ps_kafka_seal *seal = sink->seal;
+    if (seal == NULL) return;
+    seal->sealer->undo(seal->self);
+    seal->sealing = PS_KAFKA_SEAL_TAKES;
+    seal->since_ns = 0;
+    for (uint32_t p = 0; p < sink->env->partitions->count; p++) seal->held[p] = PS_OFFSET_NONE;
+}
+
+void ps_kafka_seal_hold(ps_kafka_sink *sink, const ps_batch *batch) {
+    for (uint32_t i = 0; i < batch->position_count; i++) {
+        const ps_position *position = &batch->positions[i];
+        int64_t *held = &sink->seal->held[position->partition];
+        if (position->next > *held) *held = position->next;
+    }
+}
+
+static void let_go(ps_kafka_seal *seal) {
+    seal->sealer->committed(seal->self);
+    for (uint32_t p = 0; p < seal->sink->env->partitions->count; p++) {
+        const ps_position position = {p, seal->held[p]};
+        if (position.next != PS_OFFSET_NONE) ps_kafka_positions_add(seal->sink, &position, 1);
+        seal->held[p] = PS_OFFSET_NONE;
+    }
+    seal->sealing = PS_KAFKA_SEAL_TAKES;
+    seal->since_ns = 0;
+}
+
+ps_status ps_kafka_seal_carry(ps_kafka_sink *sink, bool last, int64_t *ask_again_ns,
+                              ps_error *error) {
+    ps_kafka_seal *seal = sink->seal;
+    const int64_t now_ns = ps_clock_ns(),
+                  due_ns = seal->since_ns + sink->config->commit_interval_ns;
+    if (seal->since_ns == 0) return PS_OK;
+    if (seal->sealing == PS_KAFKA_SEAL_TAKES && (last || now_ns >= due_ns))
+        seal->sealing = PS_KAFKA_SEAL_ENDS;
+    if (seal->sealing == PS_KAFKA_SEAL_TAKES && due_ns < *ask_again_ns) *ask_again_ns = due_ns;
+    const bool out = !sink->cursor.begun && sink->acknowledged == sink->last_ticket;
+    if (seal->sealing == PS_KAFKA_SEAL_ENDS && out) {
+        const ps_status ended = ps_kafka_seal_end(sink, error);
+        if (ended == PS_AGAIN && now_ns + PS_NS_PER_MS < *ask_again_ns)
+            *ask_again_ns = now_ns + PS_NS_PER_MS;
+        if (ended != PS_OK) return ended == PS_AGAIN ? PS_OK : ended;
+        seal->sealing = PS_KAFKA_SEAL_WAITS;
+    }
+    if (seal->sealing == PS_KAFKA_SEAL_WAITS && sink->states_unacknowledged == 0) let_go(seal);
+    return PS_OK;
 }
 
 static ps_status failure_of(ps_kafka_seal *seal, ps_error *error) {

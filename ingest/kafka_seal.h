@@ -21,6 +21,16 @@ ps_status ps_kafka_seal_end(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 void ps_kafka_seal_committed(ps_kafka_sink *sink, uint64_t ticket);
 void ps_kafka_seal_undo(ps_kafka_sink *sink);
 
+/* At least once there is no transaction: every commit_interval no batch is taken until all that was
+ * emitted is acknowledged, what ends a transaction follows, and when that is acknowledged, too, the
+ * offsets may. So a log never lacks a record that is passed. */
+static inline bool ps_kafka_seal_holds(const ps_kafka_sink *sink);
+static inline bool ps_kafka_seal_pending(const ps_kafka_sink *sink);
+/* Positions of a batch that is out; the seal's until its log is. */
+void ps_kafka_seal_hold(ps_kafka_sink *sink, const ps_batch *batch);
+ps_status ps_kafka_seal_carry(ps_kafka_sink *sink, bool last, int64_t *ask_again_ns,
+                              ps_error *error) PS_MUST_USE;
+
 /* The state, where there is one, and then the log: what both say. */
 ps_status ps_kafka_seal_restore(ps_kafka_sink *sink, uint32_t partition, ps_state_apply *apply,
                                 void *context, int64_t *next, ps_error *error) PS_MUST_USE;
@@ -42,12 +52,22 @@ typedef struct ps_kafka_sealed_stand {
     bool wanted, ready; /* mutex: asked for, read */
 } ps_kafka_sealed_stand;
 
+typedef enum ps_kafka_sealing {
+    PS_KAFKA_SEAL_TAKES, /* batches */
+    PS_KAFKA_SEAL_ENDS,  /* waits for rows to be out, then says where the logs stand */
+    PS_KAFKA_SEAL_WAITS  /* for that to be acknowledged */
+} ps_kafka_sealing;
+
 struct ps_kafka_seal {
     ps_kafka_sink *sink;
     const ps_sealer *sealer;
     void *self;
     uint64_t committed;           /* the lane's: newest ticket that it has heard of */
     ps_kafka_sealed_stand *stand; /* [partitions] */
+    /* At least once: */
+    ps_kafka_sealing sealing;
+    int64_t since_ns; /* when a batch was sealed first that no log says yet, 0: all are said */
+    int64_t *held;    /* [partitions] positions that wait, PS_OFFSET_NONE: none does */
     pthread_t thread;
     bool thread_started;
     pthread_mutex_t
@@ -58,6 +78,13 @@ struct ps_kafka_seal {
     ps_status status;
     ps_error error;
 };
+
+static inline bool ps_kafka_seal_holds(const ps_kafka_sink *sink) {
+    return sink->seal != NULL && sink->seal->sealing != PS_KAFKA_SEAL_TAKES;
+}
+static inline bool ps_kafka_seal_pending(const ps_kafka_sink *sink) {
+    return sink->seal != NULL && sink->seal->since_ns > 0;
+}
 
 void *ps_kafka_sealed_main(void *seal);
 

@@ -115,6 +115,7 @@ static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_err
         /* Where slots are free before a commit, a backlog has a next batch at once, for ever: the
          * commit goes first, or the transaction would outlive its timeout. */
         if (sink->exactly_once && sink->dirty && is_due(sink)) return PS_AGAIN;
+        if (ps_kafka_seal_holds(sink)) return PS_AGAIN;
         begin_batch(sink, batch, ticket);
     }
     PS_CHECK_OP(sink->cursor.ticket, ==, ticket);

@@ -143,6 +143,27 @@ static void a_killed_worker_is_followed(void **state) {
     world_close(w);
 }
 
+/* Breaks when tiles of a transaction that was none, half of which is there, are taken for the log.
+ */
+static void what_no_log_speaks_of_is_passed_over(void **state) {
+    sealer_world *w = world_open();
+    (void)state;
+    world_restore_all(w);
+    world_feed(w, 0, 3000, 1000, 1);
+    world_finish(w);
+    world_fill(w, 3000, 9000);
+    assert_int_equal(world_seal(w), PS_OK);
+    w->records += w->pending; /* they are there, and where the logs stand is not said */
+    w->pending = 0;
+    world_abort(w);
+    world_restore_all(w);
+    world_feed(w, 3000, 10000, 777, 3);
+    world_commit(w);
+    world_finish(w);
+    for (uint32_t p = 0; p < WORLD_LOGS; p++) world_expect_log(w, p, 10000);
+    world_close(w);
+}
+
 /* Breaks when more of the topic is read than needed, or not all of it where it is. */
 static void a_log_is_read_from_its_end(void **state) {
     sealer_world *w = world_open();
@@ -331,6 +352,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_signed_before_it_is_committed),
         cmocka_unit_test(what_is_undone_comes_again),
         cmocka_unit_test(a_killed_worker_is_followed),
+        cmocka_unit_test(what_no_log_speaks_of_is_passed_over),
         cmocka_unit_test(a_log_is_read_from_its_end),
         cmocka_unit_test(offsets_that_go_back_are_an_alarm),
         cmocka_unit_test(another_past_is_an_alarm),

@@ -249,7 +249,7 @@ static void check_parts(ps_config *config) {
 }
 
 /* A log wants a source whose records have lasting names, and a sink that commits it with them. */
-static void check_seal(ps_config *config) {
+static void check_seal(ps_config *config, const ps_plan *plan) {
     char delivery[PS_OPTION_TEXT_MAX];
     const ps_source *source = ps_config_source(config);
     const ps_sink *sink = ps_config_sink(config);
@@ -265,12 +265,12 @@ static void check_seal(ps_config *config) {
                          "seal needs the kafka sink, whose transactions hold the logs: sink %s "
                          "would lose them",
                          sink->about.name);
-        else if (choice_of(&config->sink, "delivery", delivery) != NULL &&
+        else if (plan->state_count > 0 && choice_of(&config->sink, "delivery", delivery) != NULL &&
                  strcmp(delivery, "at_least_once") == 0)
             ps_fault_add(&config->faults,
                          ps_spot_of(config->sink.node, "delivery", config->sink.place),
-                         "delivery: seal needs exactly_once: a log and what it is of are committed "
-                         "together");
+                         "delivery: seal beside a stage that keeps state needs exactly_once: "
+                         "written one after the other, the log and the state could disagree");
     }
 }
 
@@ -315,7 +315,6 @@ void ps_config_cross_check(ps_config *config) {
     check_lines(config);
     check_dead(config);
     check_topics(config);
-    check_seal(config);
     check_runtime(config);
     check_listen(config);
     if (!config->source.faulty && !config->sink.faulty) check_delivery(config);
@@ -324,6 +323,7 @@ void ps_config_cross_check(ps_config *config) {
     const bool planned = ps_config_plan(config, plan, &error) == PS_OK;
     const bool whole = planned && !config->codec.faulty && !config->runtime_faulty;
     if (whole) check_shares(config, plan);
+    if (planned) check_seal(config, plan);
     ps_plan_deinit(plan);
     ps_config_check_codec(config);
     if (!planned) ps_config_probe(config);

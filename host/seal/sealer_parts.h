@@ -37,14 +37,20 @@ typedef struct ps_sealed_chunk {
     bool done;
 } ps_sealed_chunk;
 
-/* What a restore has found of one log; the other thread's. */
+/* The newest tile of each level, the entries last; width 0: none. */
+typedef struct ps_gathered_tiles {
+    ps_tile tile[PS_TILE_LEVELS + 1];
+    uint8_t bytes[PS_TILE_LEVELS][PS_TILE_BYTES];
+    uint8_t bundle[PS_SEALED_BUNDLE];
+} ps_gathered_tiles;
+
+/* What a restore has found of one log; the other thread's. Without transactions a worker that dies
+ * leaves tiles behind that no log speaks of: those behind the newest record of the log. */
 typedef struct ps_gathered {
     bool found;
     char origin[PS_ORIGIN_MAX];
     ps_log_record record;
-    ps_tile tile[PS_TILE_LEVELS + 1]; /* newest of each level, the entries last; width 0: none */
-    uint8_t bytes[PS_TILE_LEVELS][PS_TILE_BYTES];
-    uint8_t bundle[PS_SEALED_BUNDLE];
+    ps_gathered_tiles said, behind;
 } ps_gathered;
 
 /* Of up to PS_LEAVES_MAX rows. */

@@ -35,7 +35,8 @@ void ps_sealer_gather(void *self, uint32_t partition) {
     ps_gathered *gathered = ((ps_lane_sealer *)self)->gathered;
     (void)partition;
     gathered->found = false;
-    memset(gathered->tile, 0, sizeof gathered->tile);
+    memset(gathered->said.tile, 0, sizeof gathered->said.tile);
+    memset(gathered->behind.tile, 0, sizeof gathered->behind.tile);
 }
 
 /* What follows "<topic>/<partition>/" of that log; NULL: it is another's. */
@@ -62,12 +63,29 @@ static uint32_t width_of(const ps_tile *tile, uint32_t bytes) {
     return bytes % one != 0 || width > PS_TILE_WIDTH ? 0 : width;
 }
 
-static uint8_t *place_of(ps_gathered *gathered, int32_t level) {
-    return level == PS_TILE_ENTRIES ? gathered->bundle : gathered->bytes[level];
+static uint8_t *place_of(ps_gathered_tiles *tiles, int32_t level) {
+    return level == PS_TILE_ENTRIES ? tiles->bundle : tiles->bytes[level];
 }
 
-static ps_tile *held(ps_gathered *gathered, int32_t level) {
-    return &gathered->tile[level == PS_TILE_ENTRIES ? PS_TILE_LEVELS : level];
+static ps_tile *held(ps_gathered_tiles *tiles, int32_t level) {
+    return &tiles->tile[level == PS_TILE_ENTRIES ? PS_TILE_LEVELS : level];
+}
+
+static size_t bytes_of(const ps_tile *tile) {
+    const size_t one = tile->level == PS_TILE_ENTRIES ? PS_SEALED_BYTES : PS_NODE_BYTES;
+    return tile->width * one;
+}
+
+/* The log has been said as of here. */
+static void take_behind(ps_gathered *gathered) {
+    for (int32_t level = PS_TILE_ENTRIES; level < PS_TILE_LEVELS; level++) {
+        ps_tile *tile = held(&gathered->behind, level);
+        if (tile->width == 0) continue;
+        *held(&gathered->said, level) = *tile;
+        memcpy(place_of(&gathered->said, level), place_of(&gathered->behind, level),
+               bytes_of(tile));
+        tile->width = 0;
+    }
 }
 
 static ps_status apply_tile(ps_lane_sealer *sealer, uint32_t partition, ps_tile tile,
@@ -79,8 +97,8 @@ static ps_status apply_tile(ps_lane_sealer *sealer, uint32_t partition, ps_tile 
     if (tile.width == 0)
         return ps_sealer_fail(sealer, partition, PS_TAMPERED, error,
                               "a tile in topic %s.seal is broken", sealer->env->pipeline);
-    *held(sealer->gathered, tile.level) = tile;
-    memcpy(place_of(sealer->gathered, tile.level), value.data, value.length);
+    *held(&sealer->gathered->behind, tile.level) = tile;
+    memcpy(place_of(&sealer->gathered->behind, tile.level), value.data, value.length);
     if (tile.width < PS_TILE_WIDTH) return PS_OK;
     /* Also one that is there: it must be this one. */
     const ps_status status = sink.put(sink.context, &tile, value.data, value.length, &why);
@@ -110,6 +128,7 @@ ps_status ps_sealer_apply(void *self, uint32_t partition, ps_bytes key, ps_bytes
     memcpy(gathered->origin, gathered->record.origin, gathered->record.origin_length);
     gathered->origin[gathered->record.origin_length] = '\0';
     gathered->found = true;
+    take_behind(gathered);
     return PS_OK;
 }
 
@@ -120,7 +139,7 @@ static bool has_partial(ps_gathered *gathered, char path[PS_TILE_PATH_MAX]) {
     const uint64_t size = gathered->record.frontier.size;
     for (int32_t level = PS_TILE_ENTRIES; level < PS_TILE_LEVELS; level++) {
         const ps_tile wanted = ps_tile_of(level, ps_tile_nodes(level, size) / PS_TILE_WIDTH, size);
-        const ps_tile *there = held(gathered, level);
+        const ps_tile *there = held(&gathered->said, level);
         if (wanted.width == 0) continue;
         (void)ps_tile_path(&wanted, path);
         if (there->index != wanted.index || there->width < wanted.width) return false;
@@ -181,11 +200,10 @@ static ps_status source_read(void *context, const char *path, uint8_t *to, size_
     const source *of = context;
     ps_tile tile;
     if (ps_tile_parse(path, &tile)) {
-        const ps_tile *there = held(of->gathered, tile.level);
-        const size_t one = tile.level == PS_TILE_ENTRIES ? PS_SEALED_BYTES : PS_NODE_BYTES;
-        const size_t bytes = tile.width * one;
+        const ps_tile *there = held(&of->gathered->said, tile.level);
+        const size_t bytes = bytes_of(&tile);
         if (there->index == tile.index && there->width >= tile.width && bytes <= room) {
-            memcpy(to, place_of(of->gathered, tile.level), bytes);
+            memcpy(to, place_of(&of->gathered->said, tile.level), bytes);
             *length = bytes;
             return PS_OK;
         }

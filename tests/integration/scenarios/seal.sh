@@ -14,7 +14,7 @@ stages:
   - seal: {origin: example.org/audit, dir: $3, checkpoint_interval: 200ms, key: seal.key}
   - filter: {where: "cpu > 40"}
 sink:
-  kafka: {topic: $4, commit_interval: 100ms}
+  kafka: {topic: $4, commit_interval: 100ms, delivery: ${delivery:-exactly_once}}
 dead_letter: {topic: $prefix.dead}
 END
 }
