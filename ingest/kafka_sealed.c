@@ -12,7 +12,7 @@
 #include "ingest/kafka_seal.h"
 #include "ingest/kafka_sink_calls.h"
 
-enum { ASK_MS = 1000, TAKE_MS = 100, PAUSE_MS = 50, RECORDS_FIRST = 1024, RECORDS_GROWTH = 16 };
+enum { ASK_MS = 1000, TAKE_MS = 100, PAUSE_MS = 50, RECORDS_FIRST = 128, RECORDS_GROWTH = 8 };
 
 /* One log being read. */
 typedef struct reading {

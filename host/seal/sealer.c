@@ -109,7 +109,7 @@ static ps_status open_parts(ps_lane_sealer *sealer, ps_error *error) {
     if (sealer->count > (uint64_t)sealer->config->logs_max)
         return ps_fail(error, PS_BAD_CONFIG,
                        "seal: the source has %u partitions, and a lane may be given all of them: "
-                       "raise logs_max of the stage from %lld to as many (96 KiB a log)",
+                       "raise logs_max of the stage from %lld to as many (100 KiB a log)",
                        sealer->count, (long long)sealer->config->logs_max);
     PS_TRY(take_memory(sealer, error));
     prepare_space(sealer->space);
