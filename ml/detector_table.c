@@ -139,7 +139,7 @@ static void fill_slim(const ps_detector_setting *setting, void *params, char *me
         .time = config->time == NULL ? PS_TIME_RECORD_MS : PS_TIME_FIELD_NS,
     };
     memcpy(params, &p, sizeof p);
-    (void)snprintf(meaning, bytes, "7, time %s", config->time == NULL ? "" : config->time);
+    (void)snprintf(meaning, bytes, "7");
 }
 
 /* The place of each in ps_detector_reasons. */

@@ -6,13 +6,15 @@
 #include <time.h>
 
 #include "host/base/clock.h"
+#include "host/base/siphash.h"
 #include "host/batch/series.h"
 #include "host/flow/columns.h"
+#include "host/flow/planes.h"
 #include "kernels/vote.h"
 #include "ml/detector.h"
 #include "simd/dispatch.h"
 
-enum { ALIGNMENT = 64, NS_PER_MS = 1000000, KEY_BYTES = sizeof(uint32_t) };
+enum { ALIGNMENT = 64, NS_PER_MS = 1000000, NUMBER_BYTES = sizeof(uint32_t) };
 
 static const ps_field fields[] = {
     {.name = "value", .path = "value", .type = PS_FIELD_FLOAT},
@@ -23,6 +25,8 @@ struct ps_solo {
     ps_plan plan;
     ps_batch batch;
     ps_series *series;
+    ps_warm *warm;
+    char name[PS_SOLO_NAME_MAX]; /* the series' key; empty: its number is */
     uint8_t *series_memory, *state;
     int64_t rows; /* so far */
     const ps_column *value, *time, *score, *anomaly;
@@ -68,16 +72,17 @@ static ps_status plan_it(ps_solo *solo, const ps_detect_config *config, ps_error
     own.as = NULL;
     PS_TRY(ps_stage_detect.plan(&own, &solo->plan, error));
     PS_TRY(ps_plan_close(&solo->plan, error));
+    PS_TRY(ps_warm_open(&solo->plan, &solo->warm, error));
     return take_all(solo, error);
 }
 
-ps_status ps_solo_open_many(const ps_detect_config *config, uint32_t batch_rows, uint32_t series,
-                            ps_solo **out, ps_error *error) {
+static ps_status open_solo(const ps_detect_config *config, uint32_t batch_rows, uint32_t series,
+                           uint32_t key_bytes, ps_solo **out, ps_error *error) {
     const ps_field_list list = {fields, sizeof fields / sizeof *fields};
     ps_solo *solo = take(sizeof *solo);
     if (solo == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a detect stage");
     ps_status status =
-        ps_plan_init(&solo->plan, batch_rows, batch_rows * KEY_BYTES, series, &list, error);
+        ps_plan_init(&solo->plan, batch_rows, batch_rows * key_bytes, series, &list, error);
     if (status != PS_OK) {
         free(solo);
         return status;
@@ -90,14 +95,20 @@ ps_status ps_solo_open_many(const ps_detect_config *config, uint32_t batch_rows,
     return status;
 }
 
+ps_status ps_solo_open_many(const ps_detect_config *config, uint32_t batch_rows, uint32_t series,
+                            ps_solo **out, ps_error *error) {
+    return open_solo(config, batch_rows, series, NUMBER_BYTES, out, error);
+}
+
 ps_status ps_solo_open(const ps_detect_config *config, uint32_t batch_rows, ps_solo **out,
                        ps_error *error) {
-    return ps_solo_open_many(config, batch_rows, 1, out, error);
+    return open_solo(config, batch_rows, 1, PS_SOLO_NAME_MAX, out, error);
 }
 
 void ps_solo_close(ps_solo *solo) {
     if (solo == NULL) return;
     ps_plan_deinit(&solo->plan);
+    ps_warm_close(solo->warm);
     free(solo->batch.block.host);
     free(solo->batch.runs);
     free(solo->batch.positions);
@@ -108,12 +119,17 @@ void ps_solo_close(ps_solo *solo) {
     free(solo);
 }
 
+static ps_bytes name_of(const ps_solo *solo) {
+    return (ps_bytes){(const uint8_t *)solo->name, (uint32_t)strlen(solo->name)};
+}
+
 void ps_solo_append(ps_solo *solo, uint32_t series, int64_t time_ns, double value) {
     ps_batch *batch = &solo->batch;
     const uint32_t row = batch->rows;
+    const ps_bytes number = {(const uint8_t *)&series, NUMBER_BYTES};
     const ps_record record = {.offset = solo->rows++,
                               .timestamp_ms = time_ns / NS_PER_MS,
-                              .key = {(const uint8_t *)&series, KEY_BYTES},
+                              .key = solo->name[0] == '\0' ? number : name_of(solo),
                               .value = {(const uint8_t *)"", 0},
                               .headers = {NULL, PS_NULL_LENGTH}};
     PS_CHECK(ps_batch_append(batch, &record) == PS_OK);
@@ -144,11 +160,17 @@ static int64_t own_ns(void) {
     return now.tv_sec * PS_NS_PER_S + now.tv_nsec;
 }
 
+static void put(void *context, const ps_state_plan *state, uint32_t id, const double *planes) {
+    ps_solo *solo = context;
+    ps_planes_put(&solo->plan, state, solo->state, id, planes);
+}
+
 static int64_t compute(ps_solo *solo, ps_kernel_id timed) {
     const ps_plan *plan = &solo->plan;
     int64_t ns = 0;
     ps_series_resolve(solo->series, &solo->batch, &plan->schema.column[PS_COLUMN_KEY]);
     ps_columns_prefill(&solo->plan, &solo->batch);
+    if (solo->warm != NULL) (void)ps_warm_batch(solo->warm, plan, &solo->batch, put, solo);
     for (uint32_t i = 0; i < plan->call_count; i++) {
         const bool watched = plan->call[i].kernel == timed;
         const int64_t begin_ns = watched ? own_ns() : 0;
@@ -187,9 +209,46 @@ void ps_solo_run(ps_solo *solo, const ps_solo_rows *rows) {
     silence(rows, ps_solo_threshold(solo));
 }
 
-void ps_solo_restart(ps_solo *solo) {
+static void series_key(const ps_solo *solo, uint64_t key[2]) {
+    static const uint64_t sip_key[2] = {PS_SIPHASH_KEY0, PS_SIPHASH_KEY1};
+    const ps_bytes name = name_of(solo);
+    ps_siphash128(name.data, name.length, sip_key, key);
+}
+
+bool ps_solo_restart_as(ps_solo *solo, const char *name) {
+    uint64_t key[2];
+    const size_t length = strlen(name);
+    PS_CHECK_OP(length, <, sizeof solo->name);
     ps_series_drop(solo->series, 0);
     solo->rows = 0;
+    memcpy(solo->name, name, length);
+    solo->name[length] = '\0';
+    series_key(solo, key);
+    return ps_warm_has(solo->warm, key);
+}
+
+void ps_solo_restart(ps_solo *solo) {
+    (void)ps_solo_restart_as(solo, "");
+}
+
+ps_status ps_solo_writer(const ps_solo *solo, const char *path, ps_warm_writer **out,
+                         ps_error *error) {
+    return ps_warm_writer_open(path, &solo->plan, out, error);
+}
+
+ps_status ps_solo_save(const ps_solo *solo, ps_warm_writer *writer, ps_error *error) {
+    uint64_t key[2];
+    double planes[PS_STATE_PLANES_MAX], *to = planes;
+    series_key(solo, key);
+    const uint32_t id = ps_series_find(solo->series, 0, key);
+    if (id == PS_NOWHERE) return PS_OK;
+    for (uint32_t i = 0; i < solo->plan.state_count; i++) {
+        const ps_state_plan *state = &solo->plan.state[i];
+        if (solo->plan.warm.about[i].name[0] == '\0') continue;
+        ps_planes_get(&solo->plan, state, solo->state, id, to);
+        to += state->planes;
+    }
+    return ps_warm_writer_add(writer, name_of(solo), planes, error);
 }
 
 double ps_solo_threshold(const ps_solo *solo) {

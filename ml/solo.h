@@ -5,7 +5,9 @@
 #ifndef PS_ML_SOLO_H
 #define PS_ML_SOLO_H
 
+#include "host/base/bytes.h"
 #include "host/base/status.h"
+#include "host/flow/warm.h"
 #include "kernels/table.h"
 #include "ml/stage_detect.h"
 
@@ -20,6 +22,8 @@ typedef struct ps_solo_rows {
     uint8_t *anomaly;    /* 0 or 1 */
 } ps_solo_rows;
 
+enum { PS_SOLO_NAME_MAX = 256 }; /* bytes of a series' name */
+
 /* `config` as the stage takes it; its field and time are the rows', whatever it says. `batch_rows`
  * changes speed and memory, never a score. Owns: ps_solo_close.
  * Fails: as the stage does. */
@@ -30,8 +34,16 @@ void ps_solo_close(ps_solo *solo);
 /* The next rows, as many as there are. */
 void ps_solo_run(ps_solo *solo, const ps_solo_rows *rows);
 
-/* What comes next is another series. */
+/* What comes next is another series; its name, of less than PS_SOLO_NAME_MAX bytes, is what a warm
+ * state is asked for. True: it is there. */
 void ps_solo_restart(ps_solo *solo);
+bool ps_solo_restart_as(ps_solo *solo, const char *name);
+
+/* Opens a file for the state of this stage; its series are added one by one, under the name that
+ * they have: one without rows is none. */
+ps_status ps_solo_writer(const ps_solo *solo, const char *path, ps_warm_writer **out,
+                         ps_error *error) PS_MUST_USE;
+ps_status ps_solo_save(const ps_solo *solo, ps_warm_writer *writer, ps_error *error) PS_MUST_USE;
 
 /* For measuring: a stage over many series at once. */
 ps_status ps_solo_open_many(const ps_detect_config *config, uint32_t batch_rows, uint32_t series,

@@ -149,6 +149,13 @@ static const ps_option options[] = {
      .help = "Put before the names of the outputs: `cpu` gives cpu_score, cpu_anomaly, cpu_why.",
      .type = PS_OPTION_STRING,
      .at = offsetof(ps_detect_config, as)},
+    {.name = "warm_state",
+     .help =
+         "A file of `penstock score --save-state`: a series that is in it does not begin blind, "
+         "but only if the pipeline's own state has nothing of it. Detectors and options of their "
+         "state must be those of the file. Its bytes are held in memory.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_detect_config, warm_state)},
     {.name = NULL}};
 
 /* A detect stage while it is planned: the columns that its calls share. */
@@ -159,6 +166,7 @@ typedef struct detect {
     const ps_detector *detector[PS_DETECTORS_MAX];
     uint32_t count;
     uint32_t field, scores, channels, score, anomaly, why;
+    uint32_t fresh; /* column: whether a series begins from the initial state */
     ps_operand time, timed; /* when a row was measured, and whether that is known */
     uint32_t how;           /* PS_TIME_RECORD_MS or PS_TIME_FIELD_NS */
     double threshold[PS_DETECTORS_MAX];
@@ -275,6 +283,22 @@ static ps_status add_channels(detect *d) {
                        d->error);
 }
 
+/* Of a stage of its own: it may know a series that begins in another one. */
+static ps_status add_fresh(detect *d) {
+    char name[PS_NAME_MAX];
+    d->fresh = PS_COLUMN_FRESH;
+    if (d->config->warm_state == NULL) return PS_OK;
+    (void)snprintf(name, sizeof name, "$fresh-%u", d->plan->schema.column_count);
+    return ps_plan_add(d->plan, name, PS_TYPE_U8, PS_PER_SEGMENT, 0, &d->fresh, d->error);
+}
+
+static ps_status add_warm(detect *d, uint32_t first_state) {
+    const char *path = d->config->warm_state;
+    if (path == NULL) return PS_OK;
+    const ps_status status = ps_plan_warm(d->plan, path, first_state, d->fresh, d->error);
+    return status == PS_OK ? PS_OK : ps_fail_in(d->error, status, "warm_state");
+}
+
 static ps_status add_columns(detect *d) {
     char name[PS_NAME_MAX];
     (void)snprintf(name, sizeof name, "$scores-%u", d->plan->schema.column_count);
@@ -297,15 +321,17 @@ static ps_status add_detector(detect *d, uint32_t index) {
                                          .type = field->type == PS_TYPE_I64 ? PS_VALUE_I64
                                                                             : PS_VALUE_F64};
     uint8_t params[PS_PARAMS_MAX] = {0};
-    char meaning[256], state_name[512];
+    char meaning[PS_WARM_OPTIONS_MAX], state_name[512];
     detector->fill(&setting, params, meaning, sizeof meaning);
-    (void)snprintf(state_name, sizeof state_name, "%s(%s) of %s", detector->name, meaning,
-                   field->name);
+    const char *time = d->config->time == NULL ? "" : d->config->time;
+    (void)snprintf(state_name, sizeof state_name, "%s(%s%s%s) of %s", detector->name, meaning,
+                   detector->timed ? ", time " : "", detector->timed ? time : "", field->name);
     ps_operand state, image, scores = ps_operand_values(d->scores);
     ps_operand channels = ps_operand_values(d->channels);
     PS_TRY(ps_plan_state(d->plan, state_name, ps_detector_planes(detector, d->config), &state,
                          &image, d->error));
     if (detector->timed) ps_plan_together(d->plan);
+    ps_plan_describe(d->plan, detector->name, detector->format, meaning, false);
     scores.offset = (size_t)index * sizeof(float) * d->plan->schema.rows_max;
     channels.offset = (size_t)index * d->plan->schema.rows_max;
     const ps_operand operands[] = {ps_operand_values(d->field),
@@ -313,7 +339,7 @@ static ps_status add_detector(detect *d, uint32_t index) {
                                    ps_operand_values(PS_COLUMN_ORDER),
                                    ps_operand_values(PS_COLUMN_FIRST),
                                    ps_operand_values(PS_COLUMN_SERIES),
-                                   ps_operand_values(PS_COLUMN_FRESH),
+                                   ps_operand_values(d->fresh),
                                    state,
                                    image,
                                    scores,
@@ -356,13 +382,14 @@ static ps_status add_suppress(detect *d) {
                    config->time == NULL ? "" : config->time, d->plan->schema.column[d->score].name);
     ps_operand state, image;
     PS_TRY(ps_plan_state(d->plan, state_name, PS_SUPPRESS_PLANES, &state, &image, d->error));
+    ps_plan_describe(d->plan, PS_WARM_QUIET, 0, "", true);
     const ps_operand operands[] = {ps_operand_values(d->score),
                                    ps_operand_values(d->anomaly),
                                    ps_operand_values(d->why),
                                    ps_operand_values(PS_COLUMN_ORDER),
                                    ps_operand_values(PS_COLUMN_FIRST),
                                    ps_operand_values(PS_COLUMN_SERIES),
-                                   ps_operand_values(PS_COLUMN_FRESH),
+                                   ps_operand_values(d->fresh),
                                    state,
                                    image,
                                    d->time,
@@ -389,10 +416,13 @@ static ps_status plan_detect(const void *config, ps_plan *plan, ps_error *error)
     PS_TRY(check_detectors(&d));
     PS_TRY(check_verdict(&d));
     PS_TRY(ps_plan_group(plan, error));
+    const uint32_t first_state = plan->state_count;
+    PS_TRY(add_fresh(&d));
     PS_TRY(add_columns(&d));
     for (uint32_t i = 0; i < d.count; i++) PS_TRY(add_detector(&d, i));
     PS_TRY(add_vote(&d));
     PS_TRY(add_suppress(&d));
+    PS_TRY(add_warm(&d, first_state));
     PS_TRY(add_output(&d, "score", PS_OUTPUT_SCORE, d.score));
     PS_TRY(add_output(&d, "anomaly", PS_OUTPUT_FLAG, d.anomaly));
     PS_TRY(add_output(&d, "why", PS_OUTPUT_LABEL, d.why));

@@ -26,6 +26,7 @@ typedef struct ps_detect_config {
     double slack, reset;
     int64_t window, memory, season, level_span;
     const char *as;
+    const char *warm_state; /* NULL: series begin blind */
 } ps_detect_config;
 
 extern const ps_stage ps_stage_detect;

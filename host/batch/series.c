@@ -395,6 +395,11 @@ void ps_series_replays(ps_series *series, void *memory, uint32_t entry_bytes) {
     series->credit = entry_bytes; /* or lives of a few rows would tell nothing */
 }
 
+void ps_series_told(ps_series *series, uint32_t count) {
+    const uint64_t bytes = (uint64_t)count * series->entry_bytes;
+    series->credit -= bytes < series->credit ? bytes : series->credit;
+}
+
 void ps_series_mark(ps_series *series, uint32_t id, int64_t mark, bool born) {
     series->mark[id] = 2 * mark + born;
 }

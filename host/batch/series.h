@@ -62,6 +62,10 @@ void ps_series_forget(ps_series *series, uint32_t partition, const uint64_t key[
 size_t ps_series_replay_bytes(uint32_t series_max, uint32_t rows_max);
 void ps_series_replays(ps_series *series, void *memory, uint32_t entry_bytes);
 
+/* So many series of the batch that was resolved last are in the slice too, and paid for by later
+ * rows. */
+void ps_series_told(ps_series *series, uint32_t count);
+
 /* Its rows from offset `mark` on are not in the restored planes; `born`: there are no planes, the
  * first of these rows began the series. -1: nothing has told its planes yet. */
 void ps_series_mark(ps_series *series, uint32_t id, int64_t mark, bool born);

@@ -69,6 +69,8 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, int64_t par
     term(ceiling, "batches in flight (depth x slot)", lanes, lane_bytes - fixed_bytes);
     term(ceiling, "detector state (series_max)", lanes, state_bytes);
     term(ceiling, "series table and lane tables", lanes, fixed_bytes - state_bytes);
+    term(ceiling, "warm states (warm_state), read into memory", 1,
+         ps_plan_warm_bytes(config->plan));
     device(ceiling, "driver of a device, in the host's memory", 1, config->driver_bytes);
     if (config->backend != NULL && config->backend->host_mirrors)
         device(ceiling, "mirrors, where the device is a processor", lanes,

@@ -235,12 +235,14 @@ ps_status ps_lane_submit(ps_lane *lane, ps_error *error) {
     if (lane->config.codec != NULL) lane->config.codec->decode(lane->codec, batch);
     timed(&lane->metrics->decode_ns, &since_ns);
     ps_lane_replay_positions(lane, batch);
+    const uint64_t evicted = lane->series == NULL ? 0 : ps_series_evicted(lane->series);
     if (lane->series != NULL) ps_series_resolve(lane->series, batch, lane->key);
     ps_lane_replay_rows(lane, batch);
     timed(&lane->metrics->resolve_ns, &since_ns);
     PS_TRY(refuse_rejects(lane, batch, error));
     ps_columns_prefill(lane->plan, batch);
     batch->ticket = lane->submitted + 1;
+    PS_TRY(ps_lane_warm_batch(lane, batch, evicted, error));
     PS_TRY(ps_lane_launch(lane, batch, error));
     lane->submitted++;
     lane->filling = false;
@@ -266,7 +268,8 @@ static void begin_batch(const ps_lane *lane, ps_batch *batch) {
 }
 
 static ps_status fill(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_error *error) {
-    while (!lane->ended && lane->submitted - lane->freed < lane->config.depth) {
+    while (!lane->ended && lane->submitted - lane->freed < lane->config.depth &&
+           !ps_lane_warm_waits(lane)) {
         ps_batch *batch = ps_lane_slot(lane, lane->submitted + 1);
         if (!lane->filling) begin_batch(lane, batch);
         lane->filling = true;

@@ -21,6 +21,7 @@ typedef struct ps_lane_config {
     ps_lane_env env; /* its plan, wake and metrics outlive the lane */
     const ps_backend *backend;
     const ps_placement *placement; /* NULL: stay on `backend` */
+    const struct ps_warm *warm;    /* what series begin with, shared; NULL: all begin blind */
     const ps_source *source;
     const void *source_config;
     const ps_codec *codec; /* NULL: work on raw bytes */

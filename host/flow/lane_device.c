@@ -6,6 +6,7 @@
 
 #include "host/base/clock.h"
 #include "host/flow/lane_parts.h"
+#include "host/flow/planes.h"
 
 ps_status ps_lane_device_told(const ps_lane *lane, ps_status status, ps_error *error) {
     if (status == PS_OK) return PS_OK;
@@ -59,13 +60,7 @@ ps_status ps_lane_upload_state(ps_lane *lane, ps_error *error) {
 
 void ps_lane_put_planes(ps_lane *lane, const ps_state_plan *state, uint32_t id,
                         const double *planes) {
-    double *const values = (double *)(void *)(lane->state.host + state->offset);
-    if (state->together) {
-        memcpy(values + (size_t)id * state->planes, planes, state->planes * sizeof *planes);
-        return;
-    }
-    for (uint32_t p = 0; p < state->planes; p++)
-        values[(size_t)p * lane->plan->series_capacity + id] = planes[p];
+    ps_planes_put(lane->plan, state, lane->state.host, id, planes);
 }
 
 /* The host's copy of the state follows the device's by the after-images that came down: when a

@@ -357,7 +357,8 @@ static ps_status revoked(ps_lane *lane, const ps_event *event, bool *moved, ps_e
     const ps_batch *batch = ps_lane_slot(lane, lane->submitted + 1);
     /* A position alone counts too: a partition that stays has been read up to there. */
     if (lane->filling && (batch->rows > 0 || batch->position_count > 0)) {
-        if (lane->submitted - lane->freed == lane->config.depth) return PS_OK;
+        if (lane->submitted - lane->freed == lane->config.depth || ps_lane_warm_waits(lane))
+            return PS_OK;
         PS_TRY(ps_lane_submit(lane, error));
     }
     if (lane->released < lane->submitted) {

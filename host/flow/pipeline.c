@@ -10,6 +10,7 @@
 #include "host/base/clock.h"
 #include "host/base/log.h"
 #include "host/flow/slots.h"
+#include "host/flow/warm.h"
 
 /* An idle lane looks up at least this often, so that a lost wake-up costs latency and never
  * progress. */
@@ -39,6 +40,7 @@ struct ps_pipeline {
     ps_partitions partitions;
     ps_topology *topology;
     ps_slots slots;
+    ps_warm *warm;
     uint32_t lanes;
     atomic_bool stopping;
     _Atomic int64_t ready_ns;
@@ -56,6 +58,7 @@ void ps_pipeline_close(ps_pipeline *pipeline) {
     free(pipeline->partition_metrics);
     ps_slots_release(&pipeline->slots);
     ps_topology_close(pipeline->topology);
+    ps_warm_close(pipeline->warm);
     free(pipeline);
 }
 
@@ -68,9 +71,18 @@ ps_status ps_pipeline_shares(const ps_plan *plan, const ps_partitions *partition
                    partitions->count, plan->series_max);
 }
 
+static ps_status open_warm(ps_pipeline *pipeline, ps_error *error) {
+    PS_TRY(ps_warm_open(pipeline->config.plan, &pipeline->warm, error));
+    if (pipeline->warm != NULL)
+        ps_log(PS_LOG_INFO, "run", "warm state of %llu series: they begin with it when first seen",
+               (unsigned long long)ps_warm_series(pipeline->warm));
+    return PS_OK;
+}
+
 static ps_status prepare(ps_pipeline *pipeline, ps_error *error) {
     const ps_pipeline_config *config = &pipeline->config;
     PS_TRY(ps_pipeline_ceiling(config, &pipeline->ceiling, error));
+    PS_TRY(open_warm(pipeline, error));
     PS_TRY(ps_topology_open(NULL, &pipeline->topology, error));
     pipeline->lanes = pipeline->ceiling.lanes;
     pipeline->worker = calloc(pipeline->lanes, sizeof *pipeline->worker);
@@ -128,6 +140,7 @@ static ps_lane_config lane_config(worker *lane) {
                 .dead = config->dead},
         .backend = config->backend,
         .placement = config->placement,
+        .warm = pipeline->warm,
         .source = config->source,
         .source_config = config->source_config,
         .codec = config->codec,

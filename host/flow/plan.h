@@ -10,6 +10,7 @@
 #include "host/batch/batch.h"
 #include "host/flow/output.h"
 #include "host/flow/policy.h"
+#include "host/flow/warm_plan.h"
 #include "kernels/table.h"
 
 typedef enum ps_home { PS_HOME_BATCH, PS_HOME_STATE, PS_HOME_CONSTANT } ps_home;
@@ -64,14 +65,14 @@ typedef struct ps_seal_plan {
 typedef struct ps_plan {
     ps_schema schema;
     uint32_t series_max, series_capacity;
-    uint32_t call_count, state_count, output_count, nan_count, relocation_count;
+    uint32_t call_count, state_count, output_count, nan_count, relocation_count, watch_count;
     uint32_t plane_count; /* of all states together */
     ps_call_plan call[PS_CALLS_MAX];
     ps_state_plan state[PS_STAGES_MAX];
     ps_output output[PS_OUTPUTS_MAX];
     ps_relocation relocation[PS_RELOCATIONS_MAX];
     ps_watch_plan watch[PS_WATCHES_MAX];
-    uint32_t watch_count;
+    ps_warm_plan warm;
     uint32_t nan_column[PS_OUTPUTS_MAX]; /* F32 and NUMBER: every batch begins with NaN there */
     size_t state_bytes;                  /* the state block of a lane */
     uint32_t anomaly_column;             /* U8 that the metrics count, or PS_NOWHERE */
