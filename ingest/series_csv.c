@@ -54,7 +54,7 @@ static ps_status read_line(ps_series_csv *csv, ps_bytes *line, ps_error *error) 
     csv->line++;
     const ps_status status = ps_line_reader_peek(&csv->lines, line, error);
     if (status != PS_IO || csv->lines.used - csv->lines.begin <= PS_SERIES_LINE_MAX) return status;
-    return ps_fail(error, PS_BAD_CONFIG, "%.300s:%lld: a line of more than %d bytes", csv->path,
+    return ps_fail(error, PS_IO, "%.300s:%lld: a line of more than %d bytes", csv->path,
                    (long long)csv->line, PS_SERIES_LINE_MAX);
 }
 
@@ -70,7 +70,7 @@ ps_status ps_series_csv_open(ps_series_csv *csv, const char *path, ps_error *err
     if (status == PS_OK && split(line, &first, &second) && is_word(trim(first), "timestamp") &&
         is_word(trim(second), "value"))
         return PS_OK;
-    return ps_fail(error, PS_BAD_CONFIG, "%.300s:1: the first line must be timestamp,value", path);
+    return ps_fail(error, PS_IO, "%.300s:1: the first line must be timestamp,value", path);
 }
 
 /* A scanned number as nanoseconds, its unit by its size. */
@@ -126,7 +126,7 @@ static bool read_value(ps_bytes text, double *value) {
 static ps_status bad(const ps_series_csv *csv, const char *what, ps_bytes text, const char *hint,
                      ps_error *error) {
     const int shown = text.length > 60 ? 60 : (int)text.length;
-    return ps_fail(error, PS_BAD_CONFIG, "%.300s:%lld: %s '%.*s' %s", csv->path,
+    return ps_fail(error, PS_IO, "%.300s:%lld: %s '%.*s' %s", csv->path,
                    (long long)csv->line, what, shown, (const char *)text.data, hint);
 }
 

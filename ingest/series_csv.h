@@ -28,11 +28,11 @@ ps_status ps_series_csv_init(ps_series_csv *csv, ps_error *error) PS_MUST_USE;
 void ps_series_csv_deinit(ps_series_csv *csv);
 
 /* Opens a file, after any other, and reads its first line. `path` is borrowed.
- * Fails: PS_IO; PS_BAD_CONFIG where the line does not begin with timestamp,value. */
+ * Fails: PS_IO, also where the line does not begin with timestamp,value. */
 ps_status ps_series_csv_open(ps_series_csv *csv, const char *path, ps_error *error) PS_MUST_USE;
 
 /* The next row; empty lines are passed over, columns behind the second are not looked at. PS_END:
- * there is none. Fails: PS_IO; PS_BAD_CONFIG, naming file and line. */
+ * there is none. Fails: PS_IO, naming file and line where one is no row: data is not usage. */
 ps_status ps_series_csv_next(ps_series_csv *csv, ps_series_row *row, ps_error *error) PS_MUST_USE;
 
 /* Nanoseconds since 1970. ISO 8601 with T or a space, in UTC unless it says otherwise, seconds and

@@ -21,7 +21,8 @@ typedef struct ps_detector {
     const char *summary; /* one sentence, options included */
     ps_kernel_id kernel;
     uint32_t planes; /* doubles of state per series, those apart that an option asks for */
-    uint32_t format; /* of the planes: raised when they mean something else, see tests/test_warm.c */
+    uint32_t
+        format; /* of the planes: raised when they mean something else, see tests/test_warm.c */
     uint32_t reason; /* what it has found, in ps_detector_reasons; of its first channel if timed */
     /* Its kernel has three buffers more: time, the time's validity, and the channel that a row's
      * score owes most to, which counts up from `reason`. A series' planes lie together. */

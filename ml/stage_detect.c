@@ -166,7 +166,7 @@ typedef struct detect {
     const ps_detector *detector[PS_DETECTORS_MAX];
     uint32_t count;
     uint32_t field, scores, channels, score, anomaly, why;
-    uint32_t fresh; /* column: whether a series begins from the initial state */
+    uint32_t fresh;         /* column: whether a series begins from the initial state */
     ps_operand time, timed; /* when a row was measured, and whether that is known */
     uint32_t how;           /* PS_TIME_RECORD_MS or PS_TIME_FIELD_NS */
     double threshold[PS_DETECTORS_MAX];

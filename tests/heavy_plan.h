@@ -8,6 +8,8 @@
 #include "ml/stage_detect.h"
 #include "ml/stage_statistics.h"
 
+static const char *heavy_warm; /* what its detectors begin with; NULL: nothing */
+
 static inline ps_plan *heavy_plan(uint32_t series_max, bool slim) {
     enum { STATISTICS = 21 };
     static const ps_field fields[] = {{.name = "x", .type = PS_FIELD_FLOAT}};
@@ -20,7 +22,8 @@ static inline ps_plan *heavy_plan(uint32_t series_max, bool slim) {
                                      .quiet_ns = slim ? INT64_C(3600000000000) : 0,
                                      .quiet_rows_max = 5,
                                      .span = SPAN,
-                                     .warmup = 2};
+                                     .warmup = 2,
+                                     .warm_state = heavy_warm};
     ps_plan *plan = calloc(1, sizeof *plan);
     ps_error error = {""};
     assert_int_equal(ps_plan_init(plan, ROWS_MAX, 4096, series_max, &list, &error), PS_OK);

@@ -122,7 +122,7 @@ static void faults_name_file_and_line(void **unused) {
         uint32_t rows;
         ps_series_row row;
         char message[512], expected[512];
-        assert_int_equal(read_file(faults[i][0], &rows, &row, message), PS_BAD_CONFIG);
+        assert_int_equal(read_file(faults[i][0], &rows, &row, message), PS_IO);
         (void)snprintf(expected, sizeof expected, "%s%s", path, faults[i][1]);
         if (strncmp(message, expected, strlen(expected)) != 0)
             fail_msg("'%s', not '%s'", message, expected);
@@ -133,7 +133,7 @@ static void faults_name_file_and_line(void **unused) {
     char message[512];
     const int begin = snprintf(text, sizeof text, "timestamp,value\n1,");
     memset(text + begin, '1', sizeof text - (size_t)begin - 1);
-    assert_int_equal(read_file(text, &rows, &row, message), PS_BAD_CONFIG);
+    assert_int_equal(read_file(text, &rows, &row, message), PS_IO);
     assert_non_null(strstr(message, ":2: "));
 }
 

@@ -15,7 +15,7 @@
 
 typedef struct score_options {
     ps_string_list detector;
-    const char *output;
+    const char *output, *save, *series;
     bool levels;
     ps_detect_config detect;
 } score_options;
@@ -34,15 +34,38 @@ static const ps_option options[] = {
      .help = "Also print to stderr how many alerts a day low, medium and high sensitivity give.",
      .type = PS_OPTION_BOOL,
      .at = offsetof(score_options, levels)},
+    {.name = "load-state",
+     .help = "A file of --save-state that series begin from, where it has them.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(score_options, detect) + offsetof(ps_detect_config, warm_state)},
+    {.name = "save-state",
+     .help = "A file for what the detectors know of each series in the end: for --load-state, and "
+             "for warm_state of a pipeline.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(score_options, save)},
+    {.name = "series",
+     .help = "What a state calls the series of the one file; else it is the file's base name, less "
+             ".csv.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(score_options, series)},
     {.name = NULL}};
 
 /* "low", "medium" and "high" of the stage's own sensitivity. */
 static const char *const level_names[] = {"low", "medium", "high"};
 enum { LEVELS = sizeof level_names / sizeof *level_names };
 
+/* What stage detect calls warm_state is --load-state here. */
+static const char *as_written(const char *message, const char **option) {
+    static const char stages[] = "warm_state: ";
+    const bool is = strncmp(message, stages, sizeof stages - 1) == 0;
+    *option = is ? "--load-state: " : "";
+    return is ? message + sizeof stages - 1 : message;
+}
+
 static int failed(ps_status status, const ps_error *error) {
     if (status == PS_OK) return PS_EXIT_OK;
-    ps_log(PS_LOG_ERROR, "score", "%s", error->message);
+    const char *option, *message = as_written(error->message, &option);
+    ps_log(PS_LOG_ERROR, "score", "%s%s", option, message);
     return status == PS_BAD_CONFIG ? PS_EXIT_USAGE : PS_EXIT_FAILED;
 }
 
@@ -112,6 +135,33 @@ static ps_status check_names(const ps_args *args, const char *folder, ps_error *
     return PS_OK;
 }
 
+/* What a state calls the series of a file. */
+static const char *series_of(const score_options *chosen, const ps_args *args, uint32_t file) {
+    const char *name = base_name(args->operand[file]);
+    const size_t length = strlen(name);
+    if (chosen->series != NULL) return chosen->series;
+    const bool ends = length > 4 && strcmp(name + length - 4, ".csv") == 0;
+    return ps_pool_text(args->pool, name, ends ? length - 4 : length);
+}
+
+static ps_status check_series(const score_options *chosen, const ps_args *args, ps_error *error) {
+    if (chosen->series != NULL && args->count > 1)
+        return ps_fail(error, PS_BAD_CONFIG, "--series: names one series, and there are %u files",
+                       args->count);
+    for (uint32_t i = 0; i < args->count; i++) {
+        const char *name = series_of(chosen, args, i);
+        if (name[0] == '\0' || strlen(name) >= PS_SOLO_NAME_MAX)
+            return ps_fail(error, PS_BAD_CONFIG,
+                           "a series has a name of 1 to %d bytes: see --series",
+                           PS_SOLO_NAME_MAX - 1);
+        for (uint32_t k = 0; k < i && chosen->save != NULL; k++)
+            if (strcmp(name, series_of(chosen, args, k)) == 0)
+                return ps_fail(error, PS_BAD_CONFIG, "%.200s and %.200s are both series %.80s",
+                               args->operand[k], args->operand[i], name);
+    }
+    return PS_OK;
+}
+
 /* Under another name until it is whole. */
 static ps_status score_into(ps_score_run *run, const char *path, const char *folder, ps_pool *pool,
                             ps_error *error) {
@@ -143,14 +193,21 @@ static void print_levels(const ps_score_totals *totals) {
 
 static ps_status score_files(const score_options *chosen, const ps_args *args, ps_score_run *run,
                              ps_error *error) {
-    if (chosen->output == NULL) {
-        PS_TRY(ps_score_run_file(run, args->operand[0], stdout, error));
-    } else {
+    PS_TRY(check_series(chosen, args, error));
+    if (chosen->save != NULL) PS_TRY(ps_score_run_save(run, chosen->save, error));
+    if (chosen->output != NULL) {
         PS_TRY(make_folder(chosen->output, args->pool, error));
         PS_TRY(check_names(args, chosen->output, error));
-        for (uint32_t i = 0; i < args->count; i++)
-            PS_TRY(score_into(run, args->operand[i], chosen->output, args->pool, error));
     }
+    for (uint32_t i = 0; i < args->count; i++) {
+        const char *path = args->operand[i], *name = series_of(chosen, args, i);
+        if (!ps_score_run_name(run, name) && chosen->detect.warm_state != NULL)
+            ps_log(PS_LOG_WARNING, "score", "%s: series %s is not in it, and begins blind",
+                   chosen->detect.warm_state, name);
+        PS_TRY(chosen->output == NULL ? ps_score_run_file(run, path, stdout, error)
+                                      : score_into(run, path, chosen->output, args->pool, error));
+    }
+    PS_TRY(ps_score_run_saved(run, error));
     const ps_score_totals *totals = ps_score_run_totals(run);
     ps_log(PS_LOG_INFO, "score", "%llu rows of %u series, %llu alerts at threshold %g",
            (unsigned long long)totals->rows, totals->files,
@@ -203,11 +260,13 @@ const ps_command ps_command_score = {
         "are\n"
         "the options, but that repeats are suppressed, --quiet 12h, unless another time is named\n"
         "(0s: none): an anomaly that is silenced by it scores below the threshold. One file goes\n"
-        "to stdout, or several to the folder that -o names.",
+        "to stdout, or several to the folder that -o names. --save-state keeps what the detectors\n"
+        "know in the end, under the series' names; with --load-state scores go on from there, to\n"
+        "the bit as if both were one file.",
     .options = options,
     .stage = &ps_stage_detect.about,
     .stage_at = offsetof(score_options, detect),
-    .stage_without = "field|detectors|time|as",
+    .stage_without = "field|detectors|time|as|warm_state",
     .stage_presets = presets,
     .operands_min = 1,
     .operands_max = 1000000,

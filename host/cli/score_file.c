@@ -12,6 +12,8 @@ enum { ROWS = 1024, TEXT_BYTES = 1 << 18, NS_PER_S = 1000000000, S_PER_DAY = 864
 
 struct ps_score_run {
     ps_solo *solo[PS_SCORE_LEVELS_MAX];
+    ps_warm_writer *save; /* NULL: nobody wants the state */
+    const char *name;     /* of the file's series; borrowed */
     ps_series_csv csv;
     ps_score_totals totals;
     int64_t first_ns, last_ns; /* of the file at hand */
@@ -45,6 +47,7 @@ ps_status ps_score_run_open(const ps_detect_config *configs, uint32_t count, ps_
 void ps_score_run_close(ps_score_run *run) {
     if (run == NULL) return;
     for (uint32_t i = 0; i < PS_SCORE_LEVELS_MAX; i++) ps_solo_close(run->solo[i]);
+    ps_warm_writer_close(run->save);
     ps_series_csv_deinit(&run->csv);
     free(run);
 }
@@ -96,10 +99,24 @@ static void keep(ps_score_run *run, const ps_series_row *row) {
     if (row->time_ns > run->last_ns) run->last_ns = row->time_ns;
 }
 
+bool ps_score_run_name(ps_score_run *run, const char *name) {
+    run->name = name;
+    return ps_solo_restart_as(run->solo[0], name);
+}
+
+ps_status ps_score_run_save(ps_score_run *run, const char *path, ps_error *error) {
+    return ps_solo_writer(run->solo[0], path, &run->save, error);
+}
+
+ps_status ps_score_run_saved(ps_score_run *run, ps_error *error) {
+    return run->save == NULL ? PS_OK : ps_warm_writer_finish(run->save, error);
+}
+
 ps_status ps_score_run_file(ps_score_run *run, const char *path, FILE *out, ps_error *error) {
     ps_series_row row;
     ps_status status;
-    for (uint32_t i = 0; i < run->totals.count; i++) ps_solo_restart(run->solo[i]);
+    for (uint32_t i = 0; i < run->totals.count; i++)
+        (void)ps_solo_restart_as(run->solo[i], run->name);
     run->first_ns = INT64_MAX;
     run->last_ns = INT64_MIN;
     run->rows = run->text_used = 0;
@@ -111,6 +128,7 @@ ps_status ps_score_run_file(ps_score_run *run, const char *path, FILE *out, ps_e
     }
     if (status != PS_END) return status;
     PS_TRY(flush(run, out, error));
+    if (run->save != NULL) PS_TRY(ps_solo_save(run->solo[0], run->save, error));
     run->totals.files++;
     if (run->last_ns > run->first_ns)
         run->totals.days += ((double)run->last_ns - (double)run->first_ns) / NS_PER_S / S_PER_DAY;

@@ -33,6 +33,13 @@ ps_status ps_score_run_open(const ps_detect_config *configs, uint32_t count, ps_
                             ps_error *error) PS_MUST_USE;
 void ps_score_run_close(ps_score_run *run);
 
+/* What a state calls the series of the next file; true: a state that is loaded has it. */
+bool ps_score_run_name(ps_score_run *run, const char *name);
+
+/* The state of each file that comes, when it ends, goes into a file that is there in the end. */
+ps_status ps_score_run_save(ps_score_run *run, const char *path, ps_error *error) PS_MUST_USE;
+ps_status ps_score_run_saved(ps_score_run *run, ps_error *error) PS_MUST_USE;
+
 /* One file, a series of its own. `out` stays the caller's. */
 ps_status ps_score_run_file(ps_score_run *run, const char *path, FILE *out,
                             ps_error *error) PS_MUST_USE;

@@ -96,7 +96,7 @@ ps_status ps_lane_move(ps_lane *lane, ps_error *error) {
         return PS_OK;
     }
     /* A queue counts its tickets from the first. */
-    lane->marked = lane->mark_done = lane->mark_state = lane->warm.mark = 0;
+    lane->marked = lane->mark_done = lane->mark_state = 0;
     memset(lane->mark_of, 0, sizeof lane->mark_of);
     lane->through_ns = lane->through_early_ns = 0;
     ps_count(&lane->metrics->moves, 1);

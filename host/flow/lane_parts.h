@@ -68,11 +68,11 @@ struct ps_lane {
     /* The queue's tickets count batches and uploads of state alike. */
     uint64_t marked, mark_done, mark_state;
     uint64_t mark_of[PS_DEPTH_MAX]; /* of each slot's batch */
-    uint64_t sink_rows, sink_dead; /* the sink's counters when the batch at hand began to go out */
-    const ps_backend *move_to; /* as soon as nothing is under way; NULL: stay */
+    uint64_t sink_rows, sink_dead;  /* the sink's counters when the batch at hand began to go out */
+    const ps_backend *move_to;      /* as soon as nothing is under way; NULL: stay */
     int64_t launched_ns[PS_DEPTH_MAX], spent_ns[PS_DEPTH_MAX]; /* of each slot's batch */
     int64_t looked_ns;                                         /* when the device was asked last */
-    int64_t through_ns, through_early_ns; /* when it had finished one: at the latest, and earliest */
+    int64_t through_ns, through_early_ns; /* when one was finished: at the latest, and earliest */
     uint64_t looked_idle_ns; /* the lane's idle time by then */
     bool filling;            /* the slot of ticket submitted + 1 holds rows already */
     bool draining, ended;

@@ -27,20 +27,19 @@ static void put(void *context, const ps_state_plan *state, uint32_t id, const do
         const ps_span span = {&lane->state, (size_t)(at - lane->state.host)};
         w->status = backend->upload(lane->queue, span, bytes);
     }
-    lane->warm.mark = lane->marked + 1; /* the batch's */
 }
 
 ps_status ps_lane_warm_batch(ps_lane *lane, ps_batch *batch, uint64_t evicted, ps_error *error) {
     warming w = {lane, PS_OK};
     if (lane->config.warm == NULL) return PS_OK;
+    if (lane->finished == lane->submitted) lane->warm.evicted = evicted;
     const uint32_t begun = ps_warm_batch(lane->config.warm, lane->plan, batch, put, &w);
     if (begun == 0) return PS_OK;
-    lane->warm.evicted = evicted;
     if (lane->plan->replays) ps_series_told(lane->series, begun);
     return ps_lane_device_told(lane, w.status, error);
 }
 
 bool ps_lane_warm_waits(const ps_lane *lane) {
-    return lane->warm.mark > lane->mark_done &&
+    return lane->config.warm != NULL && lane->traffic != NULL && lane->finished < lane->submitted &&
            ps_series_evicted(lane->series) != lane->warm.evicted;
 }

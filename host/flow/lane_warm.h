@@ -7,10 +7,11 @@
 #include "host/flow/lane.h"
 
 /* On a device with memory of its own, planes that series begin with lie in the host's copy of the
- * state until they are up: no other series may get their place before. */
+ * state until they are up. Neither may their place go to another series before, nor an after-image
+ * from an earlier life of the series come down to it: where a batch that is under way has evicted
+ * any, the next one is submitted when the device is through. */
 typedef struct ps_lane_warm {
-    uint64_t mark;    /* the last upload's */
-    uint64_t evicted; /* how many had been evicted by then */
+    uint64_t evicted; /* how many had been when nothing was under way */
 } ps_lane_warm;
 
 /* Gives series that begin in the batch what they begin with, after its

@@ -30,8 +30,7 @@ static const double zeros[PS_STATE_PLANES_MAX];
 
 static ps_warm_place *probe(const file *f, const uint64_t key[2]) {
     uint64_t at = key[0] & f->mask;
-    while (f->place[at].at != 0 &&
-           (f->place[at].key[0] != key[0] || f->place[at].key[1] != key[1]))
+    while (f->place[at].at != 0 && (f->place[at].key[0] != key[0] || f->place[at].key[1] != key[1]))
         at = (at + 1) & f->mask;
     return &f->place[at];
 }
@@ -41,8 +40,8 @@ static bool enter(file *f, uint64_t *at, size_t bytes, uint32_t planes) {
     static const uint64_t sip_key[2] = {PS_SIPHASH_KEY0, PS_SIPHASH_KEY1};
     const uint8_t *begin = f->data + *at;
     const size_t left = bytes - *at;
-    uint32_t key_bytes, crc;
-    uint64_t key[2];
+    uint32_t key_bytes;
+    uint64_t key[2], crc;
     if (left < PS_WARM_FRONT) return false;
     memcpy(&key_bytes, begin, sizeof key_bytes);
     if (key_bytes == 0 || key_bytes > PS_WARM_KEY_MAX) return false;

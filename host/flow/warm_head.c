@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,7 +64,7 @@ size_t ps_warm_head_write(const ps_warm_head *head, char *to) {
 
 /* What is left of the lines. */
 typedef struct lines {
-    const uint8_t *begin, *at, *end;
+    const uint8_t *at, *end;
     const char *path;
     char line[LINE_MAX];
 } lines;
@@ -126,11 +125,11 @@ static bool take_state(const char *at, ps_warm_head *head) {
     return head->plane_count <= PS_STATE_PLANES_MAX;
 }
 
-static bool take_check(const lines *text, const char *at) {
-    char *end = NULL;
-    const size_t before = (size_t)(text->at - text->begin) - strlen(text->line) - 1;
-    return strlen(at) == 8 && strtoul(at, &end, 16) == ps_warm_crc(text->begin, before) &&
-           *end == '\0';
+/* What was read is what would be written, check sum and all. */
+static bool is_whole(const uint8_t *data, size_t bytes, ps_warm_head *head) {
+    char text[PS_WARM_HEAD_MAX];
+    head->bytes = ps_warm_head_write(head, text);
+    return head->bytes <= bytes && memcmp(data, text, head->bytes) == 0;
 }
 
 static ps_status take_format(lines *text, ps_error *error) {
@@ -140,8 +139,8 @@ static ps_status take_format(lines *text, ps_error *error) {
         return broken(text, error);
     if (format == PS_WARM_FORMAT) return PS_OK;
     return ps_fail(error, PS_BAD_CONFIG,
-                   "%.200s: is a warm state of format %" PRIu64 ", and this penstock reads %d: " ADVICE
-                   " of this version",
+                   "%.200s: is a warm state of format %" PRIu64
+                   ", and this penstock reads %d: " ADVICE " of this version",
                    text->path, format, PS_WARM_FORMAT);
 }
 
@@ -156,17 +155,14 @@ static bool take_states(lines *text, ps_warm_head *head) {
 
 ps_status ps_warm_head_parse(const uint8_t *data, size_t bytes, const char *path,
                              ps_warm_head *head, ps_error *error) {
-    lines text = {.begin = data, .at = data, .end = data + bytes, .path = path};
+    lines text = {.at = data, .end = data + bytes, .path = path};
     memset(head, 0, sizeof *head);
     PS_TRY(take_format(&text, error));
     const char *at = text.line;
-    bool good = take_states(&text, head) && head->state_count > 0 && take_word(&at, "series ") &&
-                take_number(&at, UINT64_C(9999999999), &head->series) && *at == '\0';
-    at = text.line;
-    good = good && next_line(&text) && take_word(&at, "check ") && take_check(&text, at);
-    good = good && next_line(&text) && text.line[0] == '\0';
-    head->bytes = ps_warm_padded((size_t)(text.at - text.begin));
-    return good && head->bytes <= bytes ? PS_OK : broken(&text, error);
+    const bool good = take_states(&text, head) && head->state_count > 0 &&
+                      take_word(&at, "series ") &&
+                      take_number(&at, UINT64_C(9999999999), &head->series) && *at == '\0';
+    return good && is_whole(data, bytes, head) ? PS_OK : broken(&text, error);
 }
 
 static uint32_t find(const ps_warm_head *head, const char *name) {

@@ -21,8 +21,8 @@ enum { PS_WARM_NAME_MAX = 32, PS_WARM_OPTIONS_MAX = 256 };
 typedef struct ps_state_about {
     char name[PS_WARM_NAME_MAX];       /* of the detector, one word; empty: nothing is said */
     char options[PS_WARM_OPTIONS_MAX]; /* one line */
-    uint32_t format;                   /* of its planes: another one when they mean something else */
-    bool optional;                     /* planes that are 0 are those of a series that begins */
+    uint32_t format; /* of its planes: another one when they mean something else */
+    bool optional;   /* planes that are 0 are those of a series that begins */
 } ps_state_about;
 
 /* A file, and the states of the stage that begins from it. */

@@ -57,10 +57,84 @@ awk -F, 'NR > 1 && ($3 >= 8) != $4 { exit 1 }' out || fail "an alert is not wher
 run 0 --detector slim --preset events --quiet 0s "$nab"/realKnownCause/rogue_agent_key_hold.csv
 [ "$once" -gt 0 ] && [ "$(alerts)" -gt "$once" ] || fail "$once alerts with suppression, $(alerts) without"
 
+# If this fails, what is scored in two halves, with the state kept in between, is not what one file scores.
+mkdir -p front back
+{ head -n 601 "$speed" && echo; } | grep . >front/speed_7578.csv
+{ head -n 1 "$speed" && tail -n +602 "$speed"; } >back/speed_7578.csv
+for detector in ewma slim "ewma,holt_winters"; do
+    run 0 --detector "$detector" "$speed"
+    cp out whole
+    run 0 --detector "$detector" --save-state "old.warm" front/speed_7578.csv
+    head -n 601 whole | cmp -s - out || fail "$detector: keeping the state changes the front"
+    run 0 --detector "$detector" --load-state old.warm --save-state new.warm back/speed_7578.csv
+    { head -n 1 whole && tail -n +602 whole; } | cmp -s - out || fail "$detector: the back does not go on where the front ended"
+    run 0 --detector "$detector" --save-state whole.warm "$speed"
+    cmp -s new.warm whole.warm || fail "$detector: the state of two halves is not that of the whole"
+done
+# A series has the name of its file, or that which is given; one that is not there begins blind, and says so.
+cp back/speed_7578.csv other.csv
+run 0 --detector ewma --save-state old.warm front/speed_7578.csv
+run 0 --detector ewma --load-state old.warm other.csv
+err_has "series other is not in it"
+cp out blind
+run 0 --detector ewma other.csv
+cmp -s out blind || fail "a series that is not in the state does not begin blind"
+run 0 --detector ewma --load-state old.warm --series speed_7578 other.csv
+cmp -s out blind && fail "--series finds no state"
+run 2 --detector slim --load-state old.warm other.csv
+err_has "--load-state: old.warm: is the state of detectors ewma, and this stage has slim"
+run 2 --detector ewma --span 50 --load-state old.warm other.csv
+err_has "ewma was run with span=288 there, and has span=50 here"
+head -c 120 old.warm >cut.warm
+run 1 --detector ewma --load-state cut.warm other.csv
+err_has "cut.warm"
+run 1 --detector ewma --load-state none.warm other.csv
+mkdir -p twice
+cp gaps.csv twice/gaps
+run 2 --detector ewma -o c --save-state x.warm gaps.csv twice/gaps
+err_has "are both series gaps"
+run 2 --detector ewma -o c --series x gaps.csv "$speed"
+# A state that is not whole is not there: the second file is none.
+printf 'timestamp,value\n1,2\n2,two\n' >bad.csv
+run 1 --detector ewma -o d --save-state x.warm gaps.csv bad.csv
+[ -e x.warm ] || [ -e x.warm.part ] && fail "half a state is left"
+
+# If this fails, a pipeline that begins with a state scores otherwise than the file whose state it is.
+tr -d '\r' <back/speed_7578.csv | awk -F, 'NR > 1 { sub(" ", "T", $1); printf "{\"host\":\"speed_7578\",\"ts\":\"%sZ\",\"v\":%s}\n", $1, $2 }' >back.ndjson
+pipeline() { # pipeline DETECTOR STATE QUIET: its scores, a line each
+    rm -rf events
+    cat >warm.yaml <<END
+pipeline: warm
+source: {file: {paths: [back.ndjson], format: ndjson}}
+decode: {json: {fields: {host: string, ts: timestamp, v: float}}, series: host}
+stages:
+  - detect: {field: v, time: ts, detectors: [$1], warm_state: $2, quiet: $3}
+sink: {file: {path: events, form: json}}
+runtime: {series_max: 1000, batch_rows: 64}
+END
+    "$penstock" run warm.yaml >/dev/null 2>err || fail "run: $(head -n 3 err)"
+    sed -nE 's/.*"score":([-0-9.e+]+).*/\1/p' events/*.ndjson >scores
+}
+for detector in ewma slim; do
+    run 0 --detector $detector --quiet 0s "$speed"
+    tail -n +602 out | cut -d, -f3 >wanted
+    run 0 --detector $detector --save-state old.warm front/speed_7578.csv
+    pipeline $detector old.warm 0s
+    err_has "warm state of 1 series"
+    cmp -s scores wanted || fail "$detector: a warm pipeline scores $(head -n 2 scores | tr '\n' ' '), wanted $(head -n 2 wanted | tr '\n' ' ')"
+done
+"$penstock" explain warm.yaml 2>&1 | grep -q "warm states" || fail "explain says nothing of the state's memory"
+sed -i 's/old.warm/none.warm/' warm.yaml
+"$penstock" check warm.yaml >err 2>&1
+[ $? -eq 2 ] && err_has "warm.yaml:5:" || fail "check of a state that is not there"
+
 # What is wrong is said with file and line, and leaves nothing behind.
 printf 'timestamp,value\n1,2\n2,two\n' >bad.csv
-run 2 --detector ewma -o c bad.csv
+run 1 --detector ewma -o c bad.csv # the file is no usage: the work failed
 err_has "bad.csv:3: value 'two' is not a number"
+printf 'time,value\n1,2\n' >head.csv
+run 1 --detector ewma head.csv
+err_has "head.csv:1: the first line must be timestamp,value"
 [ -z "$(ls c)" ] || fail "left behind: $(ls c)"
 run 1 --detector ewma nowhere.csv
 err_has "nowhere.csv"
