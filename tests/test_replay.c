@@ -484,6 +484,7 @@ int main(int argc, char **argv) {
                                        cmocka_unit_test_teardown(test_evictions, tell_world),
                                        cmocka_unit_test_teardown(test_slim, tell_world),
                                        cmocka_unit_test_teardown(test_warm, tell_world),
+                                       cmocka_unit_test_teardown(test_restored_wins, tell_world),
                                        cmocka_unit_test_teardown(test_short_lives, tell_world),
                                        cmocka_unit_test_teardown(test_less_room, tell_world)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,7 @@ static void put(void *context, const ps_state_plan *state, uint32_t id, const do
 
 ps_status ps_lane_warm_batch(ps_lane *lane, ps_batch *batch, uint64_t evicted, ps_error *error) {
     warming w = {lane, PS_OK};
+    PS_CHECK_OP(lane->plan->warm.use_count > 0, ==, lane->config.warm != NULL);
     if (lane->config.warm == NULL) return PS_OK;
     if (lane->finished == lane->submitted) lane->warm.evicted = evicted;
     const uint32_t begun = ps_warm_batch(lane->config.warm, lane->plan, batch, put, &w);
