@@ -11,8 +11,9 @@
 typedef struct ps_bench_detect_config {
     const char *const *names; /* detectors to measure, or vote; none: all */
     uint32_t name_count;
-    const char *nab;  /* folder with labels/ and data/; NULL: speed alone */
-    const char *json; /* file for the results, NULL: none */
+    const char *nab;    /* folder with labels/ and data/; NULL: speed alone */
+    const char *scores; /* of another program, judged in place of detectors; NULL: none */
+    const char *json;   /* file for the results, NULL: none */
 } ps_bench_detect_config;
 
 /* Prints a table to stdout as it goes and writes the JSON at the end. */
@@ -31,6 +32,11 @@ typedef struct ps_detect_nab {
 
 ps_status ps_detect_on_nab(const ps_nab *nab, const ps_detect_config *config, ps_detect_nab *out,
                            ps_error *error) PS_MUST_USE;
+
+/* What scores that lie in files score: `folder`/category/file.csv of `timestamp,value`, the value a
+ * row's score, which is an anomaly from some threshold on. */
+ps_status ps_detect_scores_on_nab(const ps_nab *nab, const char *folder, ps_detect_nab *out,
+                                  ps_error *error) PS_MUST_USE;
 
 /* How fast a detector's kernel is over so many series, 16 points of each in a batch. */
 typedef struct ps_detect_speed {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/detect.h"
 #include "host/base/check.h"
+#include "ingest/series_csv.h"
 #include "ml/solo.h"
 
 /* Thresholds that are tried where not all scores can be: a stage that is quiet after an alert
@@ -100,6 +102,20 @@ static ps_nab_best best_of_grid(const ps_nab *nab, const double *points, ps_nab_
     return best;
 }
 
+/* What rows have scored already; `is_quiet` or not, they stay what they are. */
+static ps_status judge_as_is(scores *s, double *points, ps_detect_nab *out, ps_error *error) {
+    static const ps_detect_config loud = {0};
+    const size_t stride = (size_t)s->nab->files * GRID;
+    out->bits = hash(s);
+    for (uint32_t p = 0; p < PS_NAB_PROFILES; p++)
+        PS_TRY(ps_nab_optimum(s->nab, (const float *const *)s->of, (ps_nab_profile)p, &out->best[p],
+                              error));
+    PS_TRY(fill_grid(s, &loud, points, error));
+    for (uint32_t p = 0; p < PS_NAB_PROFILES; p++)
+        out->held_out[p] = ps_nab_held_out(s->nab, points + p * stride, GRID, (ps_nab_profile)p);
+    return PS_OK;
+}
+
 static ps_status judge(scores *s, const ps_detect_config *config, double *points,
                        ps_detect_nab *out, ps_error *error) {
     const size_t stride = (size_t)s->nab->files * GRID;
@@ -115,6 +131,44 @@ static ps_status judge(scores *s, const ps_detect_config *config, double *points
         out->held_out[p] = ps_nab_held_out(s->nab, mine, GRID, (ps_nab_profile)p);
     }
     return PS_OK;
+}
+
+static ps_status read_scores(const ps_nab_file *file, const char *folder, ps_series_csv *csv,
+                             float *to, ps_error *error) {
+    char path[4096];
+    ps_series_row row;
+    ps_status status;
+    uint32_t rows = 0;
+    (void)snprintf(path, sizeof path, "%s/%s", folder, file->name);
+    PS_TRY(ps_series_csv_open(csv, path, error));
+    while ((status = ps_series_csv_next(csv, &row, error)) == PS_OK && rows < file->rows)
+        to[rows++] = (float)row.value;
+    if (status != PS_OK && status != PS_END) return status;
+    if (status == PS_END && rows == file->rows) return PS_OK;
+    return ps_fail(error, PS_IO, "%.300s has not %u rows, as the benchmark's file", path,
+                   file->rows);
+}
+
+static ps_status read_all_scores(scores *s, const char *folder, ps_error *error) {
+    ps_series_csv csv;
+    ps_status status = ps_series_csv_init(&csv, error);
+    for (uint32_t i = 0; i < s->nab->files && status == PS_OK; i++)
+        status = read_scores(&s->nab->file[i], folder, &csv, s->of[i], error);
+    ps_series_csv_deinit(&csv);
+    return status;
+}
+
+ps_status ps_detect_scores_on_nab(const ps_nab *nab, const char *folder, ps_detect_nab *out,
+                                  ps_error *error) {
+    scores s;
+    double *points = malloc((size_t)PS_NAB_PROFILES * nab->files * GRID * sizeof *points);
+    const bool room = take(nab, &s) && points != NULL;
+    ps_status status = room ? read_all_scores(&s, folder, error)
+                            : ps_fail(error, PS_NO_MEMORY, "no memory for all scores");
+    if (status == PS_OK) status = judge_as_is(&s, points, out, error);
+    give(&s);
+    free(points);
+    return status;
 }
 
 ps_status ps_detect_on_nab(const ps_nab *nab, const ps_detect_config *config, ps_detect_nab *out,

@@ -9,7 +9,7 @@
 #include "host/cli/commands.h"
 
 typedef struct bench_options {
-    const char *json, *brokers, *nab;
+    const char *json, *brokers, *nab, *scores;
     int64_t rows, rounds, seed, rate;
     double minutes;
     uint32_t state;
@@ -31,6 +31,11 @@ static const ps_option options[] = {
              "without it only speed is measured.",
      .type = PS_OPTION_STRING,
      .at = offsetof(bench_options, nab)},
+    {.name = "scores",
+     .help = "Of detect, with --nab: a folder of another program's scores, category/file.csv of "
+             "timestamp,value, whose value is the row's score; they alone are judged.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(bench_options, scores)},
     {.name = "rows",
      .preset = "1000000",
      .help = "Events of a run on Kafka.",
@@ -119,6 +124,7 @@ static ps_status bench_detect(const ps_args *args, const bench_options *chosen, 
     const ps_bench_detect_config config = {.names = args->operand + 1,
                                            .name_count = args->count - 1,
                                            .nab = chosen->nab,
+                                           .scores = chosen->scores,
                                            .json = chosen->json};
     return ps_bench_detect(&config, error);
 }
