@@ -11,10 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "bench/detect.h"
+#include "ml/solo.h"
 
 #define FOLDER "tests/golden/nab"
 
@@ -165,6 +168,67 @@ static void probation_ends(void **unused) {
     }
 }
 
+static void write_scores(const ps_nab_file *file, ps_solo *solo, const char *folder) {
+    char path[256];
+    float *score = calloc(file->rows, sizeof *score);
+    uint8_t *anomaly = calloc(file->rows, 1);
+    const ps_solo_rows rows = {file->rows, file->time_ns, file->value, score, anomaly};
+    ps_solo_restart(solo);
+    ps_solo_run(solo, &rows);
+    (void)snprintf(path, sizeof path, "%s/%s", folder, file->name);
+    *strrchr(path, '/') = '\0';
+    (void)mkdir(path, 0700); /* the second file of a category finds it */
+    (void)snprintf(path, sizeof path, "%s/%s", folder, file->name);
+    FILE *out = fopen(path, "we");
+    assert_non_null(out);
+    (void)fprintf(out, "timestamp,value\n");
+    for (uint32_t i = 0; i < file->rows; i++) (void)fprintf(out, "%u,%.9g\n", i, (double)score[i]);
+    assert_int_equal(fclose(out), 0);
+    free(score);
+    free(anomaly);
+}
+
+static void remove_scores(const ps_nab *nab, const char *folder) {
+    char path[256];
+    for (uint32_t turn = 0; turn < 2; turn++) /* folders behind the files in them */
+        for (uint32_t i = 0; i < nab->files; i++) {
+            (void)snprintf(path, sizeof path, "%s/%s", folder, nab->file[i].name);
+            if (turn == 1) *strrchr(path, '/') = '\0';
+            (void)remove(path);
+        }
+    assert_int_equal(rmdir(folder), 0);
+}
+
+/* If it fails, a program beside which ours are measured gets other points than it has earned. */
+static void scores_of_others_are_judged_alike(void **unused) {
+    (void)unused;
+    static const char *const names[] = {"zscore"};
+    char folder[] = "/tmp/penstock-nab.XXXXXX";
+    ps_nab *nab = NULL;
+    ps_solo *solo = NULL;
+    ps_detect_config config = {0};
+    ps_detect_nab own, other;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(ps_nab_open(FOLDER, &nab, NULL), PS_OK);
+    ps_options_preset(ps_stage_detect.about.options, &config);
+    config.detectors = (ps_string_list){names, 1};
+    assert_int_equal(ps_detect_on_nab(nab, &config, &own, NULL), PS_OK);
+    assert_int_equal(ps_solo_open(&config, 512, &solo, NULL), PS_OK);
+    for (uint32_t i = 0; i < nab->files; i++) write_scores(&nab->file[i], solo, folder);
+    ps_solo_close(solo);
+    assert_int_equal(ps_detect_scores_on_nab(nab, folder, &other, NULL), PS_OK);
+    for (uint32_t p = 0; p < PS_NAB_PROFILES; p++) {
+        assert_true(own.best[p].score == other.best[p].score);
+        assert_true(own.held_out[p] == other.held_out[p]);
+    }
+    assert_true(own.best[0].score > 0);
+    nab->file[0].rows++;
+    assert_int_equal(ps_detect_scores_on_nab(nab, folder, &other, NULL), PS_IO);
+    nab->file[0].rows--;
+    remove_scores(nab, folder);
+    ps_nab_close(nab);
+}
+
 static void faults_have_names(void **unused) {
     (void)unused;
     ps_nab *nab = NULL;
@@ -179,6 +243,7 @@ int main(void) {
                                        cmocka_unit_test(detectors_score_what_the_oracle_says),
                                        cmocka_unit_test(rules_hold),
                                        cmocka_unit_test(probation_ends),
+                                       cmocka_unit_test(scores_of_others_are_judged_alike),
                                        cmocka_unit_test(faults_have_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -275,6 +275,8 @@ static const metric metrics[] = {
     LANE_GAUGE(series, "series", "Series that have state now."),
     LANE_COUNTER(series_evicted, "series_evicted_total",
                  "Series that lost their state because of series_max."),
+    LANE_COUNTER(series_warm, "series_warm_total",
+                 "Series that began with a warm state (warm_state of stage detect)."),
     METRIC("penstock_state_bytes", "gauge", "lane", write_state,
            "Memory reserved for detector state."),
     LANE_COUNTER(state_bytes_written, "state_written_bytes_total",

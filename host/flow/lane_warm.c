@@ -36,6 +36,7 @@ ps_status ps_lane_warm_batch(ps_lane *lane, ps_batch *batch, uint64_t evicted, p
     if (lane->finished == lane->submitted) lane->warm.evicted = evicted;
     const uint32_t begun = ps_warm_batch(lane->config.warm, lane->plan, batch, put, &w);
     if (begun == 0) return PS_OK;
+    ps_count(&lane->metrics->series_warm, begun);
     if (lane->plan->replays) ps_series_told(lane->series, begun);
     return ps_lane_device_told(lane, w.status, error);
 }

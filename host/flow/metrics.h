@@ -48,7 +48,7 @@ typedef struct ps_lane_metrics {
     ps_counter bytes_in, batches, commits, aborts, restores, rebalances;
     ps_counter replays, rows_replayed; /* partitions, and their rows that were out before */
     ps_counter rejects[PS_REJECT_COUNT];
-    ps_counter series, series_evicted, state_bytes_written, state_bytes_read;
+    ps_counter series, series_evicted, series_warm, state_bytes_written, state_bytes_read;
     ps_counter fill_ns, decode_ns, resolve_ns, emit_ns, idle_ns;
     ps_counter call_ns[PS_CALLS_MAX];
     ps_counter moves;              /* from one back-end to another */
