@@ -126,8 +126,8 @@ static bool read_value(ps_bytes text, double *value) {
 static ps_status bad(const ps_series_csv *csv, const char *what, ps_bytes text, const char *hint,
                      ps_error *error) {
     const int shown = text.length > 60 ? 60 : (int)text.length;
-    return ps_fail(error, PS_IO, "%.300s:%lld: %s '%.*s' %s", csv->path,
-                   (long long)csv->line, what, shown, (const char *)text.data, hint);
+    return ps_fail(error, PS_IO, "%.300s:%lld: %s '%.*s' %s", csv->path, (long long)csv->line, what,
+                   shown, (const char *)text.data, hint);
 }
 
 ps_status ps_series_csv_next(ps_series_csv *csv, ps_series_row *row, ps_error *error) {

@@ -72,9 +72,9 @@ struct ps_lane {
     const ps_backend *move_to;      /* as soon as nothing is under way; NULL: stay */
     int64_t launched_ns[PS_DEPTH_MAX], spent_ns[PS_DEPTH_MAX]; /* of each slot's batch */
     int64_t looked_ns;                                         /* when the device was asked last */
-    int64_t through_ns, through_early_ns; /* when one was finished: at the latest, and earliest */
-    uint64_t looked_idle_ns; /* the lane's idle time by then */
-    bool filling;            /* the slot of ticket submitted + 1 holds rows already */
+    int64_t through_ns, through_early_ns; /* when one was done: latest, earliest */
+    uint64_t looked_idle_ns;              /* the lane's idle time by then */
+    bool filling;                         /* the slot of ticket submitted + 1 holds rows already */
     bool draining, ended;
     bool going_back; /* nothing is filled until every partition stands where it was committed */
     bool settling;   /* restored state waits until the device is through with what it has */
