@@ -123,6 +123,14 @@ for detector in ewma slim; do
     err_has "warm state of 1 series"
     cmp -s scores wanted || fail "$detector: a warm pipeline scores $(head -n 2 scores | tr '\n' ' '), wanted $(head -n 2 wanted | tr '\n' ' ')"
 done
+# Of two stages over one series one may begin warm and the other blind.
+run 0 --detector zscore --quiet 0s back/speed_7578.csv
+tail -n +2 out | cut -d, -f3 >blind
+sed -i '/detect:/a\  - detect: {field: v, detectors: [zscore], as: other}' warm.yaml
+rm -rf events
+"$penstock" run warm.yaml >/dev/null 2>err || fail "run of two stages: $(head -n 3 err)"
+sed -nE 's/.*[{,]"score":([-0-9.e+]+).*/\1/p' events/*.ndjson | cmp -s - wanted || fail "beside a blind stage a warm one scores otherwise"
+sed -nE 's/.*"other_score":([-0-9.e+]+).*/\1/p' events/*.ndjson | cmp -s - blind || fail "beside a warm stage a blind one is not blind"
 "$penstock" explain warm.yaml 2>&1 | grep -q "warm states" || fail "explain says nothing of the state's memory"
 sed -i 's/old.warm/none.warm/' warm.yaml
 "$penstock" check warm.yaml >err 2>&1
