@@ -20,7 +20,7 @@
 #include "ml/detector.h"
 #include "ml/solo.h"
 
-enum { ROWS = 1200, HALF = 517 };
+enum { ROWS = 1200, HALF = 490 }; /* a series is quiet there, and spikes once more before it ends */
 
 static char folder[] = "/tmp/penstock-test-warm.XXXXXX", path[64], part[70];
 
@@ -52,7 +52,7 @@ static series *make(uint64_t random) {
         random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         s->time_ns[i] = INT64_C(1700000000000000000) + i * INT64_C(900000000000);
         s->value[i] = 50.0 + (i % 96 < 48 ? i % 96 : 96 - i % 96) / 4.0 +
-                      (double)(random >> 40) * 0x1p-24 + (i % 97 == 96 ? 40 : 0);
+                      (double)(random >> 40) * 0x1p-24 + (i % 97 == 96 || i % 97 == 8 ? 40 : 0);
         if (random >> 33 == 0 || i % 71 == 70) s->value[i] = NAN;
     }
     return s;
@@ -265,10 +265,10 @@ static const struct {
     uint32_t format;
     uint64_t sum;
 } layouts[] = {
-    {"ewma", 0, UINT64_C(0x6c806b39b2284e46)},         {"zscore", 0, UINT64_C(0xfc7b9d6d7eabee6d)},
-    {"cusum", 0, UINT64_C(0x1e776bcd3aa94bcb)},        {"hampel", 0, UINT64_C(0x40af2b466f63d5ce)},
-    {"mzscore", 0, UINT64_C(0x4881e0d71e103bc4)},      {"iqr", 0, UINT64_C(0xec92add94e4e2e32)},
-    {"holt_winters", 0, UINT64_C(0x75090654b94b577d)}, {"slim", 0, UINT64_C(0xd0828e3594bb33ed)},
+    {"ewma", 0, UINT64_C(0x099581da7a515ed6)},         {"zscore", 0, UINT64_C(0x34ffd35290ac8b34)},
+    {"cusum", 0, UINT64_C(0xc8d9422720ea1f18)},        {"hampel", 0, UINT64_C(0xf6a494c0f4295810)},
+    {"mzscore", 0, UINT64_C(0xd48a15f223970c62)},      {"iqr", 0, UINT64_C(0xb26746133153aa21)},
+    {"holt_winters", 0, UINT64_C(0x9c817664fb8920c4)}, {"slim", 0, UINT64_C(0xd129d0bebb19aabc)},
 };
 
 static void formats_stand_for_layouts(void **unused) {
