@@ -87,7 +87,6 @@ static bool read_line(ps_bytes line, ps_origin *out) {
            ps_decimal_read(size, &out->tree.size) && ps_hash_read(root, &out->tree.root);
 }
 
-/* False: it is not what was written, and nothing of it counts. */
 static bool read_file(ps_origins *origins, ps_bytes bytes, uint64_t size_max) {
     enum { TAIL = PS_HASH_TEXT_MAX };
     ps_bytes line, rest = bytes;
@@ -109,6 +108,12 @@ static bool read_file(ps_origins *origins, ps_bytes bytes, uint64_t size_max) {
     return rest.length == 0 && origins->size <= size_max;
 }
 
+bool ps_origins_read(ps_origins *origins, ps_bytes bytes, uint64_t size_max) {
+    const bool good = read_file(origins, bytes, size_max);
+    if (!good) ps_origins_deinit(origins);
+    return good;
+}
+
 static ps_status load(ps_origins *origins, ps_seal_folder *folder, uint64_t size_max,
                       ps_error *error) {
     size_t length = 0;
@@ -116,8 +121,8 @@ static ps_status load(ps_origins *origins, ps_seal_folder *folder, uint64_t size
     if (bytes == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a roll-up's logs");
     const ps_status status =
         ps_seal_folder_read(folder, file_name, bytes, FILE_MAX, &length, error);
-    if (status == PS_OK && !read_file(origins, (ps_bytes){bytes, (uint32_t)length}, size_max))
-        ps_origins_deinit(origins);
+    if (status == PS_OK)
+        (void)ps_origins_read(origins, (ps_bytes){bytes, (uint32_t)length}, size_max);
     free(bytes);
     return status == PS_UNKNOWN_NAME || status == PS_TAMPERED ? PS_OK : status;
 }

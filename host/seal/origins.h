@@ -31,6 +31,10 @@ const ps_tree *ps_origins_find(const ps_origins *origins, ps_bytes origin);
 ps_status ps_origins_put(ps_origins *origins, ps_bytes origin, const ps_tree *tree,
                          ps_error *error) PS_MUST_USE;
 
+/* From the file's bytes, for a log of at most `size_max`. False: it is not what was written, and
+ * nothing of it counts. */
+bool ps_origins_read(ps_origins *origins, ps_bytes bytes, uint64_t size_max);
+
 /* Fills zeroed memory from the file, as far as that is one, and from the entries behind it in a log
  * of `size`. Owns: ps_origins_deinit() in either case. Fails: PS_TAMPERED: an entry is no
  * checkpoint; else as the folder does. */

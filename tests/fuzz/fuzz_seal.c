@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Any bytes as what auditors are handed: a note, a checkpoint, a proof file, a key, a policy, a
- * leaf entry, a bundle, a tile's path. Whatever is taken lies within the input and is written again
- * as it came; nothing is ever signed by a key that has not signed it.
+ * leaf entry, a bundle, a tile's path, a witness' answer, a roll-up's list of logs. Whatever is
+ * taken lies within the input and is written again as it came; nothing is ever signed by a key that
+ * has not signed it.
  *
  * The input's first byte chooses which.
  */
 #include "host/seal/entry.h"
-#include "host/seal/policy.h"
+#include "host/seal/lines.h"
+#include "host/seal/origins.h"
 #include "host/seal/proof_file.h"
+#include "host/seal/witness.h"
 #include "tests/fuzz/fuzz.h"
 
 static ps_note note;
@@ -93,10 +96,40 @@ static void fuzz_path(ps_bytes input) {
     if (ps_tile_parse(path, &tile)) FUZZ_CHECK(strcmp(ps_tile_path(&tile, again), path) == 0);
 }
 
+/* No answer holds a cosignature of a key that never signed, nor moves the end of the text. */
+static void fuzz_answer(ps_bytes input) {
+    static const char text[] = "a\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+    static ps_witness witness;
+    ps_verifier key = *stranger();
+    key.type = PS_KEY_COSIGNATURE;
+    FUZZ_CHECK(ps_witness_read((ps_bytes){(const uint8_t *)text, sizeof text - 1}, input, &key,
+                               &witness, NULL) != PS_OK);
+    FUZZ_CHECK(witness.line_length == 0);
+}
+
+/* The file has its own hash behind it, which is made here, or nothing would get past it. */
+static void fuzz_origins(ps_bytes input) {
+    ps_origins origins = {0};
+    char hash_text[PS_HASH_TEXT_MAX];
+    ps_hash hash;
+    uint8_t *const bytes = malloc(input.length + PS_HASH_TEXT_MAX);
+    memcpy(bytes, input.data, input.length);
+    ps_hash_bytes(input.data, input.length, &hash);
+    memcpy(bytes + input.length, ps_hash_text(&hash, hash_text), PS_HASH_TEXT_MAX - 1);
+    bytes[input.length + PS_HASH_TEXT_MAX - 1] = '\n';
+    const ps_bytes file = {bytes, input.length + PS_HASH_TEXT_MAX};
+    const bool taken = ps_origins_read(&origins, file, 1000);
+    FUZZ_CHECK(taken ? origins.size <= 1000 : origins.count == 0 && origins.size == 0);
+    for (uint32_t i = 1; i < origins.count; i++)
+        FUZZ_CHECK(memcmp(&origins.at[i - 1].name, &origins.at[i].name, sizeof(ps_hash)) < 0);
+    ps_origins_deinit(&origins);
+    free(bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static void (*const targets[])(ps_bytes) = {fuzz_note,   fuzz_proof, fuzz_key,
-                                                fuzz_policy, fuzz_entry, fuzz_path};
-    static const char letters[] = "npkyet";
+    static void (*const targets[])(ps_bytes) = {fuzz_note,  fuzz_proof, fuzz_key,    fuzz_policy,
+                                                fuzz_entry, fuzz_path,  fuzz_answer, fuzz_origins};
+    static const char letters[] = "npkyetwo";
     const char *const which = size == 0 ? NULL : strchr(letters, data[0]);
     if (which == NULL || *which == '\0') return 0;
     /* A copy, so that whoever reads behind the end is seen. */
