@@ -91,6 +91,12 @@ python3 -c 'import json; r = [json.loads(line) for line in open("out")]; assert 
 rm -r seal && cp -r kept seal
 rollup 1
 out_has "seal/orders/0: TAMPERED: example.org/a/orders/0: it has 600 entries, and had 601 before: the log went back"
+rm -r seal/orders/0
+head -c $((118 * 700)) /dev/zero | "$write" k0 seal/orders/0 -
+rollup 1
+out_has "seal/orders/0: TAMPERED: its first 601 entries are not those that were rolled up before: the log was rewritten"
+run 0 verify seal/orders/0 --key v0 # by itself it is whole
+rm -r seal && cp -r kept seal
 run 1 rollup seal --into roll --signer k0 # another key's directory
 err_has "not signed by"
 flock roll "$penstock" seal rollup seal --into roll --signer key >out 2>err && fail "two write one roll-up"
