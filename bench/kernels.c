@@ -153,10 +153,12 @@ static void print_rows(const ps_contest *c, run *r) {
         (void)fprintf(r->json,
                       "%s\n{\"kernel\":\"%s\",\"case\":\"%s\",\"impl\":\"%s\",\"kind\":\"%s\","
                       "\"chosen\":%s,\"ns_per_record\":%.3f,\"gb_per_s\":%.4f,\"spread\":%.4f,"
-                      "\"x_reference\":%.3f,\"x_library\":%.3f,\"rounds\":%u}",
+                      "\"x_reference\":%.3f,\"x_library\":%.3f,\"rounds\":%u,\"mean_ns\":%.4f,"
+                      "\"deviation_ns\":%.5f}",
                       r->rows ? "," : "", c->kernel, c->name, one->name,
                       one->own ? "own" : "library", one->chosen ? "true" : "false", ns, gb_per_s,
-                      spread(&one->ns), beside_reference, beside_library, one->ns.count);
+                      spread(&one->ns), beside_reference, beside_library, one->ns.count,
+                      ps_samples_mean(&one->ns), ps_samples_deviation(&one->ns));
         r->rows = true;
     }
 }

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -128,6 +129,20 @@ double ps_samples_spread(const ps_samples *samples) {
         if (i == 0 || samples->at[i] > max) max = samples->at[i];
     }
     return median > 0 ? (max - min) / median : 0;
+}
+
+double ps_samples_mean(const ps_samples *samples) {
+    double sum = 0;
+    for (uint32_t i = 0; i < samples->count; i++) sum += samples->at[i];
+    return samples->count > 0 ? sum / samples->count : 0;
+}
+
+double ps_samples_deviation(const ps_samples *samples) {
+    const double mean = ps_samples_mean(samples);
+    double squares = 0;
+    for (uint32_t i = 0; i < samples->count; i++)
+        squares += (samples->at[i] - mean) * (samples->at[i] - mean);
+    return samples->count > 1 ? sqrt(squares / (samples->count - 1)) : 0;
 }
 
 double ps_samples_ratio(const ps_samples *own, const ps_samples *other, const ps_samples *more,

@@ -41,6 +41,8 @@ typedef struct ps_samples {
 void ps_samples_add(ps_samples *samples, double value);
 double ps_samples_median(const ps_samples *samples);
 double ps_samples_spread(const ps_samples *samples); /* (max - min) / median */
+double ps_samples_mean(const ps_samples *samples);
+double ps_samples_deviation(const ps_samples *samples); /* of a sample; 0 of fewer than two */
 
 /* Each round's ratio by itself, own / (other + more), then their median: the runs were within
  * seconds of each other, and what the machine did in other rounds is not theirs. `more` and

@@ -73,7 +73,8 @@ static void write_row(FILE *out, const ps_result *r) {
     const double ns = start  ? ps_samples_median(&r->start_ms) * 1e6
                       : late ? r->p99_ms * 1e6
                              : ps_samples_median(&r->cpu_ns);
-    const double wall_ns = ps_samples_median(&r->wall_ns);
+    const double wall_ns = ps_samples_median(&r->wall_ns), unit = start ? 1e6 : 1.0;
+    const ps_samples *const timed = start ? &r->start_ms : &r->cpu_ns;
     (void)fprintf(
         out,
         "{\"kernel\":\"%s\",\"case\":\"%d\",\"impl\":\"%s\",\"kind\":\"%s\",\"chosen\":%s,"
@@ -98,6 +99,9 @@ static void write_row(FILE *out, const ps_result *r) {
             "\"ratio_spread\":%.3f",
             r->cpu_ns.count, r->rows, 1e9 / wall_ns, ns, ps_samples_median(&r->fixed_cpu_ms),
             ps_samples_median(&r->rss_mib), r->ratio_to_bare, r->ratio_to_least, r->ratio_spread);
+    if (!late)
+        (void)fprintf(out, ",\"mean_ns\":%.2f,\"deviation_ns\":%.3f", ps_samples_mean(timed) * unit,
+                      ps_samples_deviation(timed) * unit);
     if (r->ratio_to_plain > 0) (void)fprintf(out, ",\"ratio_to_plain\":%.3f", r->ratio_to_plain);
     if (r->idle_us.count > 0)
         (void)fprintf(out, ",\"idle_us_per_s\":%.1f", ps_samples_median(&r->idle_us));

@@ -21,23 +21,13 @@
 #include "kernels/where.h"
 #include "kernels/xxh3.h"
 #include "kernels/zscore.h"
-#include "simd/dispatch.h"
+#include "simd/self_test.h"
 
-/* Who is asked: a kernel, and how to run it. */
-typedef struct asked {
-    ps_kernel_id id;
-    ps_known_run *run;
-    void *context;
-} asked;
-
+typedef ps_asked asked;
 typedef bool self_test(const asked *a); /* whether the answer is right */
 
-/* An array or a scalar as a buffer. */
-#define OBJECT(x) \
-    { (void *)(uintptr_t)(&(x)), sizeof(x) }
-
 static bool ask(const asked *a, const ps_known *operands, const void *params, uint32_t n) {
-    return a->run(a->context, a->id, operands, params, n);
+    return ps_ask(a, operands, params, n);
 }
 
 /* Six rows, so that a group of lanes and a remainder both run: "abc" five times and one null. */
@@ -414,6 +404,8 @@ static bool self_test_lz4(const asked *a) {
     return ask(a, operands, &params, 1) && written == sizeof expected &&
            memcmp(block, expected, sizeof expected) == 0;
 }
+
+#define self_test_drift ps_self_test_drift
 
 #define PS_KERNEL_ROW(name, NAME, buffers, ulp) [PS_KERNEL_##NAME] = self_test_##name,
 static self_test *const self_tests[PS_KERNEL_COUNT] = {

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "bench/cases.h"
+#include "bench/compare.h"
 
 static ps_samples samples_of(uint32_t count, const double *values) {
     ps_samples samples = {.count = 0};
@@ -166,6 +167,52 @@ static void test_a_case_that_takes_long_is_asked_for(void **state) {
     assert_true(ps_bench_wants(&f->bench, "slow") && ps_bench_names_it(&f->bench, "slow"));
 }
 
+/* ---- two results ---- */
+
+/* Writes one row of `rounds` rounds with that median, mean and deviation. */
+static void write_result(const char *path, double ns, double deviation, int rounds) {
+    FILE *out = fopen(path, "we");
+    assert_non_null(out);
+    (void)fprintf(out,
+                  "{\n\"rows\":[\n{\"kernel\":\"k\",\"case\":\"64\",\"impl\":\"scalar\","
+                  "\"ns_per_record\":%g,\"spread\":0.01,\"rounds\":%d,\"mean_ns\":%g,"
+                  "\"deviation_ns\":%g}\n]}\n",
+                  ns, rounds, ns, deviation);
+    (void)fclose(out);
+}
+
+static uint32_t slower_of(fixture *f, double ns, double deviation, int rounds) {
+    char before[40];
+    ps_error error;
+    uint32_t slower = 99;
+    (void)snprintf(before, sizeof before, "%s.before", f->path);
+    write_result(before, 100, deviation, rounds);
+    write_result(f->path, ns, deviation, rounds);
+    const ps_compare_config config = {.before = before, .after = f->path, .band = 5, .p = 0.001};
+    assert_int_equal(ps_bench_compare(&config, &slower, &error), PS_OK);
+    (void)unlink(before);
+    return slower;
+}
+
+/* 10 ns of 100 with a deviation of 10: t is 3.87 over 31 rounds each, p 0.00027; over 5 it is 1.58,
+ * p 0.15. 4 ns are within the band, however sure. */
+static void test_slower_is_what_chance_does_not_explain(void **state) {
+    fixture *f = *state;
+    assert_int_equal(slower_of(f, 110, 10.0, 31), 1);
+    assert_int_equal(slower_of(f, 110, 10.0, 5), 0);
+    assert_int_equal(slower_of(f, 104, 0.1, 31), 0);
+    assert_int_equal(slower_of(f, 90, 0.1, 31), 0);
+    assert_int_equal(slower_of(f, 110, -1.0, 1), 1); /* a file that does not say how rounds lay */
+}
+
+static void test_what_is_no_result_is_refused(void **state) {
+    fixture *f = *state;
+    uint32_t slower;
+    ps_error error;
+    const ps_compare_config config = {.before = f->path, .after = f->path};
+    assert_int_equal(ps_bench_compare(&config, &slower, &error), PS_IO);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_median_and_spread),
@@ -180,6 +227,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_the_file_says_what_was_measured, open_fixture,
                                         close_fixture),
         cmocka_unit_test_setup_teardown(test_a_case_that_takes_long_is_asked_for, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(test_slower_is_what_chance_does_not_explain, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(test_what_is_no_result_is_refused, open_fixture,
                                         close_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

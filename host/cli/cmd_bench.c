@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "bench/chaos.h"
+#include "bench/compare.h"
 #include "bench/detect.h"
 #include "bench/kernels.h"
 #include "bench/pipeline.h"
@@ -11,7 +12,7 @@
 typedef struct bench_options {
     const char *json, *brokers, *nab, *scores;
     int64_t rows, rounds, seed, rate;
-    double minutes;
+    double minutes, band, p;
     uint32_t state;
 } bench_options;
 
@@ -73,6 +74,19 @@ static const ps_option options[] = {
      .at = offsetof(bench_options, rate),
      .min = 0,
      .max = 1e6},
+    {.name = "band",
+     .preset = "5",
+     .help = "Of compare: by how many per cent a row may move and be as fast as it was.",
+     .type = PS_OPTION_NUMBER,
+     .at = offsetof(bench_options, band),
+     .max = 1000},
+    {.name = "p",
+     .preset = "0.001",
+     .help = "Of compare: the largest probability, by Welch's test, that chance alone moved a row "
+             "that counts as changed.",
+     .type = PS_OPTION_NUMBER,
+     .at = offsetof(bench_options, p),
+     .max = 1},
     {.name = "state",
      .preset = "auto",
      .help = "Of chaos: how the workers keep state, runtime.state of the pipeline.",
@@ -155,14 +169,32 @@ static const struct {
 };
 enum { BENCHES = sizeof benches / sizeof *benches };
 
+/* Its operands are files, and a row that is slower is no error of its own. */
+static int bench_compare(const ps_args *args, const bench_options *chosen) {
+    ps_error error = {0};
+    uint32_t slower = 0;
+    if (args->count != 3) {
+        ps_log(PS_LOG_ERROR, "bench", "compare wants two results: OLD.json NEW.json");
+        return PS_EXIT_USAGE;
+    }
+    const ps_compare_config config = {.before = args->operand[1],
+                                      .after = args->operand[2],
+                                      .band = chosen->band,
+                                      .p = chosen->p};
+    const ps_status status = ps_bench_compare(&config, &slower, &error);
+    if (status != PS_OK) ps_log(PS_LOG_ERROR, "bench", "%s", error.message);
+    return status == PS_OK && slower == 0 ? PS_EXIT_OK : PS_EXIT_FAILED;
+}
+
 static int run_one(const ps_args *args, const bench_options *chosen) {
     ps_error error = {0};
     size_t at = 0;
+    if (strcmp(args->operand[0], "compare") == 0) return bench_compare(args, chosen);
     while (at < BENCHES && strcmp(args->operand[0], benches[at].name) != 0) at++;
     if (at == BENCHES) {
         ps_log(PS_LOG_ERROR, "bench",
                "no bench '%s': try `penstock bench kernels`, `penstock bench pipeline`, "
-               "`penstock bench detect` or `penstock bench chaos`",
+               "`penstock bench detect`, `penstock bench chaos` or `penstock bench compare`",
                args->operand[0]);
         return PS_EXIT_USAGE;
     }
@@ -184,9 +216,9 @@ static int bench(int argc, char **argv) {
 
 const ps_command ps_command_bench = {
     .name = "bench",
-    .operands = "kernels|pipeline|detect|chaos [NAME…]",
+    .operands = "kernels|pipeline|detect|chaos|compare [NAME…]",
     .summary = "Measures kernels beside the best libraries, pipelines beside a bare loop, or "
-               "detectors; or breaks everything.",
+               "detectors; breaks everything; or compares two results.",
     .details =
         "kernels: NAME is a kernel; a record of 64 to 4096 bytes, a mix of these, or keys of 8 to\n"
         "36 bytes, in one thread, every implementation this machine can run beside the libraries\n"
@@ -207,7 +239,10 @@ const ps_command ps_command_bench = {
         "workers that are killed and frozen, for so many minutes; then a checker says what was "
         "lost,\n"
         "doubled or reordered. Exit code 1 if anything was, or if too few faults hit. Nightly:\n"
-        "--minutes 240, which takes 14 GB of disk beside the program while it runs.",
+        "--minutes 240, which takes 14 GB of disk beside the program while it runs.\n"
+        "compare: OLD.json NEW.json, results of kernels or pipeline: which rows are slower or\n"
+        "faster by more than --band per cent, where Welch's test over the rounds of both gives\n"
+        "chance no more than --p. Exit code 1 if any is slower.",
     .options = options,
     .operands_min = 1,
     .operands_max = 16,

@@ -10,6 +10,7 @@
 #include "ingest/codec.h"
 #include "ingest/parts.h"
 #include "ml/stage_detect.h"
+#include "ml/stage_drift.h"
 #include "ml/stage_statistics.h"
 
 /* Defined by the part's own file. */
@@ -32,11 +33,16 @@ static const ps_about *const codecs[] = {
 };
 
 static const ps_about *const stages[] = {
-    &ps_stage_hash.about,   &ps_stage_entropy.about,
+    &ps_stage_hash.about,
+    &ps_stage_entropy.about,
 #ifdef PS_HAVE_SEAL
     &ps_stage_seal.about,
 #endif
-    &ps_stage_detect.about, &ps_stage_statistics.about, &ps_stage_filter.about, NULL,
+    &ps_stage_detect.about,
+    &ps_stage_statistics.about,
+    &ps_stage_drift.about,
+    &ps_stage_filter.about,
+    NULL,
 };
 
 static const ps_about *const sinks[] = {

@@ -5,6 +5,7 @@
 
 #include "host/base/limits.h"
 #include "kernels/cusum.h"
+#include "kernels/drift.h"
 #include "kernels/ewma.h"
 #include "kernels/hampel.h"
 #include "kernels/holt_winters.h"
@@ -231,6 +232,33 @@ static void summary(const making *m) {
     params(m, &p, sizeof p);
 }
 
+/* Of the kernels that find their columns by themselves: words of `inputs` values and `outputs`
+ * columns, all in one block. */
+static void found(const making *m, uint32_t inputs, uint32_t outputs) {
+    const uint32_t plane = m->rows * (uint32_t)sizeof(double);
+    uint8_t *block = operand(m, (size_t)plane * (inputs + outputs + 1));
+    uint32_t *words = operand(m, (3 * inputs + outputs) * sizeof *words);
+    memset(block + (size_t)plane * (inputs + outputs), 0xff, plane);
+    for (uint32_t i = 0; i < inputs; i++) {
+        words[3 * i] = i * plane;
+        words[3 * i + 1] = (inputs + outputs) * plane;
+        for (uint32_t row = 0; row < m->rows; row++) {
+            const double x = row * 37 % 101 + 0.5 + i;
+            memcpy(block + i * plane + row * sizeof x, &x, sizeof x);
+        }
+    }
+    for (uint32_t i = 0; i < outputs; i++) words[3 * inputs + i] = (inputs + i) * plane;
+    m->sample->items = segments(m);
+}
+
+static void drift(const making *m) {
+    const ps_drift_params p = {
+        .score = 6.0, .baseline = 8, .pane = 1, .renew = 1, .capacity = segments(m)};
+    found(m, 1, 6);
+    grouped(m, PS_DRIFT_PLANES);
+    params(m, &p, sizeof p);
+}
+
 static void vote(const making *m) {
     const ps_vote_params p = {
         .detectors = 2, .stride = m->rows, .vote = 1, .threshold = 4.0f, .scale = {1.0f, 1.0f}};
@@ -329,6 +357,8 @@ static void sketch_fold(const making *m) {
     { where, false, 1 }
 #define SAMPLE_SUMMARY \
     { summary, false, 16 }
+#define SAMPLE_DRIFT \
+    { drift, false, 37 }
 #define SAMPLE_MOMENTS \
     { moments, false, 0 }
 #define SAMPLE_MOMENTS_FOLD \

@@ -24,6 +24,10 @@ void ps_columns_prefill(const ps_plan *plan, const ps_batch *batch) {
                 numbers[row] = UINT64_C(0x7ff8000000000000);
             continue;
         }
+        if (column->type == PS_TYPE_U8) {
+            memset(ps_batch_values(batch, column), 0, batch->rows);
+            continue;
+        }
         /* Planes of a scratch column lie rows_max apart: all of them, up to the rows in use. */
         const uint32_t planes = column->width / 4;
         uint32_t *values = ps_batch_values(batch, column);

@@ -10,8 +10,8 @@
 /* Bytes into the batch's block at which an operand of PS_HOME_BATCH begins. */
 size_t ps_columns_at(const ps_schema *schema, const ps_operand *operand);
 
-/* What no kernel has to fill for every row of the batch: scores begin as NaN, and all rows are
- * kept. */
+/* What no kernel has to fill for every row of the batch: scores begin as NaN, verdicts as 0,
+ * and all rows are kept. */
 void ps_columns_prefill(const ps_plan *plan, const ps_batch *batch);
 
 #endif

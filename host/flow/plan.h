@@ -73,7 +73,7 @@ typedef struct ps_plan {
     ps_relocation relocation[PS_RELOCATIONS_MAX];
     ps_watch_plan watch[PS_WATCHES_MAX];
     ps_warm_plan warm;
-    uint32_t nan_column[PS_OUTPUTS_MAX]; /* F32 and NUMBER: every batch begins with NaN there */
+    uint32_t nan_column[PS_OUTPUTS_MAX]; /* every batch begins with NaN there; in a U8 with 0 */
     size_t state_bytes;                  /* the state block of a lane */
     uint32_t anomaly_column;             /* U8 that the metrics count, or PS_NOWHERE */
     bool filters;                        /* KEEP says which rows go out; else all do */
@@ -119,7 +119,7 @@ ps_status ps_plan_call(ps_plan *plan, ps_kernel_id kernel, ps_extent extent,
 ps_status ps_plan_output(ps_plan *plan, const ps_output *output, ps_error *error) PS_MUST_USE;
 /* A number field of the schema shows per batch in the metrics. */
 ps_status ps_plan_watch(ps_plan *plan, uint32_t column, ps_error *error) PS_MUST_USE;
-/* An F32 (of `width` planes) or NUMBER column begins every batch as NaN. */
+/* An F32 (of `width` planes) or NUMBER column begins every batch as NaN, a U8 one as 0. */
 ps_status ps_plan_nan(ps_plan *plan, uint32_t column, ps_error *error) PS_MUST_USE;
 /* The column of the SHA-256 of a TEXT column: of an earlier stage where one has asked for it. */
 ps_status ps_plan_sha256(ps_plan *plan, uint32_t of, const char *name, uint32_t *column,

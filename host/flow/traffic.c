@@ -38,7 +38,8 @@ static void find_uses(const ps_plan *plan, ps_traffic *traffic, uses *found) {
     }
     for (uint32_t i = 0; i < plan->relocation_count; i++) {
         const ps_relocation *relocation = &plan->relocation[i];
-        if (relocation->written) found->of[relocation->column][relocation->part] |= WRITTEN;
+        if (relocation->column != PS_NOWHERE)
+            found->of[relocation->column][relocation->part] |= relocation->written ? WRITTEN : READ;
     }
 }
 

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The known answers of the kernels that find their columns by themselves (kernels/found.h): one
+ * series of 64 rows that steps up half way. The answers are those of the reference, which
+ * tests/check_*.c hold to other people's.
+ */
+#include <string.h>
+
+#include "kernels/drift.h"
+#include "simd/self_test.h"
+
+enum { ROWS = 64, COLUMN = ROWS * 8, WORDS = 24 };
+
+/* Values, their validity, and room for `outputs` columns; what they are told apart. */
+typedef struct known {
+    uint64_t block[16 * ROWS];
+    uint32_t table[WORDS], order[ROWS], first[2], series;
+    uint8_t fresh;
+} known;
+
+static void known_init(known *k, uint32_t inputs, uint32_t outputs) {
+    memset(k, 0, sizeof *k);
+    k->fresh = 1;
+    k->first[1] = ROWS;
+    for (uint32_t i = 0; i < inputs; i++) {
+        k->table[3 * i] = i * COLUMN;
+        k->table[3 * i + 1] = 15 * COLUMN;
+        k->table[3 * i + 2] = PS_VALUE_F64;
+        for (uint32_t row = 0; row < ROWS; row++) {
+            const double x =
+                (double)((row + i) * 37u % 11u) + (row < ROWS / 2 ? 0.0 : 20.0) + (double)(row * i);
+            memcpy(&k->block[i * ROWS + row], &x, sizeof x);
+        }
+    }
+    for (uint32_t i = 0; i < outputs; i++) k->table[3 * inputs + i] = (inputs + i) * COLUMN;
+    memset(&k->block[15 * ROWS], 0xff, sizeof(uint64_t));
+    for (uint32_t row = 0; row < ROWS; row++) k->order[row] = row;
+}
+
+static double number(const known *k, uint32_t column, uint32_t row) {
+    double x;
+    memcpy(&x, &k->block[column * ROWS + row], sizeof x);
+    return x;
+}
+
+/* The step is complete in the window, and a drift, with the last row. */
+bool ps_self_test_drift(const ps_asked *a) {
+    const ps_drift_params params = {
+        .score = 6.0, .effect = 0.25, .baseline = 32, .pane = 4, .capacity = 1};
+    known k;
+    double state[PS_DRIFT_PLANES] = {0}, image[PS_DRIFT_PLANES] = {0};
+    known_init(&k, 1, 6);
+    const ps_known operands[] = {OBJECT(k.block), OBJECT(k.table),  OBJECT(k.order),
+                                 OBJECT(k.first), OBJECT(k.series), OBJECT(k.fresh),
+                                 OBJECT(state),   OBJECT(image)};
+    if (!ps_ask(a, operands, &params, 1)) return false;
+    const uint8_t *verdict = (const uint8_t *)&k.block[6 * ROWS];
+    return memcmp(state, image, sizeof state) == 0 && number(&k, 4, 62) != number(&k, 4, 62) &&
+           number(&k, 1, 63) == 0x1.8d41b487347d2p+4 && number(&k, 4, 63) == 0x1.42p+4 &&
+           verdict[62] == 0 && verdict[63] == 1;
+}

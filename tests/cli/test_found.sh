@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The stages over many values of a series as a user meets them: files in, events with what they found out.
+# usage: tests/cli/test_found.sh path/to/penstock
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Two hosts, one of which steps up after 600 of 900 values; a minute between values.
+python3 - <<'PY' >in.ndjson
+import json, random
+draw = random.Random(3)
+for i in range(900):
+    for host in "steady", "steps":
+        cpu = 50 + draw.gauss(0, 1) + (10 if host == "steps" and i >= 600 else 0)
+        print(json.dumps({"host": host, "cpu": round(cpu, 4), "ts": 1700000000000 + i * 60000}))
+PY
+
+# pipeline STAGE: runs it over in.ndjson and leaves the events in out/.
+pipeline() {
+    cat >job.yaml <<YAML
+pipeline: found
+source: {file: {paths: [in.ndjson], format: ndjson}}
+decode:
+  json: {fields: {host: string, cpu: float, ts: timestamp}}
+  series: host
+stages:
+  - $1
+sink: {file: {path: out, form: json}}
+runtime: {lanes: ${lanes:-1}, batch_rows: ${batch_rows:-1024}, series_max: 1000}
+YAML
+    rm -rf out
+    timeout 60 "$penstock" run job.yaml 2>err || fail "run: $(head -n 3 err)"
+    cat out/part-* >events
+}
+
+drifts() {
+    pipeline 'drift: {field: cpu, baseline: 200, window: 64}'
+    python3 - <<'PY' || fail "drift: $(head -n 1 events)"
+import json
+events = [json.loads(line) for line in open("events")]
+assert len(events) == 1800
+tests = [e for e in events if "drift" in e["penstock"]]
+found = [e for e in tests if e["penstock"]["drift"]]
+assert len(found) == 1 and found[0]["host"] == "steps", found
+of = found[0]["penstock"]
+assert 0 < of["drift_change"] < 12 and of["drift_p"] <= 1e-6 and of["drift_score"] >= 6, of
+assert {"drift_t", "drift_df"} <= of.keys()
+steady = [e for e in tests if e["host"] == "steady"]
+assert len(steady) == (900 - 200 - 64) // 8 + 1, len(steady)
+assert all(0 < e["penstock"]["drift_p"] <= 1 for e in tests)
+PY
+    "$penstock" explain job.yaml >out.txt 2>err || fail "explain: $(cat err)"
+    grep -q "drift" out.txt || fail "explain does not name drift"
+    mv events whole
+    batch_rows=64 pipeline 'drift: {field: cpu, baseline: 200, window: 64}'
+    cmp -s whole events || fail "batches show"
+}
+
+drifts
+[ $failures -eq 0 ] || exit 1
+echo "found: all passed"

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The stages whose kernels find their columns by themselves: what they put into a plan, that a
+ * plan's columns do not depend on how rows are cut into batches, and what they refuse. If it fails,
+ * an event says one thing or another depending on who was busy, or a device computes with a column
+ * that was never brought up.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/flow/traffic.h"
+#include "host/stages/stages.h"
+#include "ml/stage_drift.h"
+#include "tests/plans.h"
+
+enum { ROWS_MAX = 64, ROWS = 6000, SERIES = 5, SERIES_MAX = 32 };
+
+static const ps_field fields[] = {
+    {.name = "host", .path = "host", .type = PS_FIELD_STRING},
+    {.name = "cpu", .path = "cpu", .type = PS_FIELD_FLOAT},
+    {.name = "mem", .path = "mem", .type = PS_FIELD_INT},
+    {.name = "ts", .path = "ts", .type = PS_FIELD_TIMESTAMP},
+};
+
+static ps_plan *open_plan(void) {
+    return test_plan_open(ROWS_MAX, SERIES_MAX, fields, sizeof fields / sizeof *fields);
+}
+
+/* A stage with a configuration that learns within some hundred rows. */
+typedef struct stage_case {
+    const ps_stage *stage;
+    const void *config;
+    const char *outputs; /* names, in their order, a blank behind each */
+    const char *read;    /* a field that it reads */
+} stage_case;
+
+static const ps_drift_config drift = {.field = "cpu",
+                                      .baseline = 100,
+                                      .window = 48,
+                                      .threshold = 6,
+                                      .effect = 0.25,
+                                      .renew = true,
+                                      .as = "cpu"};
+
+static const stage_case cases[] = {
+    {&ps_stage_drift, &drift,
+     "cpu_drift_t cpu_drift_df cpu_drift_p cpu_drift_change cpu_drift_score cpu_drift ", "cpu"},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+/* What a row holds follows from its number alone: a daily shape that climbs and steps. */
+static double cpu_of(uint32_t at) {
+    const double noise = (double)(at * 2654435761u >> 16 & 1023) / 512.0;
+    return 50.0 + noise + 10.0 * sin(at / 5 * 0.2617993877991494) + at / 400.0 +
+           (at > ROWS / 2 ? 20.0 : 0.0);
+}
+
+typedef struct split {
+    uint64_t hash, numbers;
+} split;
+
+static void append(const ps_plan *plan, ps_batch *batch, uint32_t at, void *context) {
+    const uint32_t row = batch->rows;
+    (void)context;
+    test_plan_append(plan, batch, at % SERIES, at % 211 == 7 ? (double)NAN : cpu_of(at),
+                     at % 97 == 3, false);
+    const ps_column *mem = ps_schema_find(&plan->schema, "mem");
+    const ps_column *ts = ps_schema_find(&plan->schema, "ts");
+    ((int64_t *)ps_batch_values(batch, mem))[row] = 1000 + (int64_t)(3.0 * cpu_of(at + 3));
+    ((int64_t *)ps_batch_values(batch, ts))[row] = (int64_t)at * 1000000000;
+    ps_bit_set(ps_batch_validity(batch, mem), row);
+    ps_bit_set(ps_batch_validity(batch, ts), row);
+}
+
+static void check(const ps_plan *plan, ps_batch *batch, uint32_t first, void *context) {
+    split *const s = context;
+    for (uint32_t i = 0; i < plan->output_count; i++) {
+        const ps_column *column = &plan->schema.column[plan->output[i].column];
+        const uint8_t *values = ps_batch_values(batch, column);
+        for (uint32_t row = 0; row < batch->rows; row++) {
+            uint64_t bits = 0;
+            memcpy(&bits, values + (size_t)row * column->width, column->width);
+            s->hash += (bits + 1) * ((uint64_t)(first + row) * 1000003 + i + 1);
+            s->numbers += column->type == PS_TYPE_NUMBER && bits != UINT64_C(0x7ff8000000000000);
+        }
+    }
+}
+
+static split run_split(const stage_case *of, uint32_t batch_rows) {
+    ps_plan *plan = open_plan();
+    split context = {0, 0};
+    assert_int_equal(of->stage->plan(of->config, plan, NULL), PS_OK);
+    assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
+    const test_rows all = {ROWS, append, check, &context};
+    test_plan_feed(plan, &all, batch_rows, false);
+    test_plan_close(plan);
+    return context;
+}
+
+static void columns_do_not_depend_on_batches(void **unused) {
+    (void)unused;
+    for (uint32_t i = 0; i < CASES; i++) {
+        const split whole = run_split(&cases[i], ROWS_MAX);
+        assert_true(whole.numbers > 100);
+        assert_true(whole.hash == run_split(&cases[i], 1).hash);
+        assert_true(whole.hash == run_split(&cases[i], 7).hash);
+    }
+}
+
+static bool goes_up(const ps_traffic *traffic, uint32_t begin) {
+    bool found = traffic->whole;
+    for (uint32_t i = 0; i < traffic->up_count; i++) found |= traffic->up[i].begin == begin;
+    return found;
+}
+
+/* Names, what goes to a device and what comes back: the kernel finds its columns by itself. */
+static void what_a_plan_gets(void **unused) {
+    (void)unused;
+    for (uint32_t i = 0; i < CASES; i++) {
+        ps_plan *plan = open_plan();
+        ps_traffic *traffic = calloc(1, sizeof *traffic);
+        char names[1024] = "";
+        assert_int_equal(cases[i].stage->plan(cases[i].config, plan, NULL), PS_OK);
+        assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
+        ps_traffic_plan(plan, traffic);
+        uint32_t back = 0;
+        for (uint32_t k = 0; k < plan->output_count; k++) {
+            const uint32_t begin = plan->schema.column[plan->output[k].column].values;
+            (void)strncat(names, plan->output[k].name, sizeof names - strlen(names) - 2);
+            (void)strncat(names, " ", 2);
+            for (uint32_t d = 0; d < traffic->down_count; d++)
+                back += traffic->down[d].begin == begin;
+        }
+        assert_string_equal(names, cases[i].outputs);
+        assert_int_equal(back, plan->output_count);
+        const ps_column *read = ps_schema_find(&plan->schema, cases[i].read);
+        assert_true(goes_up(traffic, read->values) && goes_up(traffic, read->validity));
+        assert_int_equal(plan->state_count, 1);
+        free(traffic);
+        test_plan_close(plan);
+    }
+}
+
+static void refuses(const ps_stage *stage, const void *config, const char *message) {
+    ps_plan *plan = open_plan();
+    ps_error error = {{0}};
+    assert_int_equal(stage->plan(config, plan, &error), PS_BAD_CONFIG);
+    assert_string_equal(error.message, message);
+    test_plan_close(plan);
+}
+
+static void what_drift_refuses(void **unused) {
+    (void)unused;
+    ps_drift_config wrong = drift;
+    wrong.window = 50;
+    refuses(&ps_stage_drift, &wrong, "window: 50 is not a multiple of 8");
+    wrong = drift;
+    wrong.field = "ts";
+    refuses(&ps_stage_drift, &wrong,
+            "field: 'ts' is not a number: declare it under decode as float or int");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(columns_do_not_depend_on_batches),
+                                       cmocka_unit_test(what_a_plan_gets),
+                                       cmocka_unit_test(what_drift_refuses)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
