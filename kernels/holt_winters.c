@@ -9,8 +9,7 @@
  * The first values weigh the same, as in kernel ewma, a part of the season by how often it was met.
  * Agrees: to the bit. Errors are bounded by PS_DEVIATION_MAX, so no input makes the state infinite
  * or NaN.
- * Source: R. J. Hyndman and G. Athanasopoulos, Forecasting: principles and practice (2021), section
- * 8.3, the additive method in its error correction form.
+ * Source: kernels/smoothing.h.
  */
 #include "kernels/holt_winters.h"
 
@@ -26,17 +25,19 @@ PS_FN void ps_holt_winters_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT
     PS_GLOBAL double *const at = state + series[segment];
     PS_GLOBAL double *const after = image + (ps_u64)segment * (PS_HOLT_WINTERS_PLANES + p.parts);
     const ps_u64 plane = (ps_u64)p.capacity;
-    double level = 0.0, trend = 0.0, variance = 0.0, count = 0.0, rows = 0.0;
+    ps_smoothing s = {0.0, 0.0, 0.0};
+    double variance = 0.0, rows = 0.0;
     if (!fresh[segment]) {
-        level = at[0];
-        trend = at[plane];
+        s.level = at[0];
+        s.trend = at[plane];
         variance = at[plane * 2u];
-        count = at[plane * 3u];
+        s.count = at[plane * 3u];
         rows = at[plane * 4u];
     }
     PS_GLOBAL double *const season = after + PS_HOLT_WINTERS_PLANES;
     for (ps_u32 i = 0u; i < p.parts; i++)
         season[i] = fresh[segment] ? 0.0 : at[plane * (PS_HOLT_WINTERS_PLANES + i)];
+    const ps_smoothing_weights weights = {p.level, p.trend, p.season, p.damping};
     const double warmup = (double)(p.warmup < 2u ? 2u : p.warmup);
     const ps_u32 end = first[segment + 1];
     for (ps_u32 i = first[segment]; i < end; i++) {
@@ -49,22 +50,20 @@ PS_FN void ps_holt_winters_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT
             score[row] = ps_nan();
             continue;
         }
-        const double expected = level + p.damping * trend + (p.parts > 0u ? season[part] : 0.0);
-        const double e = count == 0.0 ? 0.0 : ps_deviation(x, expected);
-        score[row] = count < warmup ? 0.0f : ps_score_from_deviation(e, variance);
-        const double a = ps_moving_weight(count, p.level);
-        const double v = ps_moving_weight(count, p.variance);
-        level = count == 0.0 ? x : level + p.damping * trend + a * e;
-        trend = p.damping * trend + p.trend * e;
-        if (p.parts > 0u) season[part] += ps_moving_weight(turns, p.season) * (1.0 - a) * e;
+        const double adds = p.parts > 0u ? season[part] : 0.0;
+        const double expected = ps_smoothing_expected(s, adds, p.damping);
+        const double e = s.count == 0.0 ? 0.0 : ps_deviation(x, expected);
+        score[row] = s.count < warmup ? 0.0f : ps_score_from_deviation(e, variance);
+        const double v = ps_moving_weight(s.count, p.variance);
+        const double then = ps_smoothing_add(&s, x, e, adds, turns, weights);
+        if (p.parts > 0u) season[part] = then;
         variance = (1.0 - v) * ps_fma(v * e, e, variance);
-        count += 1.0;
     }
     for (ps_u32 i = 0u; i < p.parts; i++) at[plane * (PS_HOLT_WINTERS_PLANES + i)] = season[i];
-    at[0] = after[0] = level;
-    at[plane] = after[1] = trend;
+    at[0] = after[0] = s.level;
+    at[plane] = after[1] = s.trend;
     at[plane * 2u] = after[2] = variance;
-    at[plane * 3u] = after[3] = count;
+    at[plane * 3u] = after[3] = s.count;
     at[plane * 4u] = after[4] = rows;
 }
 PS_ENTRY_9(holt_winters, const ps_u8, const ps_u8, const ps_u32, const ps_u32, const ps_u32,

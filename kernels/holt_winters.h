@@ -9,6 +9,7 @@
 
 #include "kernels/moving.h"
 #include "kernels/score.h"
+#include "kernels/smoothing.h"
 
 /* Level, trend, variance, count, rows; behind them the season's parts. */
 #define PS_HOLT_WINTERS_PLANES     5u

@@ -8,6 +8,7 @@
 #include "kernels/entropy.h"
 #include "kernels/ewma.h"
 #include "kernels/fnv1a.h"
+#include "kernels/forecast.h"
 #include "kernels/hampel.h"
 #include "kernels/holt_winters.h"
 #include "kernels/iqr.h"

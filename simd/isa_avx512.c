@@ -9,6 +9,7 @@
 #include "kernels/drift.c"
 #include "kernels/entropy.c"
 #include "kernels/ewma.c"
+#include "kernels/forecast.c"
 #include "kernels/hampel.c"
 #include "kernels/holt_winters.c"
 #include "kernels/iqr.c"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/drift.h"
+#include "kernels/forecast.h"
 #include "simd/self_test.h"
 
 enum { ROWS = 64, COLUMN = ROWS * 8, WORDS = 24 };
@@ -57,4 +58,27 @@ bool ps_self_test_drift(const ps_asked *a) {
     return memcmp(state, image, sizeof state) == 0 && number(&k, 4, 62) != number(&k, 4, 62) &&
            number(&k, 1, 63) == 0x1.8d41b487347d2p+4 && number(&k, 4, 63) == 0x1.42p+4 &&
            verdict[62] == 0 && verdict[63] == 1;
+}
+
+/* Season and bounds, once with the season that is given. */
+bool ps_self_test_forecast(const ps_asked *a) {
+    enum { PARTS = 11, HORIZON = 2, PLANES = PS_FORECAST_PLANES + PARTS + HORIZON };
+    const ps_forecast_params params = {.weights = {0.25, 0.125, 0.25, 0.5},
+                                       .damped = 0.75,
+                                       .variance = 0.125,
+                                       .horizon = HORIZON,
+                                       .parts = PARTS,
+                                       .method = PS_FORECAST_ADDITIVE,
+                                       .warmup = 12,
+                                       .quantiles = 3};
+    const double quantile[3] = {12.0, 4.0, 3.0};
+    known k;
+    double state[PLANES] = {0}, image[PLANES] = {0};
+    known_init(&k, 1, 3);
+    const ps_known operands[] = {OBJECT(k.block), OBJECT(k.table), OBJECT(quantile),
+                                 OBJECT(k.order), OBJECT(k.first), OBJECT(k.series),
+                                 OBJECT(k.fresh), OBJECT(state),   OBJECT(image)};
+    if (!ps_ask(a, operands, &params, 1)) return false;
+    return memcmp(state, image, sizeof state) == 0 && number(&k, 1, 10) != number(&k, 1, 10) &&
+           number(&k, 1, 63) == 0x1.d40c8a187e2ddp+4 && number(&k, 3, 63) == 0x1.1ceb2424d89cfp+5;
 }

@@ -17,7 +17,9 @@
 
 #include "host/flow/traffic.h"
 #include "host/stages/stages.h"
+#include "kernels/forecast.h"
 #include "ml/stage_drift.h"
+#include "ml/stage_forecast.h"
 #include "tests/plans.h"
 
 enum { ROWS_MAX = 64, ROWS = 6000, SERIES = 5, SERIES_MAX = 32 };
@@ -49,9 +51,20 @@ static const ps_drift_config drift = {.field = "cpu",
                                       .renew = true,
                                       .as = "cpu"};
 
+static const ps_forecast_config forecast = {.field = "mem",
+                                            .method = PS_FORECAST_MULTIPLICATIVE,
+                                            .horizon = 3,
+                                            .level = 0.9,
+                                            .season_max = 30,
+                                            .level_span = 20,
+                                            .span = 100,
+                                            .warmup = 10,
+                                            .damping = 0.95};
+
 static const stage_case cases[] = {
     {&ps_stage_drift, &drift,
      "cpu_drift_t cpu_drift_df cpu_drift_p cpu_drift_change cpu_drift_score cpu_drift ", "cpu"},
+    {&ps_stage_forecast, &forecast, "forecast forecast_low forecast_high ", "mem"},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -167,9 +180,35 @@ static void what_drift_refuses(void **unused) {
             "field: 'ts' is not a number: declare it under decode as float or int");
 }
 
+/* Quantiles as the tables have them, the last one's degrees of freedom for all beyond; and the
+ * state of a season that is found. */
+static void what_forecast_plans(void **unused) {
+    (void)unused;
+    static const double expected[][3] = {/* df, 90 % and 95 % within */
+                                         {1, 6.313751514675043, 12.706204736432095},
+                                         {2, 2.919985580353725, 4.302652729911275},
+                                         {10, 1.812461122811676, 2.2281388519649385},
+                                         {128, 1.6568452260814925, 1.978670849837835}};
+    for (uint32_t wide = 0; wide < 2; wide++) {
+        ps_plan *plan = open_plan();
+        ps_forecast_config config = forecast;
+        config.level = wide ? 0.95 : 0.9;
+        assert_int_equal(ps_stage_forecast.plan(&config, plan, NULL), PS_OK);
+        assert_int_equal(plan->state[0].planes, PS_FORECAST_PLANES + 30 + 3 + 120);
+        assert_true(plan->state[0].together);
+        const ps_call_plan *call = &plan->call[plan->call_count - 1];
+        const double *quantile = (const double *)(plan->constants + call->operand[2].offset);
+        for (uint32_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+            const double of = quantile[(uint32_t)expected[i][0] - 1];
+            assert_true(fabs(of - expected[i][1 + wide]) < 1e-9 * of);
+        }
+        test_plan_close(plan);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(columns_do_not_depend_on_batches),
-                                       cmocka_unit_test(what_a_plan_gets),
-                                       cmocka_unit_test(what_drift_refuses)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(columns_do_not_depend_on_batches), cmocka_unit_test(what_a_plan_gets),
+        cmocka_unit_test(what_drift_refuses), cmocka_unit_test(what_forecast_plans)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "ingest/parts.h"
 #include "ml/stage_detect.h"
 #include "ml/stage_drift.h"
+#include "ml/stage_forecast.h"
 #include "ml/stage_statistics.h"
 
 /* Defined by the part's own file. */
@@ -41,6 +42,7 @@ static const ps_about *const stages[] = {
     &ps_stage_detect.about,
     &ps_stage_statistics.about,
     &ps_stage_drift.about,
+    &ps_stage_forecast.about,
     &ps_stage_filter.about,
     NULL,
 };

@@ -7,6 +7,7 @@
 #include "kernels/cusum.h"
 #include "kernels/drift.h"
 #include "kernels/ewma.h"
+#include "kernels/forecast.h"
 #include "kernels/hampel.h"
 #include "kernels/holt_winters.h"
 #include "kernels/iqr.h"
@@ -259,6 +260,20 @@ static void drift(const making *m) {
     params(m, &p, sizeof p);
 }
 
+static void forecast(const making *m) {
+    const ps_forecast_params p = {.weights = {0.1, 0.01, 0.1, 0.9},
+                                  .damped = 0.9,
+                                  .variance = 0.1,
+                                  .horizon = 1,
+                                  .parts = 24,
+                                  .warmup = 2,
+                                  .quantiles = 1};
+    found(m, 1, 3);
+    *(double *)operand(m, sizeof(double)) = 2.0;
+    grouped(m, PS_FORECAST_PLANES + 25);
+    params(m, &p, sizeof p);
+}
+
 static void vote(const making *m) {
     const ps_vote_params p = {
         .detectors = 2, .stride = m->rows, .vote = 1, .threshold = 4.0f, .scale = {1.0f, 1.0f}};
@@ -359,6 +374,8 @@ static void sketch_fold(const making *m) {
     { summary, false, 16 }
 #define SAMPLE_DRIFT \
     { drift, false, 37 }
+#define SAMPLE_FORECAST \
+    { forecast, false, 24 }
 #define SAMPLE_MOMENTS \
     { moments, false, 0 }
 #define SAMPLE_MOMENTS_FOLD \

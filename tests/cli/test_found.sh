@@ -56,6 +56,24 @@ PY
     cmp -s whole events || fail "batches show"
 }
 
+forecasts() {
+    pipeline 'forecast: {field: cpu, horizon: 2, season: 1, as: cpu}'
+    python3 - <<'PY' || fail "forecast: $(tail -n 1 events)"
+import json
+inside = every = 0
+for host in "steady", "steps":
+    events = [e for e in map(json.loads, open("events")) if e["host"] == host]
+    for now, later in zip(events, events[2:]):
+        of = now["penstock"]
+        if "cpu_forecast_low" not in of: continue
+        assert of["cpu_forecast_low"] < of["cpu_forecast"] < of["cpu_forecast_high"], of
+        every += 1
+        inside += of["cpu_forecast_low"] <= later["cpu"] <= of["cpu_forecast_high"]
+assert every > 1700 and 0.92 < inside / every < 0.99, (inside, every)
+PY
+}
+
 drifts
+forecasts
 [ $failures -eq 0 ] || exit 1
 echo "found: all passed"

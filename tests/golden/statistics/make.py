@@ -50,6 +50,46 @@ def welch():
     write("welch.txt", lines)
 
 
-ALL = {"beta": beta, "welch": welch}
+def begin(values, season, level, trend, gamma, damping, multiply):
+    """Level, trend and season after the first values, which weigh the same; in the component form."""
+    l, b, parts = values[0], 0.0, [1.0 if multiply else 0.0] * season
+    for n, x in enumerate(values[1:], 1):
+        a, s, base = max(level, 1 / (n + 1)), parts[n % season], l + damping * b
+        g = max(gamma, 1 / (n // season + 1)) * (1 - a)
+        e = x - (base * s if multiply else base + s)
+        l = a * (x / s if multiply else x - s) + (1 - a) * base
+        b = damping * b + trend * (e / s if multiply else e)
+        parts[n % season] = s + g * (e / base if multiply else e)
+    return l, b, parts
+
+
+def forecast():
+    """multiplicative or not, a value, the forecast three rows ahead from statsmodels' states."""
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing
+    draw, season, first, ahead, phi = random.Random(11), 4, 48, 3, 0.9
+    lines = []
+    for multiply in (0, 1):
+        shape = (0.8, 1.3, 1.1, 0.8)
+        y = [(100 + 0.4 * t) * shape[t % 4] + draw.gauss(0, 2) for t in range(160)]
+        l, b, parts = begin(y[:first], season, 0.2, 0.02, 0.25, phi, multiply)
+        model = ExponentialSmoothing(np.array(y[first:]), trend="add", damped_trend=True,
+                                     seasonal="mul" if multiply else "add",
+                                     seasonal_periods=season, initialization_method="known",
+                                     initial_level=l, initial_trend=b, initial_seasonal=parts)
+        # Its trend's weight is one of the level's change: 0.1 * 0.2 of the error.
+        r = model.fit(smoothing_level=0.2, smoothing_trend=0.1, smoothing_seasonal=0.2,
+                      damping_trend=phi, optimized=False)
+        damped = sum(phi ** i for i in range(1, ahead + 1))
+        for t, x in enumerate(y):
+            at = t - first
+            if at < season:
+                lines.append(f"{multiply} {x!r} nan")
+                continue
+            base, s = r.level[at] + damped * r.trend[at], r.season[at + ahead - season]
+            lines.append(f"{multiply} {x!r} {float(base * s if multiply else base + s)!r}")
+    write("forecast.txt", lines)
+
+
+ALL = {"beta": beta, "welch": welch, "forecast": forecast}
 for asked in sys.argv[1:] or ALL:
     ALL[asked]()
