@@ -17,6 +17,7 @@
 #include "kernels/moments.h"
 #include "kernels/murmur2.h"
 #include "kernels/mzscore.h"
+#include "kernels/risk.h"
 #include "kernels/segment.h"
 #include "kernels/sha256.h"
 #include "kernels/sketch.h"

@@ -14,6 +14,7 @@
 #include "kernels/holt_winters.c"
 #include "kernels/iqr.c"
 #include "kernels/mzscore.c"
+#include "kernels/risk.c"
 #include "kernels/slim.c"
 #include "kernels/summary.c"
 #include "kernels/suppress.c"

@@ -25,5 +25,6 @@ static inline bool ps_ask(const ps_asked *a, const ps_known *operands, const voi
 /* Kernels that find their columns by themselves: simd/self_test_found.c. */
 bool ps_self_test_drift(const ps_asked *a);
 bool ps_self_test_forecast(const ps_asked *a);
+bool ps_self_test_risk(const ps_asked *a);
 
 #endif

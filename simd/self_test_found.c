@@ -7,6 +7,7 @@
 
 #include "kernels/drift.h"
 #include "kernels/forecast.h"
+#include "kernels/risk.h"
 #include "simd/self_test.h"
 
 enum { ROWS = 64, COLUMN = ROWS * 8, WORDS = 24 };
@@ -81,4 +82,29 @@ bool ps_self_test_forecast(const ps_asked *a) {
     if (!ps_ask(a, operands, &params, 1)) return false;
     return memcmp(state, image, sizeof state) == 0 && number(&k, 1, 10) != number(&k, 1, 10) &&
            number(&k, 1, 63) == 0x1.d40c8a187e2ddp+4 && number(&k, 3, 63) == 0x1.1ceb2424d89cfp+5;
+}
+
+/* Two fields, the second a climbing one, and their own first values for the time. */
+bool ps_self_test_risk(const ps_asked *a) {
+    enum { FIELDS = 2, PLANES = PS_RISK_TRENDS + PS_RISK_TREND * FIELDS };
+    const ps_risk_params params = {.keep = 0.875,
+                                   .horizon = 16.0,
+                                   .confidence = 0.5,
+                                   .fields = FIELDS,
+                                   .warmup = 4,
+                                   .capacity = 1};
+    const double limit[PS_RISK_CONSTANTS * FIELDS] = {64.0, 1.0, 1.0, 128.0, 1.0, 0.5};
+    known k;
+    double state[PLANES] = {0}, image[PLANES] = {0};
+    known_init(&k, FIELDS + 1, PS_RISK_PARTS + FIELDS);
+    k.table[3 * FIELDS + 2] = PS_TIME_RECORD_MS;
+    for (uint32_t row = 0; row < ROWS; row++) k.block[FIELDS * ROWS + row] = row * 250u;
+    const ps_known operands[] = {OBJECT(k.block), OBJECT(k.table), OBJECT(limit),
+                                 OBJECT(k.order), OBJECT(k.first), OBJECT(k.series),
+                                 OBJECT(k.fresh), OBJECT(state),   OBJECT(image)};
+    if (!ps_ask(a, operands, &params, 1)) return false;
+    const uint8_t *factor = (const uint8_t *)&k.block[6 * ROWS];
+    return memcmp(state, image, sizeof state) == 0 && factor[0] == PS_RISK_NONE &&
+           factor[63] == 1 && number(&k, 4, 63) == 0x1.0515bec0656fbp+3 &&
+           number(&k, 8, 63) == 0x1.5316824646854p-2;
 }

@@ -20,6 +20,7 @@
 #include "kernels/forecast.h"
 #include "ml/stage_drift.h"
 #include "ml/stage_forecast.h"
+#include "ml/stage_risk.h"
 #include "tests/plans.h"
 
 enum { ROWS_MAX = 64, ROWS = 6000, SERIES = 5, SERIES_MAX = 32 };
@@ -61,10 +62,22 @@ static const ps_forecast_config forecast = {.field = "mem",
                                             .warmup = 10,
                                             .damping = 0.95};
 
+static const char *const watched[] = {"cpu", "mem"};
+static const ps_string_pair limits[] = {{"mem", "< 100"}, {"cpu", "90"}};
+static const ps_risk_config risk = {.fields = {watched, 2},
+                                    .limits = {limits, 2},
+                                    .horizon_ns = 600000000000,
+                                    .span = 50,
+                                    .warmup = 10,
+                                    .confidence = 0.9,
+                                    .time = "ts"};
+
 static const stage_case cases[] = {
     {&ps_stage_drift, &drift,
      "cpu_drift_t cpu_drift_df cpu_drift_p cpu_drift_change cpu_drift_score cpu_drift ", "cpu"},
     {&ps_stage_forecast, &forecast, "forecast forecast_low forecast_high ", "mem"},
+    {&ps_stage_risk, &risk, "risk risk_seconds risk_confidence risk_factor risk_cpu risk_mem ",
+     "ts"},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -180,6 +193,28 @@ static void what_drift_refuses(void **unused) {
             "field: 'ts' is not a number: declare it under decode as float or int");
 }
 
+static void what_risk_refuses(void **unused) {
+    (void)unused;
+    static const ps_string_pair other[] = {{"disk", "1"}}, word[] = {{"mem", "x"}, {"cpu", "1"}};
+    static const ps_string_pair heavy[] = {{"cpu", "1.5"}};
+    ps_risk_config wrong = risk;
+    wrong.limits = (ps_string_map){limits, 1};
+    refuses(&ps_stage_risk, &wrong, "limits: there is none of 'cpu'");
+    wrong.limits = (ps_string_map){other, 1};
+    refuses(&ps_stage_risk, &wrong, "limits: 'disk' is not one of fields");
+    wrong.limits = (ps_string_map){word, 2};
+    refuses(&ps_stage_risk, &wrong, "limits: 'x' of mem is not a number, or one behind < or >");
+    wrong = risk;
+    wrong.weights = (ps_string_map){heavy, 1};
+    refuses(&ps_stage_risk, &wrong, "weights: '1.5' of cpu is not from 0 to 1");
+    wrong = risk;
+    wrong.time = "mem";
+    refuses(&ps_stage_risk, &wrong, "time: 'mem' is not declared as timestamp");
+    wrong = risk;
+    wrong.fields.count = 0;
+    refuses(&ps_stage_risk, &wrong, "fields: name 1 to 8, not 0");
+}
+
 /* Quantiles as the tables have them, the last one's degrees of freedom for all beyond; and the
  * state of a season that is found. */
 static void what_forecast_plans(void **unused) {
@@ -209,6 +244,7 @@ static void what_forecast_plans(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_do_not_depend_on_batches), cmocka_unit_test(what_a_plan_gets),
-        cmocka_unit_test(what_drift_refuses), cmocka_unit_test(what_forecast_plans)};
+        cmocka_unit_test(what_drift_refuses), cmocka_unit_test(what_risk_refuses),
+        cmocka_unit_test(what_forecast_plans)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

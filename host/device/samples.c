@@ -15,6 +15,7 @@
 #include "kernels/merkle.h"
 #include "kernels/moments.h"
 #include "kernels/mzscore.h"
+#include "kernels/risk.h"
 #include "kernels/sha256.h"
 #include "kernels/sketch.h"
 #include "kernels/slim.h"
@@ -274,6 +275,20 @@ static void forecast(const making *m) {
     params(m, &p, sizeof p);
 }
 
+static void risk(const making *m) {
+    static const double limit[PS_RISK_CONSTANTS] = {200.0, 1.0, 1.0};
+    const ps_risk_params p = {.keep = 0.95,
+                              .horizon = 3600.0,
+                              .confidence = 0.5,
+                              .fields = 1,
+                              .warmup = 3,
+                              .capacity = segments(m)};
+    found(m, 2, PS_RISK_PARTS + 1);
+    memcpy(operand(m, sizeof limit), limit, sizeof limit);
+    grouped(m, PS_RISK_TRENDS + PS_RISK_TREND);
+    params(m, &p, sizeof p);
+}
+
 static void vote(const making *m) {
     const ps_vote_params p = {
         .detectors = 2, .stride = m->rows, .vote = 1, .threshold = 4.0f, .scale = {1.0f, 1.0f}};
@@ -376,6 +391,8 @@ static void sketch_fold(const making *m) {
     { drift, false, 37 }
 #define SAMPLE_FORECAST \
     { forecast, false, 24 }
+#define SAMPLE_RISK \
+    { risk, false, 29 }
 #define SAMPLE_MOMENTS \
     { moments, false, 0 }
 #define SAMPLE_MOMENTS_FOLD \

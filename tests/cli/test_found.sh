@@ -12,7 +12,8 @@ draw = random.Random(3)
 for i in range(900):
     for host in "steady", "steps":
         cpu = 50 + draw.gauss(0, 1) + (10 if host == "steps" and i >= 600 else 0)
-        print(json.dumps({"host": host, "cpu": round(cpu, 4), "ts": 1700000000000 + i * 60000}))
+        wear = i / 1000 if host == "steps" else 0.2
+        print(json.dumps({"host": host, "cpu": round(cpu, 4), "wear": wear + draw.gauss(0, 0.001), "ts": 1700000000000 + i * 60000}))
 PY
 
 # pipeline STAGE: runs it over in.ndjson and leaves the events in out/.
@@ -21,7 +22,7 @@ pipeline() {
 pipeline: found
 source: {file: {paths: [in.ndjson], format: ndjson}}
 decode:
-  json: {fields: {host: string, cpu: float, ts: timestamp}}
+  json: {fields: {host: string, cpu: float, wear: float, ts: timestamp}}
   series: host
 stages:
   - $1
@@ -73,7 +74,27 @@ assert every > 1700 and 0.92 < inside / every < 0.99, (inside, every)
 PY
 }
 
+# A thousandth a minute: at 0.8 it fails, and 100 minutes before the horizon of 100 minutes is there.
+risks() {
+    pipeline 'risk: {fields: [cpu, wear], limits: {wear: 0.8, cpu: "< 0"}, horizon: 100m, time: ts}'
+    python3 - <<'PY' || fail "risk: $(tail -n 1 events)"
+import json
+events = [json.loads(line)  for line in open("events")]
+wears = [e["penstock"] for e in events if e["host"] == "steps"]
+for i in 100, 500, 700, 790:
+    of = wears[i]
+    assert of["risk_factor"] == "wear" and of["risk_confidence"] > 0.999, of
+    assert abs(of["risk_seconds"] / 60 - (800 - i)) < 5, (i, of)
+    assert abs(of["risk_wear"] - 100 / (900 - i)) < 0.02 and abs(of["risk"] - of["risk_wear"]) < 0.05, of
+assert wears[850]["risk"] == 1 and wears[850]["risk_seconds"] == 0, wears[850]
+assert "risk" not in wears[5]
+steady = [e["penstock"]["risk"] for e in events if e["host"] == "steady" and "risk" in e["penstock"]]
+assert sorted(steady)[len(steady) // 2] < 0.05 and len(steady) == 881, (len(steady), max(steady))
+PY
+}
+
 drifts
 forecasts
+risks
 [ $failures -eq 0 ] || exit 1
 echo "found: all passed"

@@ -90,6 +90,34 @@ def forecast():
     write("forecast.txt", lines)
 
 
-ALL = {"beta": beta, "welch": welch, "forecast": forecast}
+def risk():
+    """Milliseconds, a value, seconds until its trend reaches 100, how sure that is; nan: it does not."""
+    draw = random.Random(5)
+    lines, ms, at, x = [], 0, [], []
+    keep, warmup, least = 1 - 2 / 41, 5, 0.95
+    for row in range(220):
+        ms += draw.choice((1000, 1000, 2500, 60000))
+        x.append(round(20 + (0.004 if row < 130 else -0.01) * ms / 1000 + draw.gauss(0, 3), 4))
+        at.append(ms / 1000)
+        seconds = sure = float("nan")
+        if row + 1 >= warmup:
+            t, y, w = np.array(at), np.array(x), keep ** np.arange(row, -1, -1.0)
+            t0, y0 = np.average(t, weights=w), np.average(y, weights=w)
+            slope = np.sum(w * (t - t0) * (y - y0)) / np.sum(w * (t - t0) ** 2)
+            rest = np.sum(w * (y - y0 - slope * (t - t0)) ** 2)
+            df = np.sum(w) ** 2 / np.sum(w * w) - 2
+            now = y0 + slope * (t[-1] - t0)
+            if now >= 100:
+                seconds, sure = 0.0, 1.0
+            elif slope > 0 and df >= 1:
+                error = np.sqrt(rest / df / np.sum(w * (t - t0) ** 2))
+                likely = 1 - 2 * stats.t.sf(slope / error, df)
+                if likely >= least:
+                    seconds, sure = (100 - now) / slope, likely
+        lines.append(f"{ms} {x[-1]!r} {float(seconds)!r} {float(sure)!r}")
+    write("risk.txt", lines)
+
+
+ALL = {"beta": beta, "welch": welch, "forecast": forecast, "risk": risk}
 for asked in sys.argv[1:] or ALL:
     ALL[asked]()
