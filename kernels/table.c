@@ -15,6 +15,7 @@
 #include "kernels/lz4.h"
 #include "kernels/merkle.h"
 #include "kernels/moments.h"
+#include "kernels/multivariate.h"
 #include "kernels/murmur2.h"
 #include "kernels/mzscore.h"
 #include "kernels/risk.h"

@@ -13,6 +13,7 @@
 #include "kernels/hampel.c"
 #include "kernels/holt_winters.c"
 #include "kernels/iqr.c"
+#include "kernels/multivariate.c"
 #include "kernels/mzscore.c"
 #include "kernels/risk.c"
 #include "kernels/slim.c"

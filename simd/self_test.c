@@ -405,9 +405,10 @@ static bool self_test_lz4(const asked *a) {
            memcmp(block, expected, sizeof expected) == 0;
 }
 
-#define self_test_drift    ps_self_test_drift
-#define self_test_forecast ps_self_test_forecast
-#define self_test_risk     ps_self_test_risk
+#define self_test_drift        ps_self_test_drift
+#define self_test_forecast     ps_self_test_forecast
+#define self_test_risk         ps_self_test_risk
+#define self_test_multivariate ps_self_test_multivariate
 
 #define PS_KERNEL_ROW(name, NAME, buffers, ulp) [PS_KERNEL_##NAME] = self_test_##name,
 static self_test *const self_tests[PS_KERNEL_COUNT] = {

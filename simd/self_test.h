@@ -26,5 +26,6 @@ static inline bool ps_ask(const ps_asked *a, const ps_known *operands, const voi
 bool ps_self_test_drift(const ps_asked *a);
 bool ps_self_test_forecast(const ps_asked *a);
 bool ps_self_test_risk(const ps_asked *a);
+bool ps_self_test_multivariate(const ps_asked *a);
 
 #endif

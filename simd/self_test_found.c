@@ -7,6 +7,7 @@
 
 #include "kernels/drift.h"
 #include "kernels/forecast.h"
+#include "kernels/multivariate.h"
 #include "kernels/risk.h"
 #include "simd/self_test.h"
 
@@ -107,4 +108,32 @@ bool ps_self_test_risk(const ps_asked *a) {
     return memcmp(state, image, sizeof state) == 0 && factor[0] == PS_RISK_NONE &&
            factor[63] == 1 && number(&k, 4, 63) == 0x1.0515bec0656fbp+3 &&
            number(&k, 8, 63) == 0x1.5316824646854p-2;
+}
+
+static bool multivariate(const ps_asked *a, uint32_t method, double t2, double q) {
+    enum { FIELDS = 3, PLANES_MOST = 64 };
+    const ps_multivariate_params params = {.alpha = 0.0625,
+                                           .shrinkage = 0.125,
+                                           .explained = 0.5,
+                                           .threshold = 6.0,
+                                           .fields = FIELDS,
+                                           .method = method,
+                                           .warmup = 12,
+                                           .refit = 8};
+    known k;
+    double state[PLANES_MOST] = {0}, image[PLANES_MOST] = {0};
+    known_init(&k, FIELDS, 5);
+    const ps_known operands[] = {OBJECT(k.block), OBJECT(k.table),  OBJECT(k.order),
+                                 OBJECT(k.first), OBJECT(k.series), OBJECT(k.fresh),
+                                 OBJECT(state),   OBJECT(image)};
+    if (!ps_ask(a, operands, &params, 1)) return false;
+    const double x = number(&k, 4, 63), y = number(&k, 5, 63);
+    return memcmp(state, image, sizeof state) == 0 && number(&k, 4, 11) != number(&k, 4, 11) &&
+           x == t2 && (y == q || (y != y && q != q));
+}
+
+/* Both methods: distances of the last row. */
+bool ps_self_test_multivariate(const ps_asked *a) {
+    return multivariate(a, PS_MULTIVARIATE_MAHALANOBIS, 0x1.b87b776630f4cp+0, (double)ps_nan()) &
+           multivariate(a, PS_MULTIVARIATE_PCA, 0x1.6c02fa7abdf0cp+0, 0x1.69e40e4e9d88ep-5);
 }

@@ -18,8 +18,10 @@
 #include "host/flow/traffic.h"
 #include "host/stages/stages.h"
 #include "kernels/forecast.h"
+#include "kernels/multivariate.h"
 #include "ml/stage_drift.h"
 #include "ml/stage_forecast.h"
+#include "ml/stage_multivariate.h"
 #include "ml/stage_risk.h"
 #include "tests/plans.h"
 
@@ -72,12 +74,24 @@ static const ps_risk_config risk = {.fields = {watched, 2},
                                     .confidence = 0.9,
                                     .time = "ts"};
 
+static const ps_multivariate_config joint = {.fields = {watched, 2},
+                                             .method = PS_MULTIVARIATE_PCA,
+                                             .threshold = 6,
+                                             .explained = 0.6,
+                                             .shrinkage = 0.01,
+                                             .span = 200,
+                                             .warmup = 50,
+                                             .refit = 37,
+                                             .as = "a"};
+
 static const stage_case cases[] = {
     {&ps_stage_drift, &drift,
      "cpu_drift_t cpu_drift_df cpu_drift_p cpu_drift_change cpu_drift_score cpu_drift ", "cpu"},
     {&ps_stage_forecast, &forecast, "forecast forecast_low forecast_high ", "mem"},
     {&ps_stage_risk, &risk, "risk risk_seconds risk_confidence risk_factor risk_cpu risk_mem ",
      "ts"},
+    {&ps_stage_multivariate, &joint,
+     "a_joint_score a_joint_t2 a_joint_q a_joint_anomaly a_joint_why ", "mem"},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -215,6 +229,19 @@ static void what_risk_refuses(void **unused) {
     refuses(&ps_stage_risk, &wrong, "fields: name 1 to 8, not 0");
 }
 
+static void what_multivariate_refuses(void **unused) {
+    (void)unused;
+    static const char *const twice[] = {"cpu", "cpu"}, *const text[] = {"cpu", "host"};
+    ps_multivariate_config wrong = joint;
+    wrong.fields.count = 1;
+    refuses(&ps_stage_multivariate, &wrong, "fields: name 2 to 8, not 1");
+    wrong.fields = (ps_string_list){twice, 2};
+    refuses(&ps_stage_multivariate, &wrong, "fields: 'cpu' is listed twice");
+    wrong.fields = (ps_string_list){text, 2};
+    refuses(&ps_stage_multivariate, &wrong,
+            "fields: 'host' is not a number: declare it under decode as float or int");
+}
+
 /* Quantiles as the tables have them, the last one's degrees of freedom for all beyond; and the
  * state of a season that is found. */
 static void what_forecast_plans(void **unused) {
@@ -242,9 +269,11 @@ static void what_forecast_plans(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(columns_do_not_depend_on_batches), cmocka_unit_test(what_a_plan_gets),
-        cmocka_unit_test(what_drift_refuses), cmocka_unit_test(what_risk_refuses),
-        cmocka_unit_test(what_forecast_plans)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(columns_do_not_depend_on_batches),
+                                       cmocka_unit_test(what_a_plan_gets),
+                                       cmocka_unit_test(what_drift_refuses),
+                                       cmocka_unit_test(what_risk_refuses),
+                                       cmocka_unit_test(what_multivariate_refuses),
+                                       cmocka_unit_test(what_forecast_plans)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

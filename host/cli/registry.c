@@ -12,6 +12,7 @@
 #include "ml/stage_detect.h"
 #include "ml/stage_drift.h"
 #include "ml/stage_forecast.h"
+#include "ml/stage_multivariate.h"
 #include "ml/stage_risk.h"
 #include "ml/stage_statistics.h"
 
@@ -45,6 +46,7 @@ static const ps_about *const stages[] = {
     &ps_stage_drift.about,
     &ps_stage_forecast.about,
     &ps_stage_risk.about,
+    &ps_stage_multivariate.about,
     &ps_stage_filter.about,
     NULL,
 };

@@ -14,6 +14,7 @@
 #include "kernels/lz4.h"
 #include "kernels/merkle.h"
 #include "kernels/moments.h"
+#include "kernels/multivariate.h"
 #include "kernels/mzscore.h"
 #include "kernels/risk.h"
 #include "kernels/sha256.h"
@@ -289,6 +290,19 @@ static void risk(const making *m) {
     params(m, &p, sizeof p);
 }
 
+static void multivariate(const making *m) {
+    const ps_multivariate_params p = {.alpha = 0.05,
+                                      .shrinkage = 0.01,
+                                      .threshold = 6.0,
+                                      .fields = 3,
+                                      .method = PS_MULTIVARIATE_MAHALANOBIS,
+                                      .warmup = 12,
+                                      .refit = 8};
+    found(m, 3, 5);
+    grouped(m, ps_multivariate_planes(p.fields, p.method));
+    params(m, &p, sizeof p);
+}
+
 static void vote(const making *m) {
     const ps_vote_params p = {
         .detectors = 2, .stride = m->rows, .vote = 1, .threshold = 4.0f, .scale = {1.0f, 1.0f}};
@@ -393,6 +407,8 @@ static void sketch_fold(const making *m) {
     { forecast, false, 24 }
 #define SAMPLE_RISK \
     { risk, false, 29 }
+#define SAMPLE_MULTIVARIATE \
+    { multivariate, false, 22 }
 #define SAMPLE_MOMENTS \
     { moments, false, 0 }
 #define SAMPLE_MOMENTS_FOLD \

@@ -93,8 +93,27 @@ assert sorted(steady)[len(steady) // 2] < 0.05 and len(steady) == 881, (len(stea
 PY
 }
 
+# Wear climbs evenly on one host; a value that another one would have is odd only beside the other field.
+joins() {
+    local method
+    for method in mahalanobis pca; do
+        pipeline "multivariate: {fields: [cpu, wear], method: $method, warmup: 50, span: 100}"
+        python3 - "$method" <<'PY' || fail "multivariate $method: $(tail -n 1 events)"
+import json, sys
+events = [json.loads(line)["penstock"] for line in open("events")]
+scored = [e for e in events if "joint_score" in e]
+assert len(scored) == 2 * (900 - 50), len(scored)
+assert all(("joint_q" in e) == (sys.argv[1] == "pca") for e in scored)
+found = [e for e in scored if e["joint_anomaly"]]
+assert 1 <= len(found) < 40 and all(e["joint_why"] in ("cpu", "wear") for e in found), len(found)
+assert all("joint_why" not in e for e in scored if not e["joint_anomaly"])
+PY
+    done
+}
+
 drifts
 forecasts
 risks
+joins
 [ $failures -eq 0 ] || exit 1
 echo "found: all passed"

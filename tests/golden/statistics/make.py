@@ -118,6 +118,47 @@ def risk():
     write("risk.txt", lines)
 
 
-ALL = {"beta": beta, "welch": welch, "forecast": forecast, "risk": risk}
+def multivariate():
+    """pca or not, three values, T2, Q and the score, by LAPACK's eigh and solve; nan before a model."""
+    draw, span, warmup, refit, rho = np.random.default_rng(9), 80, 30, 16, 0.05
+    lines = []
+    mix = np.array([[1, 0, 0], [0.8, 0.5, 0], [-0.6, 0.3, 0.2]])
+    rows = np.round(np.array([10, 200, -5]) + draw.normal(size=(260, 3)) @ mix.T, 6)
+    rows[150] += (3, -3, 1)
+    for pca in (0, 1):
+        model = None
+        for n in range(len(rows)):
+            x, t2, q, score = rows[n], np.nan, np.nan, np.nan
+            if model is not None:
+                centre, scale, shrunk, size = model
+                z = (x - centre) / scale
+                values, vectors = np.linalg.eigh(shrunk)
+                values, vectors = values[::-1], vectors[:, ::-1]
+                kept = 3 if not pca else int(np.argmax(np.cumsum(values) >= 0.7 * 3 - 1e-12)) + 1
+                t = vectors.T @ z
+                t2 = float(np.sum(t[:kept] ** 2 / values[:kept])) if pca else float(z @ np.linalg.solve(shrunk, z))
+                p = stats.f.sf(t2 * size * (size - kept) / (kept * (size * size - 1)), kept, size - kept)
+                if pca:
+                    rest = values[kept:]
+                    q = float(np.sum(t[kept:] ** 2))
+                    p = 2 * min(p, stats.f.sf(q / rest.sum(), rest.sum() ** 2 / np.sum(rest ** 2), size - 1))
+                score = max(float(-np.log10(p)), 0.0)
+            lines.append(" ".join(map(repr, [pca, *map(float, x), t2, q, score])))
+            if n + 1 >= warmup and (n + 1 - warmup) % refit == 0:
+                # What each row still weighs when the first ones weigh the same.
+                w = np.ones(1)
+                for i in range(1, n + 1):
+                    a = max(1 / (i + 1), 2 / (span + 1))
+                    w = np.append(w * (1 - a), a)
+                centre = w @ rows[:n + 1]
+                off = rows[:n + 1] - centre
+                covariance = (off * w[:, None]).T @ off
+                scale = np.sqrt(np.diag(covariance))
+                shrunk = (1 - rho) * covariance / np.outer(scale, scale) + rho * np.eye(3)
+                model = centre, scale, shrunk, min(n + 1, span)
+    write("multivariate.txt", lines)
+
+
+ALL = {"beta": beta, "welch": welch, "forecast": forecast, "risk": risk, "multivariate": multivariate}
 for asked in sys.argv[1:] or ALL:
     ALL[asked]()
