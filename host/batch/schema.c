@@ -7,9 +7,6 @@
 
 #include "host/base/check.h"
 
-/* Any column can be an OpenCL sub-buffer, and no two columns share a cache line. */
-enum { COLUMN_ALIGNMENT = 512 };
-
 uint32_t ps_type_width(ps_type type) {
     switch (type) {
     case PS_TYPE_TEXT:
@@ -108,7 +105,7 @@ static uint64_t element_count(const ps_schema *schema, ps_extent extent) {
 
 static uint32_t place(uint64_t *at, uint64_t bytes) {
     const uint64_t begin = *at;
-    *at = (begin + bytes + COLUMN_ALIGNMENT - 1) / COLUMN_ALIGNMENT * COLUMN_ALIGNMENT;
+    *at = (begin + bytes + PS_COLUMN_ALIGNMENT - 1) / PS_COLUMN_ALIGNMENT * PS_COLUMN_ALIGNMENT;
     return (uint32_t)begin;
 }
 

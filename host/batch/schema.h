@@ -70,9 +70,14 @@ typedef enum ps_system_column {
 
 #define PS_ROW_LOG_APPEND_TIME 1u /* the timestamp is the broker's */
 
+/* Any column can be an OpenCL sub-buffer, and no two columns share a cache line. Columns lie in the
+ * order in which they were added. */
+enum { PS_COLUMN_ALIGNMENT = 512 };
+
 typedef struct ps_schema {
     uint32_t rows_max;     /* per batch */
-    uint32_t segments_max; /* per batch: at most one per row, and as many again for the sweep */
+    uint32_t segments_max; /* per batch: at most one per row, and as many again for the sweep, or
+                            * fewer where their state is heavy */
     uint32_t column_count;
     ps_column column[PS_COLUMNS_MAX];
     uint32_t arena;       /* byte offset where the arena begins: the end of the columns */

@@ -262,15 +262,20 @@ static void resolve_rows(ps_series *series, ps_batch *batch, const ps_column *ke
     }
 }
 
-/* How many series the slice takes. */
+/* How many series the slice takes, of those that there is room for. What was paid for and found
+ * none is there for the next batch. */
 static uint32_t slice_of(ps_series *series, const ps_batch *batch) {
-    if (series->mark == NULL)
-        return batch->touched_count + PS_SWEPT_PER_POSITION * batch->position_count;
+    const uint32_t room = batch->schema->segments_max - batch->touched_count;
+    if (series->mark == NULL) {
+        const uint32_t want = batch->touched_count + PS_SWEPT_PER_POSITION * batch->position_count;
+        return want < room ? want : room;
+    }
     const uint64_t news = (uint64_t)batch->rows - series->again + batch->position_count;
     series->credit += news * PS_REPLAY_ROW_BYTES;
     const uint64_t most = (uint64_t)batch->schema->rows_max * series->entry_bytes;
     if (series->credit > most) series->credit = most;
-    const uint32_t count = (uint32_t)(series->credit / series->entry_bytes);
+    const uint64_t paid = series->credit / series->entry_bytes;
+    const uint32_t count = paid < room ? (uint32_t)paid : room;
     series->credit -= (uint64_t)count * series->entry_bytes;
     return count;
 }
@@ -284,8 +289,6 @@ static void sweep(ps_series *series, ps_batch *batch) {
     const ps_sweep_scope scope = {series->entry, series->unused, series->held};
     batch->sweep_round = series->sweep.round;
     uint32_t want = slice_of(series, batch);
-    const uint32_t room = batch->schema->segments_max - batch->touched_count;
-    if (want > room) want = room;
     uint32_t looks = 8 * want;
     for (; want > 0; want--) {
         const uint32_t id = ps_sweep_next(&series->sweep, &scope, &looks);

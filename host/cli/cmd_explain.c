@@ -115,6 +115,8 @@ static void print_memory(const ps_launch *launch, const ps_ceiling *ceiling) {
     (void)printf("%s of runtime.memory_max %s: %s\n", ceiling->beside > 0 ? "" : ",",
                  ps_text_about_size((double)max, size),
                  ps_ceiling_fits(ceiling, max) ? "fits" : "does not fit, `run` refuses to start");
+    char sized[PS_SIZED_TEXT_MAX];
+    if (ps_config_sized(&launch->config, sized)) (void)printf("  %s\n", sized);
 }
 
 static void print_text(const ps_launch *launch, const ps_ceiling *ceiling) {

@@ -79,6 +79,8 @@ static int run_launched(ps_launch *launch, const run_options *chosen) {
                               .placement = &launch->placement};
     if (launch->pipeline.source->foreign != NULL || launch->pipeline.sink->foreign != NULL)
         ps_log(PS_LOG_INFO, "run", "Kafka client %s: %s", launch->client.name, launch->client.why);
+    char sized[PS_SIZED_TEXT_MAX];
+    if (ps_config_sized(&launch->config, sized)) ps_log(PS_LOG_INFO, "run", "%s", sized);
     ps_run_result result = {0};
     status = ps_run_pipeline(&launch->pipeline, &look, &result, &error);
     ps_http_close(http);

@@ -15,9 +15,15 @@ typedef enum ps_client { PS_CLIENT_AUTO, PS_CLIENT_NATIVE, PS_CLIENT_LIBRDKAFKA 
 typedef struct ps_runtime {
     int64_t lanes; /* 0: auto */
     uint32_t backend, numa, client, state;
-    int64_t batch_rows, batch_bytes, linger_ns, depth, memory_max, series_max;
+    int64_t batch_rows, batch_bytes, linger_ns, depth, memory_max, series_max; /* auto: resolved */
     const char *instance;
 } ps_runtime;
+
+/* What the file left open and memory_max has decided. */
+typedef struct ps_sized {
+    bool rows, series; /* batch_rows, series_max: fewer than usual */
+    size_t usual;      /* memory_max for the usual series_max, 0: unknown */
+} ps_sized;
 
 typedef struct ps_top {
     const char *pipeline;
@@ -52,6 +58,7 @@ typedef struct ps_config {
     ps_dead_config dead;
     bool has_dead;
     ps_runtime runtime;
+    ps_sized sized;
     ps_listen metrics;
 } ps_config;
 
@@ -74,6 +81,11 @@ const char *ps_config_delivery(const ps_config *config, const char **why);
 /* The plan of a faultless configuration; a stage that cannot plan adds a fault at its place. Owns:
  * deinit, always. */
 ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) PS_MUST_USE;
+
+/* One sentence into `text` where the file left sizes open and memory_max has made them smaller than
+ * usual: which, and what gives more. False: it has not. */
+enum { PS_SIZED_TEXT_MAX = 512 };
+bool ps_config_sized(const ps_config *config, char *text);
 
 /* What runs, but for the back-end. Borrows both. */
 void ps_config_pipeline(const ps_config *config, const ps_plan *plan, ps_pipeline_config *out);

@@ -318,6 +318,7 @@ void ps_config_cross_check(ps_config *config) {
     check_runtime(config);
     check_listen(config);
     if (!config->source.faulty && !config->sink.faulty) check_delivery(config);
+    ps_config_size(config);
     ps_plan *plan = ps_pool_take(config->pool, sizeof *plan);
     ps_error error;
     const bool planned = ps_config_plan(config, plan, &error) == PS_OK;

@@ -88,6 +88,22 @@ static bool is_sure(const ps_config *config, uint32_t stage, const char *message
     return true;
 }
 
+static void name_state(const ps_config *config, ps_plan *plan) {
+    plan->policy = (ps_policy)config->runtime.state;
+    (void)snprintf(plan->series_field, sizeof plan->series_field, "%s", series_of(config));
+}
+
+ps_status ps_config_try(const ps_config *config, ps_plan *plan, ps_error *error) {
+    PS_TRY(begin(config, plan, 0, error));
+    name_state(config, plan);
+    for (uint32_t i = 0; i < config->stage_count; i++) {
+        const ps_chosen *stage = &config->stage[i];
+        if (stage->faulty) return ps_fail(error, PS_BAD_CONFIG, "%s is faulty", stage->about->name);
+        PS_TRY(ps_config_stage(config, i)->plan(stage->config, plan, error));
+    }
+    return ps_plan_close(plan, error);
+}
+
 ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) {
     ps_status status = begin(config, plan, 0, error);
     if (status != PS_OK) {
@@ -96,8 +112,7 @@ ps_status ps_config_plan(ps_config *config, ps_plan *plan, ps_error *error) {
                          "%s", error->message);
         return status;
     }
-    plan->policy = (ps_policy)config->runtime.state;
-    (void)snprintf(plan->series_field, sizeof plan->series_field, "%s", series_of(config));
+    name_state(config, plan);
     /* Behind a stage that is not right no name is missed: it might have been that stage's. */
     for (uint32_t i = 0; i < config->stage_count; i++) {
         const ps_chosen *stage = &config->stage[i];

@@ -36,6 +36,12 @@ bool ps_read_misspelt(const ps_node *map, const char *name, ps_also_fn *known);
 /* Checks between parts, once each of them has been read. */
 void ps_config_cross_check(ps_config *config);
 
+/* Resolves what `runtime` says auto for: batch_rows and series_max. */
+void ps_config_size(ps_config *config);
+
+/* The plan, or why there is none: adds no fault. Owns: deinit, always. */
+ps_status ps_config_try(const ps_config *config, ps_plan *plan, ps_error *error) PS_MUST_USE;
+
 /* What the codec refuses of its fields. */
 void ps_config_check_codec(ps_config *config);
 

@@ -58,7 +58,11 @@ static void json_memory(const ps_launch *launch, const ps_ceiling *ceiling) {
         (void)printf(",\"times\":%u,\"bytes\":%zu}", ceiling->term[i].times,
                      ceiling->term[i].bytes);
     }
-    (void)printf("]");
+    char sized[PS_SIZED_TEXT_MAX] = "";
+    (void)ps_config_sized(&launch->config, sized);
+    (void)printf("],\"series_max\":%u,\"batch_rows\":%u", launch->plan.series_max,
+                 launch->plan.schema.rows_max);
+    member("sized", sized);
 }
 
 static void json_calls(const ps_plan *plan) {

@@ -17,6 +17,8 @@
 #define PART_BYTES_MAX  ((int64_t)16 << 20)
 #define PART_BYTES_STEP ((int64_t)1 << 20)
 
+enum { WAYS_BYTES = 192 };
+
 static void term(ps_ceiling *ceiling, const char *what, uint32_t times, size_t bytes) {
     if (bytes == 0) return;
     PS_CHECK_OP(ceiling->count, <, (uint32_t)PS_MEMORY_TERMS_MAX);
@@ -113,6 +115,29 @@ static uint32_t lanes_wanted(const ps_pipeline_config *config) {
     return cores > PS_LANES_MAX ? PS_LANES_MAX : cores;
 }
 
+size_t ps_pipeline_bytes(const ps_pipeline_config *config, uint32_t lanes) {
+    ps_ceiling ceiling;
+    add_up(config, lanes, PART_BYTES_MAX, &ceiling);
+    return ceiling.total - ceiling.beside;
+}
+
+/* How many series less would do, and what else to do about their state: "" where they have none. */
+static const char *ways_out(const ps_pipeline_config *config, const ps_ceiling *ceiling,
+                            char text[WAYS_BYTES]) {
+    const ps_plan *plan = config->plan;
+    const size_t over = ceiling->total - ceiling->beside - (size_t)config->memory_max;
+    const size_t state = plan->plane_count * sizeof(double);
+    char series[WAYS_BYTES / 2] = "";
+    if (state == 0) return "";
+    const size_t excess = over / ceiling->lanes / state + 1;
+    if (plan->series_max > excess)
+        (void)snprintf(series, sizeof series, "lower series_max from %u to %zu, ", plan->series_max,
+                       plan->series_max - excess);
+    (void)snprintf(text, WAYS_BYTES, "%suse fewer detectors, which keep %zu bytes of a series, ",
+                   series, state);
+    return text;
+}
+
 ps_status ps_pipeline_ceiling(const ps_pipeline_config *config, ps_ceiling *out, ps_error *error) {
     uint32_t lanes = lanes_wanted(config);
     bool fits = fit(config, lanes, out);
@@ -120,13 +145,14 @@ ps_status ps_pipeline_ceiling(const ps_pipeline_config *config, ps_ceiling *out,
     if (fits) return PS_OK;
     const ps_memory_term *largest = largest_of(out);
     const char *options = config->source->memory_options;
+    char ways[WAYS_BYTES];
+    const size_t mib = (out->total - out->beside) >> 20;
     return ps_fail(
         error, PS_BAD_CONFIG,
         "the memory ceiling is %zu MiB with %u lane%s, above runtime.memory_max of %zu MiB; the "
-        "largest term is "
-        "%s with %zu MiB: raise memory_max, or lower series_max, batch_rows, batch_bytes, "
-        "depth%s%s",
-        (out->total - out->beside) >> 20, lanes, lanes == 1 ? "" : "s",
-        (size_t)config->memory_max >> 20, largest->what, (largest->times * largest->bytes) >> 20,
+        "largest term is %s with %zu MiB: raise memory_max to %zuMiB, %sor lower batch_rows, "
+        "batch_bytes, depth%s%s",
+        mib, lanes, lanes == 1 ? "" : "s", (size_t)config->memory_max >> 20, largest->what,
+        (largest->times * largest->bytes) >> 20, mib + 1, ways_out(config, out, ways),
         options == NULL ? "" : " or ", options == NULL ? "" : options);
 }

@@ -58,6 +58,8 @@ typedef struct ps_ceiling {
  * all the same. */
 ps_status ps_pipeline_ceiling(const ps_pipeline_config *config, ps_ceiling *out,
                               ps_error *error) PS_MUST_USE;
+/* What so many lanes take of memory_max with the longest queues: for who sizes a plan by it. */
+size_t ps_pipeline_bytes(const ps_pipeline_config *config, uint32_t lanes);
 bool ps_ceiling_fits(const ps_ceiling *ceiling, int64_t memory_max);
 
 /* Whether every partition has a share of the series. */

@@ -243,6 +243,17 @@ ps_operand ps_operand_arena(void) {
     return (ps_operand){PS_HOME_BATCH, PS_NOWHERE, PS_PART_LENGTHS, 0};
 }
 
+/* A series that is only swept costs an after-image like one that has rows, and of heavy state these
+ * are most of a batch. There, fewer are swept than have rows: those that rows and positions pay
+ * for. */
+static void bound_segments(ps_plan *plan) {
+    ps_schema *schema = &plan->schema;
+    const uint64_t paid = 2 * (uint64_t)schema->rows_max * PS_REPLAY_ROW_BYTES;
+    const uint64_t swept = paid / ps_policy_entry_bytes(plan) + 1;
+    if (plan->replays && swept < schema->rows_max)
+        schema->segments_max = schema->rows_max + (uint32_t)swept;
+}
+
 ps_status ps_plan_close(ps_plan *plan, ps_error *error) {
     fingerprint_add(plan, plan->series_field, strlen(plan->series_field));
     const bool heavy = plan->plane_count * sizeof(double) >= PS_REPLAY_FROM_BYTES;
@@ -252,6 +263,7 @@ ps_status ps_plan_close(ps_plan *plan, ps_error *error) {
     fingerprint_add(plan, "replay", 6);
     plan->other_policy = plan->replays ? delta : plan->fingerprint;
     if (!plan->replays) plan->fingerprint = delta;
+    bound_segments(plan);
     PS_TRY(ps_schema_close(&plan->schema, error));
     relocate(plan);
     return PS_OK;

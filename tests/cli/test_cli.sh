@@ -327,6 +327,67 @@ PY
     fi
 }
 
+# Sizes that the file leaves open follow from memory_max, and what does not fit is refused with a way out that works.
+# If this fails, `detectors: [ewma, slim]` and nothing else does not start, or starts above its ceiling.
+sizes_itself() {
+    local lane='--set=runtime.lanes=1' pid i
+    cat >sized.yaml <<'YAML'
+pipeline: sized
+source: {synthetic: {rows: 20000, series: 20000}}
+decode:
+  json: {fields: {host: string, cpu: float, ts: timestamp}}
+  series: host
+stages:
+  - detect: {field: cpu, detectors: [ewma, slim], time: ts}
+sink: {discard: {}}
+YAML
+    run 0 explain sized.yaml
+    out_has "series_max "
+    out_has "of \`runtime\` follow from memory_max; for 1000000 series set memory_max to "
+    run 0 explain sized.yaml --json
+    python3 -c '
+import json
+plan = json.load(open("out"))
+assert plan["memory_fits"] and plan["memory_ceiling_bytes"] <= plan["memory_max_bytes"] == 512 << 20
+assert 50000 <= plan["series_max"] < 1000000 and 1024 <= plan["batch_rows"] < 32768, plan["series_max"]
+assert "follow from memory_max" in plan["sized"]' || fail "explain --json: sizes: $(head -c 200 out)"
+    run 0 run sized.yaml --summary json
+    err_has "follow from memory_max"
+    tail -n 1 out | grep -q '"rows_out":20000,' || fail "sized: $(tail -n 1 out)"
+    # Light state has as many series as ever, and nothing is said of it.
+    run 0 explain sized.yaml --set 'stages.0.detect.detectors=[ewma]' "$lane" --json
+    grep -q '"series_max":1000000,"batch_rows":32768,"sized":""' out || fail "light state is sized: $(head -c 300 out)"
+    # What is written stays as it is.
+    run 2 run sized.yaml --set runtime.series_max=200000 "$lane"
+    err_has "lower series_max from 200000 to "
+    local less more
+    less=$(grep -oE 'from 200000 to [0-9]+' err | grep -oE '[0-9]+$')
+    more=$(grep -oE 'raise memory_max to [0-9]+MiB' err | grep -oE '[0-9]+MiB')
+    err_has "use fewer detectors, which keep 3680 bytes of a series"
+    run 0 explain sized.yaml --set "runtime.series_max=$less" "$lane"
+    run 0 explain sized.yaml --set runtime.series_max=200000 --set "runtime.memory_max=$more" "$lane"
+    # More series than the derived number: the longest idle are forgotten and counted, no row is lost.
+    port=$((20000 + RANDOM % 9000))
+    "$penstock" run sized.yaml --set source.synthetic.rows=0 --set source.synthetic.rate=20000 --set runtime.memory_max=80MiB \
+        --set "metrics.listen=$port" --set runtime.lanes=1 --summary json >out 2>err &
+    pid=$!
+    for ((i = 0; i < 100; i++)); do
+        get /metrics 2>/dev/null | tr -d '\r' >metrics
+        awk '/^penstock_series_evicted_total/ { gone = $NF } END { exit !(gone > 1000) }' metrics && break
+        sleep 0.1
+    done
+    [ $i -lt 100 ] || fail "nobody is forgotten: $(grep '^penstock_series' metrics) $(cat err)"
+    less=$(grep -oE 'series_max [0-9]+' err | grep -oE '[0-9]+')
+    awk -v most="$less" '/^penstock_series\{/ && $NF <= most && $NF > most / 2 { right = 1 } END { exit !right }' metrics ||
+        fail "more series than $less: $(grep '^penstock_series' metrics)"
+    kill -TERM $pid
+    wait $pid || fail "sized: exit code $?"
+    tail -n 1 out | python3 -c '
+import json, sys
+told = json.load(sys.stdin)
+assert told["rows_in"] == told["rows_out"] > 0' || fail "sized: $(tail -n 1 out)"
+}
+
 # Which Kafka client, and why; what only librdkafka can do is refused where the other one is asked for by name.
 explains_the_client() {
     cat >kafka.yaml <<'YAML'
@@ -552,7 +613,7 @@ terminal() {
     grep -q $'\033' screen && fail "colour in spite of NO_COLOR"
 }
 
-for part in version_and_help usage_faults checks runs reads_files reads_dead_letters explains generates measures_kernels serves_and_drains stops_before_it_begins tells_that_it_is_ready documents terminal; do
+for part in version_and_help usage_faults checks runs reads_files reads_dead_letters explains sizes_itself generates measures_kernels serves_and_drains stops_before_it_begins tells_that_it_is_ready documents terminal; do
     $part
 done
 [ $failures -eq 0 ] || {
