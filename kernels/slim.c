@@ -62,53 +62,73 @@ PS_FN double ps_slim_edge(ps_u32 eighths) {
     return ps_slim_eighth[eighths & 7u] * ps_f64_from_bits(power);
 }
 
-/* The mean of what lies beyond `edge`, above it, in a histogram from bin `tail` on. */
-PS_FN double ps_slim_excess(const ps_u32 *h, ps_u32 tail, double edge, double count) {
+/* The mean of what lies beyond `edge`, above it, in a histogram from bin `tail` to bin `top`. */
+PS_FN double ps_slim_excess(const ps_u32 *h, ps_u32 tail, ps_u32 top, double edge, double count) {
     double sum = 0.0;
-    for (ps_u32 k = tail; k < PS_SLIM_BINS; k++)
-        if (h[k] > 0u) sum += (double)h[k] * (ps_slim_edge(2u * k + 1u) - edge);
+    for (ps_u32 k = tail; k <= top; k++) sum += (double)h[k] * (ps_slim_edge(2u * k + 1u) - edge);
     return ps_slim_larger(sum / count, 0.05 * edge);
 }
 
-/* -log10 of the probability of v or more: by the histogram, beyond its 95th percentile by an
- * exponential tail, and blended with a prior, (1 + v)^-3, that is worth 300 values. */
-PS_FN double ps_slim_surprise(const ps_slim_state *s, const ps_slim_row *r, ps_u32 channel,
-                              double x) {
+/* What a value that lies beyond the 95th percentile would be under an exponential tail. */
+PS_FN double ps_slim_beyond(const ps_slim_state *s, ps_u32 channel, double v, double p) {
     const ps_u32 *const h = s->packed + channel * PS_SLIM_BINS;
-    const double v = r->part[channel], unit = r->unit;
-    const double total = (double)s->total[channel];
-    const ps_u32 bin = (ps_u32)x, tail = s->tail[channel];
-    ps_u32 above = 0;
-    for (ps_u32 k = 0; k < PS_SLIM_BINS; k++) above += k > bin ? h[k] : 0u;
-    const double more = (double)above + (double)h[bin] * (1.0 - (x - (double)bin));
-    double p = (more + unit * 0.5) / (total + unit);
+    const ps_u32 tail = s->tail[channel];
     const double edge = ps_slim_edge(2u * tail), count = (double)(s->above[channel] + h[tail]);
-    if (v > edge && count > 0.0) {
-        const double mean = ps_slim_excess(h, tail, edge, count);
-        const double far = (v - edge) / mean;
-        const double beyond = count / total * ps_exp(-(far < 50.0 ? far : 50.0));
-        if (beyond < p) p = beyond;
-    }
-    const double prior = -900.0 * unit * ps_log_of(1.0 + v);
-    const double log_p =
-        (prior + total * ps_log_of(ps_slim_larger(p, 1e-20))) / (300.0 * unit + total);
-    const double u = ps_slim_larger(log_p * -0.4342944819032518, 0.0);
-    return u < 20.0 ? u : 20.0;
+    if (!(v > edge && count > 0.0)) return p;
+    const double mean = ps_slim_excess(h, tail, s->top[channel], edge, count);
+    const double far = (v - edge) / mean;
+    const double beyond = count / (double)s->total[channel] * ps_exp(-(far < 50.0 ? far : 50.0));
+    return beyond < p ? beyond : p;
 }
 
-/* A deviation becomes what it says, and is learnt. */
-PS_FN void ps_slim_calibrate(ps_slim_state *s, ps_slim_row *r, ps_u32 channel) {
-    const double v = r->part[channel];
-    double x = 0.0;
-    if (v > 0.00390624) x = (ps_log_of(v + 1e-12) * 1.4426950408889634 + 8.0) * 4.0;
-    x = x < 0.0 ? 0.0 : x > 94.999 ? 94.999 : x;
+/* Counts in the bins above that of x, and in its own above it. */
+PS_FN double ps_slim_more(const ps_u32 *h, double x) {
     const ps_u32 bin = (ps_u32)x;
-    r->part[channel] = r->t >= 30u ? ps_slim_surprise(s, r, channel, x) : 0.0;
+    ps_u32 above = 0;
+    for (ps_u32 k = 0; k < PS_SLIM_BINS; k++) above += k > bin ? h[k] : 0u;
+    return (double)above + (double)h[bin] * (1.0 - (x - (double)bin));
+}
+
+/* -log10 of the probability of a part or more, of each channel: by the histogram, beyond its 95th
+ * percentile by an exponential tail, and blended with a prior, (1 + v)^-3, that is worth 300
+ * values. The four go step by step, side by side. */
+PS_FN void ps_slim_surprise(const ps_slim_state *s, ps_slim_row *r, const double *x) {
+    const double unit = r->unit;
+    double p[4], prior[4];
+    for (ps_u32 c = 0; c < 4u; c++) p[c] = ps_slim_more(s->packed + c * PS_SLIM_BINS, x[c]);
+    for (ps_u32 c = 0; c < 4u; c++) p[c] = (p[c] + unit * 0.5) / ((double)s->total[c] + unit);
+    for (ps_u32 c = 0; c < 4u; c++) p[c] = ps_slim_beyond(s, c, r->part[c], p[c]);
+    for (ps_u32 c = 0; c < 4u; c++) prior[c] = -900.0 * unit * ps_log_of(1.0 + r->part[c]);
+    for (ps_u32 c = 0; c < 4u; c++) p[c] = ps_log_of(ps_slim_larger(p[c], 1e-20));
+    for (ps_u32 c = 0; c < 4u; c++) {
+        const double total = (double)s->total[c];
+        const double log_p = (prior[c] + total * p[c]) / (300.0 * unit + total);
+        const double u = ps_slim_larger(log_p * -0.4342944819032518, 0.0);
+        r->part[c] = u < 20.0 ? u : 20.0;
+    }
+}
+
+/* The channels' deviations become what they say, and are learnt. */
+PS_FN void ps_slim_calibrate(ps_slim_state *s, ps_slim_row *r) {
+    double x[4];
+    for (ps_u32 c = 0; c < 4u; c++) {
+        const double v = r->part[c];
+        const double eighths = (ps_log_of(v + 1e-12) * 1.4426950408889634 + 8.0) * 4.0;
+        x[c] = !(v > 0.00390624) || eighths < 0.0 ? 0.0 : eighths > 94.999 ? 94.999 : eighths;
+    }
+    if (r->t >= 30u)
+        ps_slim_surprise(s, r, x);
+    else
+        for (ps_u32 c = 0; c < 4u; c++) r->part[c] = 0.0;
     const ps_u32 unit = (ps_u32)(r->unit + 0.5);
-    s->packed[channel * PS_SLIM_BINS + bin] += unit;
-    s->total[channel] += unit;
-    if (bin > s->tail[channel]) s->above[channel] += unit;
-    ps_slim_settle(s, channel);
+    for (ps_u32 c = 0; c < 4u; c++) {
+        const ps_u32 bin = (ps_u32)x[c];
+        s->packed[c * PS_SLIM_BINS + bin] += unit;
+        s->total[c] += unit;
+        s->above[c] += bin > s->tail[c] ? unit : 0u;
+        s->top[c] = bin > s->top[c] ? bin : s->top[c];
+        ps_slim_settle(s, c);
+    }
 }
 
 /* Counts lose half of their weight in 3,000 values: what a value adds grows instead, and when it
@@ -341,7 +361,7 @@ PS_FN void ps_slim_parts(ps_slim_state *s, ps_slim_row *r) {
     r->part[PS_SLIM_LEVEL] = ps_slim_off(s, r, PS_SLIM_SHORT, 2.0 / 289.0);
     r->part[PS_SLIM_LEVEL] += ps_slim_off(s, r, PS_SLIM_LONG, 2.0 / 3001.0);
     r->unit = ps_f64_from_bits(ps_slim_get64(s, PS_SLIM_UNIT)) * 1024.0;
-    for (ps_u32 channel = 0; channel < 4u; channel++) ps_slim_calibrate(s, r, channel);
+    ps_slim_calibrate(s, r);
     ps_slim_age(s);
     if (r->t < 0xffffffffu) s->word[PS_SLIM_ROWS] = r->t + 1u;
 }
@@ -412,8 +432,7 @@ PS_FN void ps_slim_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
         score[row] = r.t < p.warmup ? 0.0f : sum;
         channel[row] = (ps_u8)ps_slim_blame(r.part);
     }
-    ps_slim_store(&s, at);
-    for (ps_u32 i = 0; i < PS_SLIM_PLANES; i++) after[i] = at[i];
+    ps_slim_store(&s, at, after);
 }
 PS_ENTRY_12(slim, const ps_u8, const ps_u8, const ps_u32, const ps_u32, const ps_u32, const ps_u8,
             ps_u64, ps_u64, float, const ps_u8, const ps_u8, ps_u8)

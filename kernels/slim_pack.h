@@ -17,13 +17,31 @@ PS_FN void ps_slim_settle(ps_slim_state *s, ps_u32 channel) {
     s->above[channel] = above;
 }
 
+/* Eight bins. */
+PS_FN ps_u32 ps_slim_octave(const ps_u32 *h, ps_u32 from) {
+    ps_u32 sum = 0;
+    for (ps_u32 k = 0; k < 8u; k++) sum += h[from + k];
+    return sum;
+}
+
+/* The border comes down from the top by as many bins at a time as lie above it for sure. */
 PS_FN void ps_slim_count(ps_slim_state *s) {
     for (ps_u32 channel = 0; channel < 4u; channel++) {
-        ps_u32 total = 0;
-        for (ps_u32 k = 0; k < PS_SLIM_BINS; k++) total += s->packed[channel * PS_SLIM_BINS + k];
+        const ps_u32 *const h = s->packed + channel * PS_SLIM_BINS;
+        ps_u32 total = 0, above = 0, tail = PS_SLIM_BINS, top = 7u, octaves[PS_SLIM_BINS / 8u];
+        for (ps_u32 i = 0; i < PS_SLIM_BINS / 8u; i++) {
+            octaves[i] = ps_slim_octave(h, 8u * i);
+            total += octaves[i];
+            top = octaves[i] > 0u ? 8u * i + 7u : top;
+        }
+        while (tail > 8u && (above + octaves[tail / 8u - 1u]) * 20u < total) {
+            tail -= 8u;
+            above += octaves[tail / 8u];
+        }
         s->total[channel] = total;
-        s->tail[channel] = PS_SLIM_BINS - 1u;
-        s->above[channel] = 0u;
+        s->top[channel] = top;
+        s->tail[channel] = tail - 1u;
+        s->above[channel] = above;
         ps_slim_settle(s, channel);
     }
 }
@@ -58,17 +76,20 @@ PS_FN void ps_slim_load(ps_slim_state *s, PS_GLOBAL const ps_u64 *from) {
     ps_slim_count(s);
 }
 
-PS_FN void ps_slim_store(const ps_slim_state *s, PS_GLOBAL ps_u64 *to) {
+/* To both places. */
+PS_FN void ps_slim_store(const ps_slim_state *s, PS_GLOBAL ps_u64 *PS_RESTRICT to,
+                         PS_GLOBAL ps_u64 *PS_RESTRICT too) {
     for (ps_u32 i = 0; i < PS_SLIM_PACKED / 8u; i++) {
         const ps_u32 *const from = s->packed + 8u * i;
-        to[3u * i] = (ps_u64)from[0] | (ps_u64)from[1] << 24 | (ps_u64)from[2] << 48;
-        to[3u * i + 1u] = (ps_u64)from[2] >> 16 | (ps_u64)from[3] << 8 | (ps_u64)from[4] << 32 |
-                          (ps_u64)from[5] << 56;
-        to[3u * i + 2u] = (ps_u64)from[5] >> 8 | (ps_u64)from[6] << 16 | (ps_u64)from[7] << 40;
+        to[3u * i] = too[3u * i] = (ps_u64)from[0] | (ps_u64)from[1] << 24 | (ps_u64)from[2] << 48;
+        to[3u * i + 1u] = too[3u * i + 1u] = (ps_u64)from[2] >> 16 | (ps_u64)from[3] << 8 |
+                                             (ps_u64)from[4] << 32 | (ps_u64)from[5] << 56;
+        to[3u * i + 2u] = too[3u * i + 2u] =
+            (ps_u64)from[5] >> 8 | (ps_u64)from[6] << 16 | (ps_u64)from[7] << 40;
     }
-    PS_GLOBAL ps_u64 *const words = to + PS_SLIM_PACKED / 8u * 3u;
+    const ps_u32 begin = PS_SLIM_PACKED / 8u * 3u;
     for (ps_u32 i = 0; i < PS_SLIM_WORDS / 2u; i++)
-        words[i] = (ps_u64)s->word[2u * i + 1u] << 32 | s->word[2u * i];
+        to[begin + i] = too[begin + i] = (ps_u64)s->word[2u * i + 1u] << 32 | s->word[2u * i];
 }
 
 #endif

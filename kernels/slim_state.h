@@ -56,8 +56,9 @@
 typedef struct ps_slim_state {
     ps_u32 packed[PS_SLIM_PACKED];
     ps_u32 word[PS_SLIM_WORDS];
-    /* Of each histogram, made from it: all counts, and where its upper twentieth begins. */
-    ps_u32 total[4], tail[4], above[4];
+    /* Of each histogram, made from it: all counts, where its upper twentieth begins, what lies
+     * above that, and a bin that nothing lies above. */
+    ps_u32 total[4], tail[4], above[4], top[4];
 } ps_slim_state;
 
 PS_FN double ps_slim_get(const ps_slim_state *s, ps_u32 at) {
