@@ -8,16 +8,18 @@
 #include <string.h>
 
 #include "bench/measure.h"
+#include "bench/planted.h"
 #include "host/base/check.h"
 #include "host/base/clock.h"
 #include "host/base/text.h"
 #include "simd/dispatch.h"
 
-enum { RESULTS_MAX = 4 * (PS_DETECTORS_MAX + 1), CASES = 2, NAME_BYTES = 32 };
+enum { RESULTS_MAX = 6 * (PS_DETECTORS_MAX + 1), CASES = 2, NAME_BYTES = 32 };
 
 static const uint32_t series_counts[CASES] = {1000000, 10000};
 
 typedef struct nab_result {
+    const char *corpus;    /* "nab", "planted" */
     char name[NAME_BYTES]; /* "ewma", or "slim events" where a preset changes its scores */
     ps_detect_nab nab;
 } nab_result;
@@ -30,7 +32,7 @@ typedef struct speed_result {
 
 typedef struct bench {
     const ps_bench_detect_config *config;
-    ps_nab *nab;
+    ps_nab *nab, *planted;
     nab_result nab_of[RESULTS_MAX];
     speed_result speed_of[RESULTS_MAX];
     uint32_t nab_count, speed_count;
@@ -56,29 +58,38 @@ static void print_nab(const nab_result *r) {
     (void)fflush(stdout);
 }
 
+/* What is judged under one name. */
+typedef struct candidate {
+    const char *name;
+    ps_string_list detectors;
+    ps_string_map weights;
+} candidate;
+
 /* One set of detectors with one preset; a preset after the first only where it changes a score. */
-static ps_status judge(bench *b, const char *name, const ps_string_list *detectors,
-                       const char *preset, ps_error *error) {
+static ps_status judge(bench *b, const ps_nab *nab, const candidate *of, const char *preset,
+                       ps_error *error) {
     const bool first = strchr(preset, ' ') == NULL;
     ps_detect_config config = {0};
     const ps_option *options = ps_stage_detect.about.options;
     ps_options_preset(options, &config);
     PS_TRY(ps_option_parse(ps_option_find(options, "preset"), preset + !first, &config, error));
-    config.detectors = *detectors;
-    /* Made for it: its sum goes on for as long as an anomaly does. */
-    if (ps_detector_find(detectors->at[0])->timed)
+    config.detectors = of->detectors;
+    config.weights = of->weights;
+    /* Made for it: its sum goes on for as long as an anomaly does. Planted anomalies are to compare
+     * detectors, not what they do with repeats. */
+    if (nab == b->planted || ps_detector_find(of->detectors.at[0])->timed)
         config.quiet_ns = INT64_C(12) * 3600 * PS_NS_PER_S;
     nab_result *r = &b->nab_of[b->nab_count];
-    PS_TRY(ps_detect_on_nab(b->nab, &config, &r->nab, error));
+    PS_TRY(ps_detect_on_nab(nab, &config, &r->nab, error));
+    r->corpus = nab == b->planted ? "planted" : "nab";
     if (!first && r[-1].nab.bits == r->nab.bits) return PS_OK;
-    (void)snprintf(r->name, sizeof r->name, "%.15s%.15s", name, first ? "" : preset);
+    (void)snprintf(r->name, sizeof r->name, "%.15s%.15s", of->name, first ? "" : preset);
     b->nab_count++;
     print_nab(r);
     return PS_OK;
 }
 
-static ps_status judge_presets(bench *b, const char *name, const ps_string_list *detectors,
-                               ps_error *error) {
+static ps_status judge_presets(bench *b, const ps_nab *nab, const candidate *of, ps_error *error) {
     const char *words = ps_option_find(ps_stage_detect.about.options, "preset")->choices;
     size_t length = 0;
     for (uint32_t i = 0; b->nab_count < RESULTS_MAX; i++) {
@@ -86,23 +97,23 @@ static ps_status judge_presets(bench *b, const char *name, const ps_string_list 
         const char *word = ps_words_at(words, i, &length);
         if (word == NULL) break;
         (void)snprintf(preset, sizeof preset, "%s%.*s", i == 0 ? "" : " ", (int)length, word);
-        PS_TRY(judge(b, name, detectors, preset, error));
+        PS_TRY(judge(b, nab, of, preset, error));
+        if (nab == b->planted) break; /* presets are tuned on the other ones */
     }
     return PS_OK;
 }
 
-static ps_status judge_all(bench *b, ps_error *error) {
-    ps_string_list vote = {ps_detector_vote, 0};
-    (void)printf("NAB, %u series, %llu rows: at the best threshold (which), and at thresholds of "
+static ps_status judge_all(bench *b, const ps_nab *nab, const char *title, ps_error *error) {
+    const candidate vote = {"vote", ps_detector_vote, ps_detector_weights};
+    (void)printf("%s, %u series, %llu rows: at the best threshold (which), and at thresholds of "
                  "other files\n%-20s  %16s  %16s  %16s  |  %6s  %6s  %6s\n",
-                 b->nab->files, (unsigned long long)b->nab->rows, "", "standard", "low-FP",
+                 title, nab->files, (unsigned long long)nab->rows, "", "standard", "low-FP",
                  "low-FN", "std", "low-FP", "low-FN");
     for (const ps_detector *d = ps_detectors; d->name != NULL; d++) {
-        const ps_string_list alone = {&d->name, 1};
-        if (wants(b, d->name)) PS_TRY(judge_presets(b, d->name, &alone, error));
+        const candidate alone = {.name = d->name, .detectors = {&d->name, 1}};
+        if (wants(b, d->name)) PS_TRY(judge_presets(b, nab, &alone, error));
     }
-    while (ps_detector_vote[vote.count] != NULL) vote.count++;
-    return wants(b, "vote") ? judge_presets(b, "vote", &vote, error) : PS_OK;
+    return wants(b, "vote") ? judge_presets(b, nab, &vote, error) : PS_OK;
 }
 
 static ps_status judge_scores(bench *b, ps_error *error) {
@@ -146,7 +157,7 @@ static void write_begin(FILE *out, const char *kernel, const char *name, const c
 static void write_nab(FILE *out, const nab_result *r) {
     static const char *const names[PS_NAB_PROFILES] = {"standard", "low_fp", "low_fn"};
     const ps_detect_speed none = {0};
-    write_begin(out, r->name, "nab", "penstock", &none);
+    write_begin(out, r->name, r->corpus, "penstock", &none);
     for (uint32_t p = 0; p < PS_NAB_PROFILES; p++) {
         char threshold[NAME_BYTES] = "null"; /* where no detection at all is best */
         if (isfinite(r->nab.best[p].threshold))
@@ -195,12 +206,17 @@ static ps_status run(bench *b, ps_error *error) {
     PS_TRY(ps_dispatch_init(error));
     if (b->config->nab != NULL) {
         PS_TRY(ps_nab_open(b->config->nab, &b->nab, error));
-        PS_TRY(b->config->scores == NULL ? judge_all(b, error) : judge_scores(b, error));
+        PS_TRY(b->config->scores == NULL ? judge_all(b, b->nab, "NAB", error)
+                                         : judge_scores(b, error));
     } else {
         (void)printf("No NAB without --nab DIR: a folder with labels/ and data/ of "
                      "https://github.com/numenta/NAB, such as a clone of it.\n");
     }
-    if (b->config->scores == NULL) PS_TRY(measure_all(b, error));
+    if (b->config->scores == NULL) {
+        PS_TRY(ps_planted_open(&b->planted, error));
+        PS_TRY(judge_all(b, b->planted, "\nPlanted anomalies, all quiet for 12 hours", error));
+        PS_TRY(measure_all(b, error));
+    }
     return write_json(b, error);
 }
 
@@ -210,6 +226,7 @@ ps_status ps_bench_detect(const ps_bench_detect_config *config, ps_error *error)
     b->config = config;
     const ps_status status = run(b, error);
     ps_nab_close(b->nab);
+    ps_nab_close(b->planted);
     free(b);
     return status;
 }

@@ -89,4 +89,11 @@ PS_FN double ps_log_of(double x) {
     return (e * 0.6931471805599453 + ps_log_reciprocals[at][1]) + (low + r * r2 * high);
 }
 
+/* Of eight at a time, side by side: where there are lanes, they are used. */
+#if !defined(PS_LOG_OF_EIGHT)
+PS_FN void ps_log_of_eight(double *x) {
+    for (ps_u32 i = 0; i < 8u; i++) x[i] = ps_log_of(x[i]);
+}
+#endif
+
 #endif

@@ -82,53 +82,81 @@ PS_FN double ps_slim_beyond(const ps_slim_state *s, ps_u32 channel, double v, do
 }
 
 /* Counts in the bins above that of x, and in its own above it. */
-PS_FN double ps_slim_more(const ps_u32 *h, double x) {
-    const ps_u32 bin = (ps_u32)x;
+PS_FN double ps_slim_more(const ps_slim_state *s, ps_u32 channel, double x) {
+    const ps_u32 bin = (ps_u32)x, first = bin & ~7u;
+    const ps_u32 *const h = s->packed + channel * PS_SLIM_BINS;
     ps_u32 above = 0;
-    for (ps_u32 k = 0; k < PS_SLIM_BINS; k++) above += k > bin ? h[k] : 0u;
+    for (ps_u32 k = 0; k < 8u; k++) above += first + k > bin ? h[first + k] : 0u;
+    above += s->higher[channel][bin >> 3];
     return (double)above + (double)h[bin] * (1.0 - (x - (double)bin));
 }
 
-/* -log10 of the probability of a part or more, of each channel: by the histogram, beyond its 95th
- * percentile by an exponential tail, and blended with a prior, (1 + v)^-3, that is worth 300
- * values. The four go step by step, side by side. */
-PS_FN void ps_slim_surprise(const ps_slim_state *s, ps_slim_row *r, const double *x) {
-    const double unit = r->unit;
-    double p[4], prior[4];
-    for (ps_u32 c = 0; c < 4u; c++) p[c] = ps_slim_more(s->packed + c * PS_SLIM_BINS, x[c]);
-    for (ps_u32 c = 0; c < 4u; c++) p[c] = (p[c] + unit * 0.5) / ((double)s->total[c] + unit);
-    for (ps_u32 c = 0; c < 4u; c++) p[c] = ps_slim_beyond(s, c, r->part[c], p[c]);
-    for (ps_u32 c = 0; c < 4u; c++) prior[c] = -900.0 * unit * ps_log_of(1.0 + r->part[c]);
-    for (ps_u32 c = 0; c < 4u; c++) p[c] = ps_log_of(ps_slim_larger(p[c], 1e-20));
+/* The probability of a part or more, of each channel: by the histogram, beyond its 95th percentile
+ * by an exponential tail. */
+PS_FN void ps_slim_tails(const ps_slim_state *s, const ps_slim_row *r, const double *x, double *p) {
+    for (ps_u32 c = 0; c < 4u; c++) p[c] = ps_slim_more(s, c, x[c]);
+    for (ps_u32 c = 0; c < 4u; c++) p[c] = (p[c] + r->unit * 0.5) / ((double)s->total[c] + r->unit);
+    for (ps_u32 c = 0; c < 4u; c++)
+        p[c] = ps_slim_larger(ps_slim_beyond(s, c, r->part[c], p[c]), 1e-20);
+}
+
+/* -log10 of it, blended with a prior, (1 + v)^-3, that is worth 300 values. */
+PS_FN void ps_slim_surprise(const ps_slim_state *s, ps_slim_row *r, const double *prior,
+                            const double *log_p) {
     for (ps_u32 c = 0; c < 4u; c++) {
         const double total = (double)s->total[c];
-        const double log_p = (prior[c] + total * p[c]) / (300.0 * unit + total);
-        const double u = ps_slim_larger(log_p * -0.4342944819032518, 0.0);
+        const double blend =
+            (-900.0 * r->unit * prior[c] + total * log_p[c]) / (300.0 * r->unit + total);
+        const double u = ps_slim_larger(blend * -0.4342944819032518, 0.0);
         r->part[c] = u < 20.0 ? u : 20.0;
     }
 }
 
-/* The channels' deviations become what they say, and are learnt. */
-PS_FN void ps_slim_calibrate(ps_slim_state *s, ps_slim_row *r) {
-    double x[4];
-    for (ps_u32 c = 0; c < 4u; c++) {
-        const double v = r->part[c];
-        const double eighths = (ps_log_of(v + 1e-12) * 1.4426950408889634 + 8.0) * 4.0;
-        x[c] = !(v > 0.00390624) || eighths < 0.0 ? 0.0 : eighths > 94.999 ? 94.999 : eighths;
-    }
-    if (r->t >= 30u)
-        ps_slim_surprise(s, r, x);
-    else
-        for (ps_u32 c = 0; c < 4u; c++) r->part[c] = 0.0;
+PS_FN void ps_slim_learn(ps_slim_state *s, const ps_slim_row *r, const double *x) {
     const ps_u32 unit = (ps_u32)(r->unit + 0.5);
     for (ps_u32 c = 0; c < 4u; c++) {
         const ps_u32 bin = (ps_u32)x[c];
         s->packed[c * PS_SLIM_BINS + bin] += unit;
+        for (ps_u32 i = 0; i < PS_SLIM_OCTAVES; i++) s->higher[c][i] += i < bin >> 3 ? unit : 0u;
         s->total[c] += unit;
         s->above[c] += bin > s->tail[c] ? unit : 0u;
         s->top[c] = bin > s->top[c] ? bin : s->top[c];
         ps_slim_settle(s, c);
     }
+}
+
+/* What becomes of the channels' deviations, in steps that are small enough to be done for several
+ * series in turn: most of the work is logarithms, eight at a time. */
+typedef struct ps_slim_asked {
+    double first[8];  /* of the four, and one more than each: then their logarithms */
+    double second[8]; /* probabilities, and one more than the level's deviations: likewise */
+    double x[4];      /* bins */
+} ps_slim_asked;
+
+PS_FN void ps_slim_ask(const ps_slim_row *r, const double *level, ps_slim_asked *a) {
+    for (ps_u32 c = 0; c < 4u; c++) {
+        a->first[c] = r->part[c] + 1e-12;
+        a->first[c + 4u] = 1.0 + r->part[c];
+        a->second[c] = a->second[c + 4u] = 1.0;
+    }
+    a->second[4] = 1.0 + level[0];
+    a->second[5] = 1.0 + level[1];
+}
+
+PS_FN void ps_slim_look(const ps_slim_state *s, const ps_slim_row *r, ps_slim_asked *a) {
+    for (ps_u32 c = 0; c < 4u; c++) {
+        const double eighths = (a->first[c] * 1.4426950408889634 + 8.0) * 4.0;
+        const double low = r->part[c] > 0.00390624 ? ps_slim_larger(eighths, 0.0) : 0.0;
+        a->x[c] = low > 94.999 ? 94.999 : low;
+    }
+    if (r->t >= 30u) ps_slim_tails(s, r, a->x, a->second);
+}
+
+PS_FN void ps_slim_conclude(ps_slim_state *s, ps_slim_row *r, const ps_slim_asked *a) {
+    ps_slim_surprise(s, r, a->first + 4, a->second);
+    for (ps_u32 c = 0; c < 4u && r->t < 30u; c++) r->part[c] = 0.0;
+    r->part[PS_SLIM_LEVEL] = a->second[4] * 0.4342944819032518 + a->second[5] * 0.4342944819032518;
+    ps_slim_learn(s, r, a->x);
 }
 
 /* Counts lose half of their weight in 3,000 values: what a value adds grows instead, and when it
@@ -324,14 +352,13 @@ PS_FN void ps_slim_envelope(ps_slim_state *s, ps_slim_row *r) {
     r->part[PS_SLIM_ENVELOPE] = sum;
 }
 
+/* Its deviations from a level, which follows it. */
 PS_FN double ps_slim_off(ps_slim_state *s, const ps_slim_row *r, ps_u32 at, double weight) {
     const double mean = ps_slim_get(s, at), spread = ps_slim_get(s, at + 1u);
     const double d = r->v - mean, a = ps_slim_larger(weight, r->young);
     ps_slim_put(s, at, mean + a * d);
     ps_slim_put(s, at + 1u, spread + a * (ps_fabs(d) - spread));
-    if (r->t <= 10u || d == 0.0) return 0.0;
-    const double z = ps_fabs(d) / (spread + 1e-9 + 1e-6 * ps_fabs(mean));
-    return ps_log_of(1.0 + z) * 0.4342944819032518;
+    return r->t <= 10u ? 0.0 : ps_fabs(d) / (spread + 1e-9 + 1e-6 * ps_fabs(mean));
 }
 
 /* What a series' first value is the beginning of. */
@@ -349,21 +376,39 @@ PS_FN void ps_slim_first(ps_slim_state *s, double v) {
     }
 }
 
-PS_FN void ps_slim_parts(ps_slim_state *s, ps_slim_row *r) {
+PS_FN void ps_slim_start(ps_slim_state *s, ps_slim_row *r) {
     r->t = s->word[PS_SLIM_ROWS];
     r->young = 1.0 / ((double)r->t + 1.0);
+    r->unit = ps_f64_from_bits(ps_slim_get64(s, PS_SLIM_UNIT)) * 1024.0;
     if (r->t == 0u) ps_slim_first(s, r->v);
+}
+
+PS_FN void ps_slim_level(ps_slim_state *s, const ps_slim_row *r, ps_slim_asked *a) {
+    double level[2];
+    level[0] = ps_slim_off(s, r, PS_SLIM_SHORT, 2.0 / 289.0);
+    level[1] = ps_slim_off(s, r, PS_SLIM_LONG, 2.0 / 3001.0);
+    ps_slim_ask(r, level, a);
+}
+
+PS_FN void ps_slim_end(ps_slim_state *s, const ps_slim_row *r) {
+    ps_slim_age(s);
+    if (r->t < 0xffffffffu) s->word[PS_SLIM_ROWS] = r->t + 1u;
+}
+
+PS_FN void ps_slim_parts(ps_slim_state *s, ps_slim_row *r) {
+    ps_slim_asked a;
+    ps_slim_start(s, r);
     ps_slim_daily(s, r);
     ps_slim_weekly(s, r);
     ps_slim_shape(s, r);
     ps_slim_range(s, r);
     ps_slim_envelope(s, r);
-    r->part[PS_SLIM_LEVEL] = ps_slim_off(s, r, PS_SLIM_SHORT, 2.0 / 289.0);
-    r->part[PS_SLIM_LEVEL] += ps_slim_off(s, r, PS_SLIM_LONG, 2.0 / 3001.0);
-    r->unit = ps_f64_from_bits(ps_slim_get64(s, PS_SLIM_UNIT)) * 1024.0;
-    ps_slim_calibrate(s, r);
-    ps_slim_age(s);
-    if (r->t < 0xffffffffu) s->word[PS_SLIM_ROWS] = r->t + 1u;
+    ps_slim_level(s, r, &a);
+    ps_log_of_eight(a.first);
+    ps_slim_look(s, r, &a);
+    ps_log_of_eight(a.second);
+    ps_slim_conclude(s, r, &a);
+    ps_slim_end(s, r);
 }
 
 /* Which half hour, hour of the week (from Monday on) and part of the day it is, in UTC. */
@@ -395,6 +440,16 @@ PS_FN float ps_slim_sum(ps_slim_row *r, const ps_slim_params *p) {
     return (float)(sum < PS_SCORE_MAX ? ps_slim_larger(sum, 0.0) : PS_SCORE_MAX);
 }
 
+/* The row's value as it is kept, and its place in the calendar. */
+PS_FN void ps_slim_take(ps_slim_state *s, ps_slim_row *r, double x, PS_GLOBAL const ps_u8 *time,
+                        PS_GLOBAL const ps_u8 *time_validity, ps_u32 row, ps_u32 how) {
+    r->v = (double)ps_f32_from_bits(ps_slim_rounded(ps_slim_within(x, PS_SLIM_LIMIT)));
+    const ps_i64 before = (ps_i64)ps_slim_get64(s, PS_SLIM_LAST);
+    const ps_i64 now = ps_moment(time, time_validity, row, how, before);
+    ps_slim_put64(s, PS_SLIM_LAST, (ps_u64)now);
+    ps_slim_calendar(r, now);
+}
+
 PS_FN void ps_slim_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
                       PS_GLOBAL const ps_u8 *PS_RESTRICT validity,
                       PS_GLOBAL const ps_u32 *PS_RESTRICT order,
@@ -422,17 +477,14 @@ PS_FN void ps_slim_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
             continue;
         }
         ps_slim_row r;
-        r.v = (double)ps_f32_from_bits(ps_slim_rounded(ps_slim_within(x, PS_SLIM_LIMIT)));
-        const ps_i64 before = (ps_i64)ps_slim_get64(&s, PS_SLIM_LAST);
-        const ps_i64 now = ps_moment(time, time_validity, row, p.time, before);
-        ps_slim_put64(&s, PS_SLIM_LAST, (ps_u64)now);
-        ps_slim_calendar(&r, now);
+        ps_slim_take(&s, &r, x, time, time_validity, row, p.time);
         ps_slim_parts(&s, &r);
         const float sum = ps_slim_sum(&r, &p);
         score[row] = r.t < p.warmup ? 0.0f : sum;
         channel[row] = (ps_u8)ps_slim_blame(r.part);
     }
-    ps_slim_store(&s, at, after);
+    ps_slim_store(&s, at);
+    for (ps_u32 i = 0; i < PS_SLIM_PLANES; i++) after[i] = at[i];
 }
 PS_ENTRY_12(slim, const ps_u8, const ps_u8, const ps_u32, const ps_u32, const ps_u32, const ps_u8,
             ps_u64, ps_u64, float, const ps_u8, const ps_u8, ps_u8)

@@ -28,15 +28,19 @@ PS_FN ps_u32 ps_slim_octave(const ps_u32 *h, ps_u32 from) {
 PS_FN void ps_slim_count(ps_slim_state *s) {
     for (ps_u32 channel = 0; channel < 4u; channel++) {
         const ps_u32 *const h = s->packed + channel * PS_SLIM_BINS;
-        ps_u32 total = 0, above = 0, tail = PS_SLIM_BINS, top = 7u, octaves[PS_SLIM_BINS / 8u];
-        for (ps_u32 i = 0; i < PS_SLIM_BINS / 8u; i++) {
-            octaves[i] = ps_slim_octave(h, 8u * i);
-            total += octaves[i];
-            top = octaves[i] > 0u ? 8u * i + 7u : top;
+        ps_u32 *const higher = s->higher[channel];
+        ps_u32 total = 0, above = 0, tail = PS_SLIM_BINS, top = 7u;
+        for (ps_u32 i = PS_SLIM_OCTAVES; i-- > 0u;) {
+            higher[i] = total;
+            const ps_u32 sum = i < PS_SLIM_BINS / 8u ? ps_slim_octave(h, 8u * i) : 0u;
+            top = sum > 0u && total == 0u ? 8u * i + 7u : top;
+            total += sum;
         }
-        while (tail > 8u && (above + octaves[tail / 8u - 1u]) * 20u < total) {
+        while (tail > 8u) {
+            const ps_u32 next = higher[tail / 8u - 2u];
+            if (next * 20u >= total) break;
             tail -= 8u;
-            above += octaves[tail / 8u];
+            above = next;
         }
         s->total[channel] = total;
         s->top[channel] = top;
@@ -54,20 +58,36 @@ PS_FN void ps_slim_begin(ps_slim_state *s) {
     ps_slim_count(s);
 }
 
-/* Six words, two groups of four numbers, are three planes. */
-PS_FN void ps_slim_load(ps_slim_state *s, PS_GLOBAL const ps_u64 *from) {
+/* Six words, two groups of four numbers, are three planes. Who has instructions for it brings its
+ * own. */
+#if !defined(PS_SLIM_PACKS)
+PS_FN void ps_slim_unpack(ps_u32 *to, PS_GLOBAL const ps_u64 *from) {
     for (ps_u32 i = 0; i < PS_SLIM_PACKED / 8u; i++) {
         const ps_u64 a = from[3u * i], b = from[3u * i + 1u], c = from[3u * i + 2u];
-        ps_u32 *const to = s->packed + 8u * i;
-        to[0] = (ps_u32)a & 0xffffffu;
-        to[1] = (ps_u32)(a >> 24) & 0xffffffu;
-        to[2] = (ps_u32)(a >> 48 | b << 16) & 0xffffffu;
-        to[3] = (ps_u32)(b >> 8) & 0xffffffu;
-        to[4] = (ps_u32)(b >> 32) & 0xffffffu;
-        to[5] = (ps_u32)(b >> 56 | c << 8) & 0xffffffu;
-        to[6] = (ps_u32)(c >> 16) & 0xffffffu;
-        to[7] = (ps_u32)(c >> 40);
+        to[8u * i] = (ps_u32)a & 0xffffffu;
+        to[8u * i + 1u] = (ps_u32)(a >> 24) & 0xffffffu;
+        to[8u * i + 2u] = (ps_u32)(a >> 48 | b << 16) & 0xffffffu;
+        to[8u * i + 3u] = (ps_u32)(b >> 8) & 0xffffffu;
+        to[8u * i + 4u] = (ps_u32)(b >> 32) & 0xffffffu;
+        to[8u * i + 5u] = (ps_u32)(b >> 56 | c << 8) & 0xffffffu;
+        to[8u * i + 6u] = (ps_u32)(c >> 16) & 0xffffffu;
+        to[8u * i + 7u] = (ps_u32)(c >> 40);
     }
+}
+
+PS_FN void ps_slim_pack(PS_GLOBAL ps_u64 *to, const ps_u32 *from) {
+    for (ps_u32 i = 0; i < PS_SLIM_PACKED / 8u; i++) {
+        const ps_u32 *const x = from + 8u * i;
+        to[3u * i] = (ps_u64)x[0] | (ps_u64)x[1] << 24 | (ps_u64)x[2] << 48;
+        to[3u * i + 1u] =
+            (ps_u64)x[2] >> 16 | (ps_u64)x[3] << 8 | (ps_u64)x[4] << 32 | (ps_u64)x[5] << 56;
+        to[3u * i + 2u] = (ps_u64)x[5] >> 8 | (ps_u64)x[6] << 16 | (ps_u64)x[7] << 40;
+    }
+}
+#endif
+
+PS_FN void ps_slim_load(ps_slim_state *s, PS_GLOBAL const ps_u64 *from) {
+    ps_slim_unpack(s->packed, from);
     PS_GLOBAL const ps_u64 *const words = from + PS_SLIM_PACKED / 8u * 3u;
     for (ps_u32 i = 0; i < PS_SLIM_WORDS / 2u; i++) {
         s->word[2u * i] = (ps_u32)words[i];
@@ -76,20 +96,11 @@ PS_FN void ps_slim_load(ps_slim_state *s, PS_GLOBAL const ps_u64 *from) {
     ps_slim_count(s);
 }
 
-/* To both places. */
-PS_FN void ps_slim_store(const ps_slim_state *s, PS_GLOBAL ps_u64 *PS_RESTRICT to,
-                         PS_GLOBAL ps_u64 *PS_RESTRICT too) {
-    for (ps_u32 i = 0; i < PS_SLIM_PACKED / 8u; i++) {
-        const ps_u32 *const from = s->packed + 8u * i;
-        to[3u * i] = too[3u * i] = (ps_u64)from[0] | (ps_u64)from[1] << 24 | (ps_u64)from[2] << 48;
-        to[3u * i + 1u] = too[3u * i + 1u] = (ps_u64)from[2] >> 16 | (ps_u64)from[3] << 8 |
-                                             (ps_u64)from[4] << 32 | (ps_u64)from[5] << 56;
-        to[3u * i + 2u] = too[3u * i + 2u] =
-            (ps_u64)from[5] >> 8 | (ps_u64)from[6] << 16 | (ps_u64)from[7] << 40;
-    }
-    const ps_u32 begin = PS_SLIM_PACKED / 8u * 3u;
+PS_FN void ps_slim_store(const ps_slim_state *s, PS_GLOBAL ps_u64 *to) {
+    ps_slim_pack(to, s->packed);
+    PS_GLOBAL ps_u64 *const words = to + PS_SLIM_PACKED / 8u * 3u;
     for (ps_u32 i = 0; i < PS_SLIM_WORDS / 2u; i++)
-        to[begin + i] = too[begin + i] = (ps_u64)s->word[2u * i + 1u] << 32 | s->word[2u * i];
+        words[i] = (ps_u64)s->word[2u * i + 1u] << 32 | s->word[2u * i];
 }
 
 #endif

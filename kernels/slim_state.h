@@ -10,6 +10,7 @@
 #include "kernels/slim.h"
 
 #define PS_SLIM_BINS       96u  /* of a histogram: quarter octaves from 2^-8 on */
+#define PS_SLIM_OCTAVES    16u  /* runs of eight bins, the last four are none */
 #define PS_SLIM_HOURS      168u /* of a week */
 #define PS_SLIM_HALVES     48u  /* half hours of a day */
 #define PS_SLIM_PROTOTYPES 32u  /* of four values each */
@@ -59,6 +60,7 @@ typedef struct ps_slim_state {
     /* Of each histogram, made from it: all counts, where its upper twentieth begins, what lies
      * above that, and a bin that nothing lies above. */
     ps_u32 total[4], tail[4], above[4], top[4];
+    ps_u32 higher[4][PS_SLIM_OCTAVES]; /* counts in the octaves above each */
 } ps_slim_state;
 
 PS_FN double ps_slim_get(const ps_slim_state *s, ps_u32 at) {

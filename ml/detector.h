@@ -49,8 +49,9 @@ extern const char ps_detector_names[];
 /* What `penstock score --detector` takes, behind blanks: "vote ewma zscore". */
 extern const char ps_detector_words[];
 
-/* The names that `penstock score --detector vote` stands for; ends with NULL. */
-extern const char *const ps_detector_vote[];
+/* The default set, which `penstock score --detector vote` stands for, and its weights. */
+extern const ps_string_list ps_detector_vote;
+extern const ps_string_map ps_detector_weights;
 
 /* Doubles of state per series: a season's parts are as many as it has rows. */
 uint32_t ps_detector_planes(const ps_detector *detector, const ps_detect_config *config);

@@ -189,7 +189,11 @@ const char ps_detector_names[] = DETECTOR_MAP(DETECTOR_NAME) "|slim";
 #define DETECTOR_WORD(word, WORD, text) " " #word
 const char ps_detector_words[] = "vote" DETECTOR_MAP(DETECTOR_WORD) " slim";
 
-const char *const ps_detector_vote[] = {"ewma", "zscore", NULL};
+/* docs/detection.md says what each of them adds. */
+static const char *const vote[] = {"slim", "cusum"};
+static const ps_string_pair weights[] = {{"slim", "5"}, {"cusum", "2"}};
+const ps_string_list ps_detector_vote = {vote, sizeof vote / sizeof *vote};
+const ps_string_map ps_detector_weights = {weights, sizeof weights / sizeof *weights};
 
 const ps_detector *ps_detector_find(const char *name) {
     for (const ps_detector *detector = ps_detectors; detector->name != NULL; detector++)

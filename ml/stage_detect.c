@@ -38,6 +38,18 @@ static const ps_option options[] = {
      .at = offsetof(ps_detect_config, vote),
      .min = 1,
      .max = PS_DETECTORS_MAX},
+    {.name = "weights",
+     .help = "Instead of vote: the score is the mean of the detectors' scores by these weights, "
+             "whole numbers from 0 to 255, 1 unless given: {slim: 5, cusum: 2}. A score counts as "
+             "at most 12 in it; a detector of weight 0 has no say.",
+     .type = PS_OPTION_MAP,
+     .at = offsetof(ps_detect_config, weights)},
+    {.name = "scores",
+     .preset = "false",
+     .help = "Whether each detector's own score goes out too, as score_NAME, before it is scaled "
+             "or voted on.",
+     .type = PS_OPTION_BOOL,
+     .at = offsetof(ps_detect_config, scores)},
     {.name = "preset",
      .preset = "generic",
      .help = "What slim looks for: `generic` suits any series; `events` gives few, sure alerts on "
@@ -167,6 +179,9 @@ typedef struct detect {
     uint32_t count;
     uint32_t field, scores, channels, score, anomaly, why;
     uint32_t fresh;         /* column: whether a series begins from the initial state */
+    uint32_t stride;                  /* rows from a detector's scores to the next one's */
+    uint8_t weight[PS_DETECTORS_MAX]; /* where it is weighed, `vote` PS_VOTE_WEIGHED */
+    uint32_t vote;
     ps_operand time, timed; /* when a row was measured, and whether that is known */
     uint32_t how;           /* PS_TIME_RECORD_MS or PS_TIME_FIELD_NS */
     double threshold[PS_DETECTORS_MAX];
@@ -220,6 +235,37 @@ static ps_status check_detectors(detect *d) {
     return PS_OK;
 }
 
+static ps_status read_weight(detect *d, const ps_string_pair *pair) {
+    int64_t weight = 0;
+    uint32_t i = 0;
+    while (i < d->count && strcmp(d->detector[i]->name, pair->name) != 0) i++;
+    if (i == d->count)
+        return ps_fail(d->error, PS_BAD_CONFIG, "weights: '%s' is not among the detectors",
+                       pair->name);
+    if (!ps_text_integer(pair->value, &weight) || weight < 0 || weight > UINT8_MAX)
+        return ps_fail(d->error, PS_BAD_CONFIG,
+                       "weights: '%s' of %s is not a whole number from 0 to 255", pair->value,
+                       pair->name);
+    d->weight[i] = (uint8_t)weight;
+    return PS_OK;
+}
+
+static ps_status check_weights(detect *d) {
+    const ps_string_map *weights = &d->config->weights;
+    uint32_t sum = 0;
+    d->vote = (uint32_t)d->config->vote;
+    if (weights->count == 0) return PS_OK;
+    if (d->vote != 1)
+        return ps_fail(d->error, PS_BAD_CONFIG,
+                       "vote and weights exclude each other: leave one out");
+    d->vote = PS_VOTE_WEIGHED;
+    for (uint32_t i = 0; i < d->count; i++) d->weight[i] = 1;
+    for (uint32_t i = 0; i < weights->count; i++) PS_TRY(read_weight(d, &weights->at[i]));
+    for (uint32_t i = 0; i < d->count; i++) sum += d->weight[i];
+    if (sum > 0) return PS_OK;
+    return ps_fail(d->error, PS_BAD_CONFIG, "weights: all are 0, so no detector has a say");
+}
+
 static ps_status read_sensitivity(const detect *d, double *sensitivity) {
     const char *text = d->config->sensitivity == NULL ? "auto" : d->config->sensitivity;
     for (uint32_t i = 0; i < sizeof words / sizeof *words; i++) {
@@ -271,7 +317,7 @@ static ps_status add_column(detect *d, const char *what, ps_type type, uint32_t 
     return ps_plan_add(d->plan, name, type, PS_PER_ROW, width, column, d->error);
 }
 
-/* A plane per detector, as scores have, where one of them has channels. */
+/* A plane per detector, as far from the next as scores are, where one of them has channels. */
 static ps_status add_channels(detect *d) {
     bool any = false;
     for (uint32_t i = 0; i < d->count; i++) any |= d->detector[i]->timed;
@@ -279,8 +325,41 @@ static ps_status add_channels(detect *d) {
     if (!any) return PS_OK;
     char name[PS_NAME_MAX];
     (void)snprintf(name, sizeof name, "$channels-%u", d->plan->schema.column_count);
-    return ps_plan_add(d->plan, name, PS_TYPE_SCRATCH, PS_PER_ROW, d->count, &d->channels,
-                       d->error);
+    const uint32_t rows_max = d->plan->schema.rows_max;
+    const uint32_t width = (d->count * d->stride + rows_max - 1) / rows_max;
+    return ps_plan_add(d->plan, name, PS_TYPE_SCRATCH, PS_PER_ROW, width, &d->channels, d->error);
+}
+
+/* Columns of their own, behind each other, where they go out. */
+static ps_status add_own_scores(detect *d) {
+    enum { FLOATS = PS_COLUMN_ALIGNMENT / sizeof(float) };
+    for (uint32_t i = 0; i < d->count; i++) {
+        char what[PS_NAME_MAX];
+        uint32_t column;
+        (void)snprintf(what, sizeof what, "score_%.40s", d->detector[i]->name);
+        PS_TRY(add_column(d, what, PS_TYPE_F32, 0, &column));
+        PS_TRY(ps_plan_nan(d->plan, column, d->error));
+        if (i == 0) d->scores = column;
+    }
+    d->stride = (d->plan->schema.rows_max + FLOATS - 1) / FLOATS * FLOATS;
+    return PS_OK;
+}
+
+static ps_status add_scores(detect *d) {
+    char name[PS_NAME_MAX];
+    if (d->config->scores) return add_own_scores(d);
+    (void)snprintf(name, sizeof name, "$scores-%u", d->plan->schema.column_count);
+    d->stride = d->plan->schema.rows_max;
+    PS_TRY(ps_plan_add(d->plan, name, PS_TYPE_SCRATCH, PS_PER_ROW, 4 * d->count, &d->scores,
+                       d->error));
+    return ps_plan_nan(d->plan, d->scores, d->error);
+}
+
+static ps_operand scores_of(const detect *d, uint32_t index) {
+    if (d->config->scores) return ps_operand_values(d->scores + index);
+    ps_operand scores = ps_operand_values(d->scores);
+    scores.offset = (size_t)index * sizeof(float) * d->stride;
+    return scores;
 }
 
 /* Of a stage of its own: it may know a series that begins in another one. */
@@ -300,11 +379,7 @@ static ps_status add_warm(detect *d, uint32_t first_state) {
 }
 
 static ps_status add_columns(detect *d) {
-    char name[PS_NAME_MAX];
-    (void)snprintf(name, sizeof name, "$scores-%u", d->plan->schema.column_count);
-    PS_TRY(ps_plan_add(d->plan, name, PS_TYPE_SCRATCH, PS_PER_ROW, 4 * d->count, &d->scores,
-                       d->error));
-    PS_TRY(ps_plan_nan(d->plan, d->scores, d->error));
+    PS_TRY(add_scores(d));
     PS_TRY(add_channels(d));
     PS_TRY(add_column(d, "score", PS_TYPE_F32, 0, &d->score));
     PS_TRY(add_column(d, "anomaly", PS_TYPE_U8, 0, &d->anomaly));
@@ -326,14 +401,13 @@ static ps_status add_detector(detect *d, uint32_t index) {
     const char *time = d->config->time == NULL ? "" : d->config->time;
     (void)snprintf(state_name, sizeof state_name, "%s(%s%s%s) of %s", detector->name, meaning,
                    detector->timed ? ", time " : "", detector->timed ? time : "", field->name);
-    ps_operand state, image, scores = ps_operand_values(d->scores);
+    ps_operand state, image;
     ps_operand channels = ps_operand_values(d->channels);
     PS_TRY(ps_plan_state(d->plan, state_name, ps_detector_planes(detector, d->config), &state,
                          &image, d->error));
     if (detector->timed) ps_plan_together(d->plan);
     ps_plan_describe(d->plan, detector->name, detector->format, meaning, false);
-    scores.offset = (size_t)index * sizeof(float) * d->plan->schema.rows_max;
-    channels.offset = (size_t)index * d->plan->schema.rows_max;
+    channels.offset = (size_t)index * d->stride;
     const ps_operand operands[] = {ps_operand_values(d->field),
                                    ps_operand_validity(d->field),
                                    ps_operand_values(PS_COLUMN_ORDER),
@@ -342,7 +416,7 @@ static ps_status add_detector(detect *d, uint32_t index) {
                                    ps_operand_values(d->fresh),
                                    state,
                                    image,
-                                   scores,
+                                   scores_of(d, index),
                                    d->time,
                                    d->timed,
                                    channels};
@@ -353,15 +427,17 @@ static ps_status add_detector(detect *d, uint32_t index) {
 /* Scores are compared with the first detector's threshold, each in its own measure. */
 static ps_status add_vote(detect *d) {
     ps_vote_params params = {.detectors = d->count,
-                             .stride = d->plan->schema.rows_max,
-                             .vote = (uint32_t)d->config->vote,
+                             .stride = d->stride,
+                             .vote = d->vote,
+                             .bound = PS_VOTE_BOUND,
                              .threshold = (float)d->threshold[0]};
     for (uint32_t i = 0; i < d->count; i++) {
         params.scale[i] = (float)(d->threshold[0] / d->threshold[i]);
         params.reason[i] = (uint8_t)d->detector[i]->reason;
         params.channels |= (uint32_t)d->detector[i]->timed << i;
     }
-    const ps_operand operands[] = {ps_operand_values(d->scores), ps_operand_values(d->channels),
+    memcpy(params.weight, d->weight, sizeof params.weight);
+    const ps_operand operands[] = {scores_of(d, 0), ps_operand_values(d->channels),
                                    ps_operand_values(d->score), ps_operand_values(d->anomaly),
                                    ps_operand_values(d->why)};
     return ps_plan_call(d->plan, PS_KERNEL_VOTE, PS_PER_ROW, operands, &params, sizeof params,
@@ -409,11 +485,21 @@ static ps_status add_output(detect *d, const char *what, ps_output_kind kind, ui
     return ps_plan_output(d->plan, &output, d->error);
 }
 
+static ps_status add_score_outputs(detect *d) {
+    for (uint32_t i = 0; i < d->count && d->config->scores; i++) {
+        char what[PS_NAME_MAX];
+        (void)snprintf(what, sizeof what, "score_%.40s", d->detector[i]->name);
+        PS_TRY(add_output(d, what, PS_OUTPUT_SCORE, d->scores + i));
+    }
+    return PS_OK;
+}
+
 static ps_status plan_detect(const void *config, ps_plan *plan, ps_error *error) {
     detect d = {.config = config, .plan = plan, .error = error};
     PS_TRY(check_field(&d));
     PS_TRY(check_time(&d));
     PS_TRY(check_detectors(&d));
+    PS_TRY(check_weights(&d));
     PS_TRY(check_verdict(&d));
     PS_TRY(ps_plan_group(plan, error));
     const uint32_t first_state = plan->state_count;
@@ -426,6 +512,7 @@ static ps_status plan_detect(const void *config, ps_plan *plan, ps_error *error)
     PS_TRY(add_output(&d, "score", PS_OUTPUT_SCORE, d.score));
     PS_TRY(add_output(&d, "anomaly", PS_OUTPUT_FLAG, d.anomaly));
     PS_TRY(add_output(&d, "why", PS_OUTPUT_LABEL, d.why));
+    PS_TRY(add_score_outputs(&d));
     /* Of several detect stages, the last one's verdicts are what the metrics count. */
     plan->anomaly_column = d.anomaly;
     return PS_OK;

@@ -16,6 +16,8 @@ typedef struct ps_detect_config {
     const char *field;
     ps_string_list detectors;
     int64_t vote;
+    ps_string_map weights;   /* a detector's name, a whole number; empty: `vote` says who wins */
+    bool scores;             /* every detector's own goes out too */
     uint32_t preset;         /* ps_detect_preset */
     double threshold;        /* 0: sensitivity says it */
     const char *sensitivity; /* low, medium, high, auto or a number; NULL: auto */

@@ -16,7 +16,6 @@
 #include "kernels/multivariate.c"
 #include "kernels/mzscore.c"
 #include "kernels/risk.c"
-#include "kernels/slim.c"
 #include "kernels/summary.c"
 #include "kernels/suppress.c"
 #include "kernels/vote.c"

@@ -19,11 +19,34 @@ static float scaled(const float *scores, const ps_vote_params *p, uint32_t i, ui
     return (float)fmin((double)x * (double)p->scale[i], 300.0);
 }
 
+/* The mean by weights, of what is there, from the last detector to the first: the sums of these few
+ * numbers are exact, so their order does not matter. */
+static verdict weigh(const float *scores, const uint8_t *channel, const ps_vote_params *p,
+                     uint32_t row) {
+    double sum = 0.0, weights = 0.0, most = -1.0;
+    uint32_t why = PS_WHY_NONE;
+    for (uint32_t i = p->detectors; i-- > 0;) {
+        const float x = scaled(scores, p, i, row);
+        if (isnan(x) || p->weight[i] == 0) continue;
+        const double share = fmin((double)x, (double)p->bound) * p->weight[i];
+        sum += share;
+        weights += p->weight[i];
+        if (share < most) continue;
+        most = share;
+        why = p->reason[i];
+        if (p->channels >> i & 1) why += channel[(size_t)i * p->stride + row];
+    }
+    const float score = weights > 0.0 ? (float)(sum / weights) : NAN;
+    const bool anomaly = score >= p->threshold;
+    return (verdict){score, anomaly, anomaly ? (uint8_t)why : PS_WHY_NONE};
+}
+
 /* The definition, with an insertion sort. */
 static verdict decide(const float *scores, const uint8_t *channel, const ps_vote_params *p,
                       uint32_t row) {
     float sorted[PS_VOTE_DETECTORS_MAX];
     uint32_t count = 0, reached = 0, largest = PS_WHY_NONE;
+    if (p->vote == PS_VOTE_WEIGHED) return weigh(scores, channel, p, row);
     for (uint32_t i = 0; i < p->detectors; i++) {
         const float x = scaled(scores, p, i, row);
         if (isnan(x)) continue;
@@ -42,10 +65,13 @@ static verdict decide(const float *scores, const uint8_t *channel, const ps_vote
 
 static void check_rows(ps_check *c, uint32_t n, uint32_t detectors, uint32_t vote) {
     ps_vote_params params = {
-        .detectors = detectors, .stride = n + 3, .vote = vote, .threshold = 3.0f};
+        .detectors = detectors, .stride = n + 3, .vote = vote, .threshold = 3.0f, .bound = 5.0f};
     for (uint32_t i = 0; i < PS_VOTE_DETECTORS_MAX; i++) {
         params.scale[i] = check_random(c) % 2 ? 1.0f : (float)(check_random(c) % 9000) / 100.0f;
         params.reason[i] = (uint8_t)(i * 8);
+        params.weight[i] = (uint8_t)(check_random(c) % 4); /* 0 is one of them */
+        /* Sums that are exact in any order. */
+        if (vote == PS_VOTE_WEIGHED) params.scale[i] = check_random(c) % 2 ? 1.0f : 0.5f;
     }
     params.channels = (uint32_t)check_random(c) & 0xffffu;
     uint8_t *channel = check_take(c, (size_t)detectors * params.stride);
@@ -87,6 +113,6 @@ void ps_check_vote(ps_check *c) {
     static const uint32_t counts[] = {0, 1, 2, 15, 16, 17, 100, 4096};
     for (uint32_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         for (uint32_t detectors = 1; detectors <= PS_VOTE_DETECTORS_MAX; detectors++)
-            for (uint32_t vote = 1; vote <= detectors; vote += detectors > 4 ? 3 : 1)
+            for (uint32_t vote = PS_VOTE_WEIGHED; vote <= detectors; vote += detectors > 4 ? 3 : 1)
                 check_rows(c, counts[i], detectors, vote);
 }

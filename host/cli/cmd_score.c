@@ -69,7 +69,7 @@ static int failed(ps_status status, const ps_error *error) {
     return status == PS_BAD_CONFIG ? PS_EXIT_USAGE : PS_EXIT_FAILED;
 }
 
-/* Detectors as the stage takes them: every name between commas an entry, `vote` the default set. */
+/* Detectors as the stage takes them: every name between commas an entry. */
 static ps_string_list listed(const ps_string_list *written, ps_pool *pool) {
     const char **at = ps_pool_take(pool, (PS_DETECTORS_MAX + 1) * sizeof *at);
     ps_string_list list = {at, 0};
@@ -79,9 +79,6 @@ static ps_string_list listed(const ps_string_list *written, ps_pool *pool) {
             at[list.count++] = ps_pool_text(pool, name, length);
             name = name[length] == ',' ? name + length + 1 : NULL;
         }
-    if (list.count == 1 && strcmp(at[0], "vote") == 0)
-        for (list.count = 0; ps_detector_vote[list.count] != NULL; list.count++)
-            at[list.count] = ps_detector_vote[list.count];
     return list;
 }
 
@@ -97,6 +94,10 @@ static ps_status open_run(const score_options *chosen, const ps_string_list *det
     for (uint32_t i = 0; i <= LEVELS; i++) {
         configs[i] = chosen->detect;
         configs[i].detectors = *detectors;
+        if (detectors->count == 1 && strcmp(detectors->at[0], "vote") == 0) {
+            configs[i].detectors = ps_detector_vote;
+            configs[i].weights = ps_detector_weights;
+        }
         if (i > 0) PS_TRY(with_level(&configs[i], level_names[i - 1], error));
     }
     return ps_score_run_open(configs, chosen->levels ? 1 + LEVELS : 1, run, error);
@@ -266,7 +267,7 @@ const ps_command ps_command_score = {
     .options = options,
     .stage = &ps_stage_detect.about,
     .stage_at = offsetof(score_options, detect),
-    .stage_without = "field|detectors|time|as|warm_state",
+    .stage_without = "field|detectors|weights|scores|time|as|warm_state",
     .stage_presets = presets,
     .operands_min = 1,
     .operands_max = 1000000,
