@@ -111,6 +111,12 @@ static void what_is_undone_comes_again(void **state) {
     world_drain(w, true);
     world_abort(w);
     world_restore_all(w);
+    world_fill(w, 3000, 6000);
+    assert_int_equal(w->sealer->rows(w->self, &w->batch, &w->error), PS_OK);
+    world_abort(w);
+    ps_sealed left;
+    assert_false(w->sealer->next(w->self, false, &left)); /* nor in the next transaction */
+    world_restore_all(w);
     world_feed(w, 3000, 7000, 700, 1);
     world_finish(w);
     for (uint32_t p = 0; p < WORLD_LOGS; p++) world_expect_log(w, p, 7000);
@@ -196,25 +202,43 @@ static void offsets_that_go_back_are_an_alarm(void **state) {
     world_close(w);
 }
 
+/* A checkpoint of this log's key, over another tree. */
+static void sign_another_tree(const sealer_world *w) {
+    ps_signer key, signer;
+    char path[256], note[PS_CHECKPOINT_MAX];
+    size_t length = 0;
+    const ps_tree tree = {.size = 700, .root = {{1, 2, 3}}};
+    assert_int_equal(ps_secret_key_read(w->key, &key, NULL), PS_OK);
+    assert_int_equal(
+        ps_signer_of_seed("example.org/audit/c1/in/t1/0", PS_KEY_ED25519, key.seed, &signer, NULL),
+        PS_OK);
+    assert_int_equal(ps_checkpoint_sign(&tree, &signer, note, &length, NULL), PS_OK);
+    (void)snprintf(path, sizeof path, "%s/in/0/checkpoint", w->logs);
+    FILE *file = fopen(path, "w");
+    assert_int_equal(fwrite(note, 1, length, file), length);
+    assert_int_equal(fclose(file), 0);
+}
+
 /* Breaks when a log is continued that is not what was signed and shown. */
 static void another_past_is_an_alarm(void **state) {
     int64_t next = 0;
     (void)state;
-    for (int kind = 0; kind < 5; kind++) {
+    for (int kind = 0; kind < 6; kind++) {
         sealer_world *w = world_open();
         world_restore_all(w);
         world_feed(w, 0, 6000, 2000, 1);
         world_finish(w);
         assert_true(w->sealer->stands(w->self, 0, &next));
         w->sealer->close(w->self);
-        static const char *const words[] = {"made anew", "entries", "knows of none", "not those",
-                                            "not signed"};
+        static const char *const words[] = {"made anew", "entries",    "knows of none",
+                                            "not those", "not signed", "does not extend"};
         if (kind == 0) world_name(w, "t2");
         for (uint32_t keep = kind == 1 ? 40 : 0; (kind == 1 || kind == 2) && w->records > keep;)
             free(w->record[--w->records].value);
         for (uint32_t i = 0; kind == 3 && i < w->records; i++)
             if (strcmp(w->record[i].key, "in/0/tile/0/011") == 0) w->record[i].value[40] ^= 1;
         if (kind == 4) world_write_key(w, "other", 0600);
+        if (kind == 5) sign_another_tree(w);
         assert_int_equal(world_open_sealer(w), PS_OK);
         expect_alarm(w, world_restore(w, 0), words[kind]);
         world_close(w);
