@@ -19,7 +19,7 @@ static ps_signer signer, partition[LOGS];
 static char path[64];
 
 static void open_rollup(const ps_seal_policy *policy, ps_rollup **out) {
-    const ps_rollup_options options = {path, &signer, policy, 2000};
+    const ps_rollup_options options = {path, &signer, policy, 60000};
     ps_error error;
     if (ps_rollup_open(&options, out, &error) != PS_OK) fail_msg("%s", error.message);
 }
@@ -332,7 +332,7 @@ enum { BEFORE = 250, STEPS = 2 };
 /* Run `run` of a worker: its partitions have moved on, and come in an order of its own. 0: all of
  * it was published. */
 static int work(uint64_t run) {
-    const ps_rollup_options options = {path, &signer, &outside.policy, 2000};
+    const ps_rollup_options options = {path, &signer, &outside.policy, 60000};
     ps_rollup *rollup = NULL;
     ps_rollup_report report;
     ps_error error;

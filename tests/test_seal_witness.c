@@ -6,9 +6,10 @@
 #include "tests/seal_log.h"
 
 #include "host/base/clock.h"
+#include "host/seal/rollup.h"
 #include "tests/seal_fake.h"
 
-enum { WITNESSES = 3, TIMEOUT_MS = 400 };
+enum { WITNESSES = 3, TIMEOUT_MS = 20000, LATE_MS = 2000 };
 
 typedef struct world {
     ps_signer signer;
@@ -22,6 +23,8 @@ typedef struct world {
     ps_witnesses *witnesses;
     ps_tiles tiles;
 } world;
+
+static uint32_t timeout_ms = TIMEOUT_MS;
 
 static world w;
 
@@ -63,7 +66,7 @@ static void open_world(uint32_t witnesses, const char *quorum) {
     (void)snprintf(w.policy_text + used, sizeof w.policy_text - used, "%s\n", quorum);
     const ps_bytes text = {(const uint8_t *)w.policy_text, (uint32_t)strlen(w.policy_text)};
     if (ps_seal_policy_parse(text, &w.policy, &error) != PS_OK) fail_msg("%s", error.message);
-    if (ps_witnesses_open(&w.policy, TIMEOUT_MS, &w.witnesses, &error) != PS_OK)
+    if (ps_witnesses_open(&w.policy, timeout_ms, &w.witnesses, &error) != PS_OK)
         fail_msg("%s", error.message);
 }
 
@@ -137,17 +140,15 @@ static void test_honest(void **state) {
     close_world();
 }
 
-static size_t answer_404(fake_witness *fake, const char *body, char *out, size_t room) {
+/* A status, and words of its own. */
+static struct {
+    unsigned code;
+    const char *words;
+} plain;
+
+static size_t answer_plain(fake_witness *fake, const char *body, char *out, size_t room) {
     (void)fake, (void)body, (void)room;
-    return fake_put(out, 404, "", 0);
-}
-static size_t answer_403(fake_witness *fake, const char *body, char *out, size_t room) {
-    (void)fake, (void)body, (void)room;
-    return fake_put(out, 403, "", 0);
-}
-static size_t answer_400(fake_witness *fake, const char *body, char *out, size_t room) {
-    (void)fake, (void)body, (void)room;
-    return fake_put(out, 400, "\x1b[31mno\nsecond", 13);
+    return fake_put(out, plain.code, plain.words, strlen(plain.words));
 }
 static size_t answer_302(fake_witness *fake, const char *body, char *out, size_t room) {
     (void)fake, (void)body, (void)room;
@@ -155,22 +156,6 @@ static size_t answer_302(fake_witness *fake, const char *body, char *out, size_t
         "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
     memcpy(out, moved, sizeof moved - 1);
     return sizeof moved - 1;
-}
-static size_t answer_422(fake_witness *fake, const char *body, char *out, size_t room) {
-    (void)fake, (void)body, (void)room;
-    return fake_put(out, 422, "", 0);
-}
-static size_t answer_500(fake_witness *fake, const char *body, char *out, size_t room) {
-    (void)fake, (void)body, (void)room;
-    return fake_put(out, 500, "tired", 5);
-}
-static size_t answer_409_words(fake_witness *fake, const char *body, char *out, size_t room) {
-    (void)fake, (void)body, (void)room;
-    return fake_put(out, 409, "007\n", 4);
-}
-static size_t answer_409_more(fake_witness *fake, const char *body, char *out, size_t room) {
-    (void)fake, (void)body, (void)room;
-    return fake_put(out, 409, "1000\n", 5);
 }
 static size_t answer_409_same(fake_witness *fake, const char *body, char *out, size_t room) {
     (void)fake, (void)room;
@@ -188,7 +173,7 @@ static size_t answer_nothing(fake_witness *fake, const char *body, char *out, si
     return 0;
 }
 static size_t answer_late(fake_witness *fake, const char *body, char *out, size_t room) {
-    const struct timespec pause = {.tv_nsec = (TIMEOUT_MS + 300) * 1000000L};
+    const struct timespec pause = {.tv_sec = LATE_MS / 1000, .tv_nsec = 300000000};
     (void)nanosleep(&pause, NULL);
     return fake_honest(fake, body, out, room);
 }
@@ -277,31 +262,36 @@ static const struct {
     fake_answer *answer;
     ps_witness_verdict verdict;
     const char *why;
+    unsigned code; /* of answer_plain */
+    const char *words;
 } answers[] = {
-    {answer_404, PS_WITNESS_REFUSED, "its operator must add the origin"},
-    {answer_403, PS_WITNESS_REFUSED, "does not know this log's key"},
-    {answer_400, PS_WITNESS_REFUSED, "answers 400, which it must not: ?[31mno"},
-    {answer_302, PS_WITNESS_REFUSED, "answers 302"},
-    {answer_422, PS_WITNESS_FORKED, "the 300 entries that it has cosigned are not the beginning"},
-    {answer_500, PS_WITNESS_NO_ANSWER, "answers 500: tired"},
-    {answer_409_words, PS_WITNESS_BAD_ANSWER, "without saying what size"},
-    {answer_409_more, PS_WITNESS_FORKED, "has cosigned 1000 entries of this log, which has 310"},
-    {answer_409_same, PS_WITNESS_BAD_ANSWER, "without saying what size"},
-    {answer_409_again, PS_WITNESS_BAD_ANSWER, "another size whenever it is asked"},
-    {answer_nothing, PS_WITNESS_NO_ANSWER, "no answer: "},
-    {answer_late, PS_WITNESS_NO_ANSWER, "no answer: "},
-    {answer_cut, PS_WITNESS_NO_ANSWER, "no answer: "},
-    {answer_empty, PS_WITNESS_BAD_ANSWER, "not a signed note"},
-    {answer_large, PS_WITNESS_BAD_ANSWER, "more than 65536 bytes"},
-    {answer_no_end, PS_WITNESS_BAD_ANSWER, "last line does not end"},
-    {answer_forged, PS_WITNESS_BAD_ANSWER, "does not fit the checkpoint"},
-    {answer_other_text, PS_WITNESS_BAD_ANSWER, "does not fit the checkpoint"},
-    {answer_stranger, PS_WITNESS_BAD_ANSWER, "is the policy's key the right one?"},
-    {answer_no_time, PS_WITNESS_BAD_ANSWER, "its clock is wrong"},
-    {answer_tomorrow, PS_WITNESS_BAD_ANSWER, "its clock is wrong"},
-    {answer_end_of_time, PS_WITNESS_BAD_ANSWER, "its clock is wrong"},
-    {answer_longer_text, PS_WITNESS_BAD_ANSWER, "an empty line"},
-    {answer_many, PS_WITNESS_COSIGNED, ""},
+    {answer_plain, PS_WITNESS_REFUSED, "its operator must add the origin", 404, ""},
+    {answer_plain, PS_WITNESS_REFUSED, "does not know this log's key", 403, ""},
+    {answer_plain, PS_WITNESS_REFUSED, "answers 400, which it must not: ?[31mno", 400,
+     "\x1b[31mno\nsecond"},
+    {answer_302, PS_WITNESS_REFUSED, "answers 302", 0, NULL},
+    {answer_plain, PS_WITNESS_FORKED, "the 300 entries that it has cosigned are not the beginning",
+     422, ""},
+    {answer_plain, PS_WITNESS_NO_ANSWER, "answers 500: tired", 500, "tired"},
+    {answer_plain, PS_WITNESS_BAD_ANSWER, "without saying what size", 409, "007\n"},
+    {answer_plain, PS_WITNESS_FORKED, "has cosigned 1000 entries of this log, which has 310", 409,
+     "1000\n"},
+    {answer_409_same, PS_WITNESS_BAD_ANSWER, "without saying what size", 0, NULL},
+    {answer_409_again, PS_WITNESS_BAD_ANSWER, "another size whenever it is asked", 0, NULL},
+    {answer_nothing, PS_WITNESS_NO_ANSWER, "no answer: ", 0, NULL},
+    {answer_late, PS_WITNESS_NO_ANSWER, "no answer: ", 0, NULL},
+    {answer_cut, PS_WITNESS_NO_ANSWER, "no answer: ", 0, NULL},
+    {answer_empty, PS_WITNESS_BAD_ANSWER, "not a signed note", 0, NULL},
+    {answer_large, PS_WITNESS_BAD_ANSWER, "more than 65536 bytes", 0, NULL},
+    {answer_no_end, PS_WITNESS_BAD_ANSWER, "last line does not end", 0, NULL},
+    {answer_forged, PS_WITNESS_BAD_ANSWER, "does not fit the checkpoint", 0, NULL},
+    {answer_other_text, PS_WITNESS_BAD_ANSWER, "does not fit the checkpoint", 0, NULL},
+    {answer_stranger, PS_WITNESS_BAD_ANSWER, "is the policy's key the right one?", 0, NULL},
+    {answer_no_time, PS_WITNESS_BAD_ANSWER, "its clock is wrong", 0, NULL},
+    {answer_tomorrow, PS_WITNESS_BAD_ANSWER, "its clock is wrong", 0, NULL},
+    {answer_end_of_time, PS_WITNESS_BAD_ANSWER, "its clock is wrong", 0, NULL},
+    {answer_longer_text, PS_WITNESS_BAD_ANSWER, "an empty line", 0, NULL},
+    {answer_many, PS_WITNESS_COSIGNED, "", 0, NULL},
 };
 
 /* Whatever it answers: the verdict, the words, and no line in the note that its key has not made
@@ -309,10 +299,13 @@ static const struct {
 static void test_answers(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        timeout_ms = answers[i].answer == answer_late ? LATE_MS : TIMEOUT_MS;
         open_world(1, "quorum a");
         grow(300);
         assert_int_equal(ask_all(0), 1);
         w.fake[0].answer = answers[i].answer;
+        plain.code = answers[i].code;
+        plain.words = answers[i].words;
         grow(310);
         assert_int_equal(ask_all(0), 1);
         const ps_witness *const one = ps_witnesses_at(w.witnesses, 0);
@@ -367,7 +360,9 @@ static void test_changed_tiles(void **state) {
 static void test_back_off(void **state) {
     (void)state;
     open_world(2, "group g any a b\nquorum g");
-    w.fake[0].answer = answer_500;
+    plain.code = 500;
+    plain.words = "";
+    w.fake[0].answer = answer_plain;
     grow(10);
     assert_int_equal(ask_all(0), 2);
     assert_true(ps_witnesses_have_quorum(w.witnesses));
@@ -389,7 +384,7 @@ static void test_back_off(void **state) {
     assert_int_equal(w.fake[0].seen.size, 0);
     assert_int_equal(ask_all(now_ns), 1);
     assert_int_equal(ps_witnesses_due(w.witnesses), INT64_MAX);
-    w.fake[0].answer = answer_500; /* as if for the first time */
+    w.fake[0].answer = answer_plain; /* as if for the first time */
     grow(30);
     assert_int_equal(ask_all(now_ns), 2);
     assert_int_equal(ps_witnesses_due(w.witnesses), now_ns + PS_NS_PER_S);
@@ -423,11 +418,81 @@ static void test_nobody(void **state) {
     close_world();
 }
 
+static size_t answer_slow(fake_witness *fake, const char *body, char *out, size_t room) {
+    const struct timespec pause = {.tv_nsec = 20000000};
+    (void)nanosleep(&pause, NULL);
+    return fake_honest(fake, body, out, room);
+}
+
+typedef struct publisher {
+    ps_rollup *rollup;
+    atomic_bool is_done;
+    ps_status status;
+    ps_rollup_report report;
+} publisher;
+
+static void *publish_all(void *context) {
+    publisher *const p = context;
+    while (!atomic_load(&p->is_done)) {
+        p->status = ps_rollup_publish(p->rollup, &p->report, NULL);
+        if (p->status != PS_OK) break;
+    }
+    return NULL;
+}
+
+/* Who adds does not wait for who asks: a slow witness holds no checkpoint up. */
+static void test_side_by_side(void **state) {
+    (void)state;
+    enum { ADDS = 100 };
+    char path[64], text[PS_CHECKPOINT_MAX];
+    ps_signer signer;
+    publisher p = {.is_done = false};
+    pthread_t thread;
+    open_world(1, "quorum a");
+    grow(1);
+    assert_int_equal(ps_rollup_signer(&w.signer, &signer, NULL), PS_OK);
+    w.fake[0].log = signer.verifier;
+    w.fake[0].answer = answer_slow;
+    const ps_rollup_options options = {seal_log_folder(path), &signer, &w.policy, 5000};
+    assert_int_equal(ps_rollup_open(&options, &p.rollup, NULL), PS_OK);
+    assert_int_equal(pthread_create(&thread, NULL, publish_all, &p), 0);
+    int64_t worst_ns = 0;
+    for (uint64_t i = 1; i <= ADDS; i++) {
+        ps_tree tree = {.size = i}, found;
+        size_t length = 0;
+        ps_error error;
+        const struct timespec pause = {.tv_nsec = 1000000};
+        (void)nanosleep(&pause, NULL);
+        assert_int_equal(ps_checkpoint_sign(&tree, &w.signer, text, &length, NULL), PS_OK);
+        const int64_t begin_ns = ps_clock_ns();
+        if (ps_rollup_add(p.rollup, (ps_bytes){(uint8_t *)text, (uint32_t)length},
+                          &w.signer.verifier, NULL, &error) != PS_OK)
+            fail_msg("%s", error.message);
+        const ps_bytes origin = {(const uint8_t *)w.signer.verifier.name,
+                                 (uint32_t)strlen(w.signer.verifier.name)};
+        assert_true(ps_rollup_find(p.rollup, origin, &found));
+        assert_int_equal(found.size, i);
+        const int64_t took_ns = ps_clock_ns() - begin_ns;
+        if (took_ns > worst_ns) worst_ns = took_ns;
+    }
+    atomic_store(&p.is_done, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(p.status, PS_OK);
+    assert_int_equal(ps_rollup_publish(p.rollup, &p.report, NULL), PS_OK);
+    assert_int_equal(p.report.published, ADDS);
+    assert_true(w.fake[0].asked > 1);
+    print_message("the longest add took %.1f ms\n", (double)worst_ns / 1e6);
+    ps_rollup_close(p.rollup);
+    seal_log_remove(path);
+    close_world();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_honest),   cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_fork),     cmocka_unit_test(test_changed_tiles),
-        cmocka_unit_test(test_back_off), cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_honest),       cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_fork),         cmocka_unit_test(test_changed_tiles),
+        cmocka_unit_test(test_back_off),     cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_side_by_side),
     };
     (void)setenv("no_proxy", "*", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
