@@ -191,7 +191,7 @@ const char ps_detector_words[] = "vote" DETECTOR_MAP(DETECTOR_WORD) " slim";
 
 /* docs/detection.md says what each of them adds. */
 static const char *const vote[] = {"slim", "cusum"};
-static const ps_string_pair weights[] = {{"slim", "5"}, {"cusum", "2"}};
+static const ps_string_pair weights[] = {{"slim", "4"}, {"cusum", "1"}};
 const ps_string_list ps_detector_vote = {vote, sizeof vote / sizeof *vote};
 const ps_string_map ps_detector_weights = {weights, sizeof weights / sizeof *weights};
 

@@ -40,7 +40,7 @@ static const ps_option options[] = {
      .max = PS_DETECTORS_MAX},
     {.name = "weights",
      .help = "Instead of vote: the score is the mean of the detectors' scores by these weights, "
-             "whole numbers from 0 to 255, 1 unless given: {slim: 5, cusum: 2}. A score counts as "
+             "whole numbers from 0 to 255, 1 unless given: {slim: 4, cusum: 1}. A score counts as "
              "at most 12 in it; a detector of weight 0 has no say.",
      .type = PS_OPTION_MAP,
      .at = offsetof(ps_detect_config, weights)},

@@ -333,66 +333,6 @@ static void slim_does_not_depend_on_batches(void **unused) {
     free(parts);
 }
 
-/* Every detector's own score, and the mean of both by their weights. */
-static void check_weighed(const ps_plan *plan, ps_batch *batch, uint32_t first, void *context) {
-    const row *rows = ((const split *)context)->rows + first;
-    const float *score = ps_batch_values(batch, ps_schema_find(&plan->schema, "score"));
-    const float *ewma = ps_batch_values(batch, ps_schema_find(&plan->schema, "score_ewma"));
-    const float *zscore = ps_batch_values(batch, ps_schema_find(&plan->schema, "score_zscore"));
-    for (uint32_t i = 0; i < batch->rows; i++) {
-        assert_memory_equal(&ewma[i], &rows[i].ewma, sizeof *ewma);
-        assert_memory_equal(&zscore[i], &rows[i].zscore, sizeof *zscore);
-        const double sum = 5.0 * fmin((double)ewma[i], 12.0) + 2.0 * fmin((double)zscore[i], 12.0);
-        const float expected = rows[i].null ? ps_nan() : (float)(sum / 7.0);
-        assert_memory_equal(&score[i], &expected, sizeof expected);
-    }
-    ((split *)context)->anomalies += batch->rows;
-}
-
-/* If this fails, weights are others' or a detector's own score is not what it says. */
-static void weights_make_a_mean(void **unused) {
-    (void)unused;
-    static const ps_string_pair weights[] = {{"zscore", "2"}, {"ewma", "5"}};
-    row *rows = calloc(ROWS, sizeof *rows);
-    make_rows(rows);
-    expect(rows);
-    ps_plan *plan = open_plan();
-    ps_detect_config config = detect_config("cpu", 2);
-    config.span = SPAN;
-    config.warmup = WARMUP;
-    config.weights = (ps_string_map){weights, 2};
-    config.scores = true;
-    assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
-    assert_int_equal(plan->output_count, 5);
-    assert_int_equal(find_output(plan, "score_zscore")->kind, PS_OUTPUT_SCORE);
-    assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
-    split s = {.rows = rows};
-    const test_rows all = {ROWS, append, check_weighed, &s};
-    test_plan_feed(plan, &all, 50, false);
-    assert_int_equal(s.anomalies, ROWS);
-    test_plan_close(plan);
-    free(rows);
-}
-
-/* If this fails, slim's channel is looked for where another row's is. */
-static void own_scores_keep_the_channels(void **unused) {
-    (void)unused;
-    ps_plan *plan = open_plan();
-    ps_detect_config config = slim_config();
-    config.scores = true;
-    assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
-    assert_int_equal(ps_plan_close(plan, NULL), PS_OK);
-    const ps_call_plan *vote = find_call(plan, PS_KERNEL_VOTE);
-    const ps_column *channels = &plan->schema.column[vote->operand[1].column];
-    const ps_column *slim = ps_schema_find(&plan->schema, "score_slim");
-    const ps_column *ewma = ps_schema_find(&plan->schema, "score_ewma");
-    ps_vote_params params;
-    memcpy(&params, vote->params, sizeof params);
-    assert_int_equal(ewma->values - slim->values, params.stride * sizeof(float));
-    assert_true(channels->width * plan->schema.rows_max >= 2 * params.stride);
-    test_plan_close(plan);
-}
-
 /* State of other parameters must not be read as state of these; the threshold is no state. */
 static uint64_t fingerprint(int64_t span, int64_t warmup, double threshold, const char *field) {
     ps_plan *plan = open_plan();
@@ -479,20 +419,6 @@ static void faults_of_detect(void **unused) {
             not_said[i]);
         detect_refuses(config, message);
     }
-    static const ps_string_pair odd[][1] = {{{"slim", "1"}}, {{"ewma", "256"}}, {{"ewma", "0"}}};
-    static const char *const said_of[] = {
-        "weights: 'slim' is not among the detectors",
-        "weights: '256' of ewma is not a whole number from 0 to 255",
-        "weights: all are 0, so no detector has a say"};
-    for (uint32_t i = 0; i < 3; i++) {
-        config = detect_config("cpu", 1);
-        config.weights = (ps_string_map){odd[i], 1};
-        detect_refuses(config, said_of[i]);
-    }
-    config = detect_config("cpu", 2);
-    config.vote = 2;
-    config.weights = (ps_string_map){odd[2], 1};
-    detect_refuses(config, "vote and weights exclude each other: leave one out");
     config = detect_config("cpu", 1);
     config.time = "n";
     detect_refuses(config, "time: 'n' is not declared as timestamp");
@@ -550,8 +476,6 @@ int main(void) {
                                        cmocka_unit_test(thresholds_are_each_detectors_own),
                                        cmocka_unit_test(slim_knows_the_time),
                                        cmocka_unit_test(slim_does_not_depend_on_batches),
-                                       cmocka_unit_test(weights_make_a_mean),
-                                       cmocka_unit_test(own_scores_keep_the_channels),
                                        cmocka_unit_test(fingerprint_tells_states_apart),
                                        cmocka_unit_test(policies_know_each_other),
                                        cmocka_unit_test(faults_of_detect),
