@@ -83,7 +83,7 @@ static ps_status judge(bench *b, const ps_nab *nab, const candidate *of, const c
     PS_TRY(ps_detect_on_nab(nab, &config, &r->nab, error));
     r->corpus = nab == b->planted ? "planted" : "nab";
     if (!first && r[-1].nab.bits == r->nab.bits) return PS_OK;
-    (void)snprintf(r->name, sizeof r->name, "%.15s%.15s", of->name, first ? "" : preset);
+    (void)snprintf(r->name, sizeof r->name, "%.21s%.10s", of->name, first ? "" : preset);
     b->nab_count++;
     print_nab(r);
     return PS_OK;

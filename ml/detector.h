@@ -27,6 +27,7 @@ typedef struct ps_detector {
     /* Its kernel has three buffers more: time, the time's validity, and the channel that a row's
      * score owes most to, which counts up from `reason`. A series' planes lie together. */
     bool timed;
+    bool together; /* its planes do too; where a state has many and a value reads all of them */
     /* Where its score is an anomaly at medium sensitivity, per preset; 0: PS_DETECTOR_THRESHOLD. */
     double threshold[PS_DETECT_PRESETS];
     /* Fills the kernel's parameters, at most PS_PARAMS_MAX bytes, and says in `meaning` all that

@@ -7,11 +7,14 @@
 
 #include "kernels/cusum.h"
 #include "kernels/ewma.h"
+#include "kernels/half_space_trees.h"
 #include "kernels/hampel.h"
 #include "kernels/holt_winters.h"
 #include "kernels/iqr.h"
 #include "kernels/mzscore.h"
+#include "kernels/prototype.h"
 #include "kernels/slim.h"
+#include "kernels/spectral_residual.h"
 #include "kernels/zscore.h"
 #include "ml/detector.h"
 
@@ -34,6 +37,18 @@
     X(holt_winters, HOLT_WINTERS,                                                               \
       "error of a forecast from level, damped trend and, where `season` says how many rows it " \
       "has, season")
+
+/* Those whose planes lie together. */
+#define DETECTOR_TOGETHER(X)                                                                  \
+    X(half_space_trees, HALF_SPACE_TREES,                                                     \
+      "how few of the last thousand values lay where a value and its step from the last one " \
+      "lie, by eight trees that halve that plane; `span` as for spectral_residual")           \
+    X(prototype, PROTOTYPE,                                                                   \
+      "how far the last four values are, together, from the nearest of 32 shapes that the "   \
+      "series had lately; `span` as for spectral_residual")                                   \
+    X(spectral_residual, SPECTRAL_RESIDUAL,                                                   \
+      "how far a value stands out of the last 59 once their regular frequencies are taken "   \
+      "away, by how far others did; `span` is how many of those it remembers")
 
 static void fill_ewma(const ps_detector_setting *setting, void *params, char *meaning,
                       size_t bytes) {
@@ -121,6 +136,40 @@ static void fill_holt_winters(const ps_detector_setting *setting, void *params, 
     (void)snprintf(meaning, bytes, "span=%" PRId64 " level_span=%" PRId64 " season=%" PRId64,
                    config->span, config->level_span, config->season);
 }
+
+static void fill_half_space_trees(const ps_detector_setting *setting, void *params, char *meaning,
+                                  size_t bytes) {
+    const ps_detect_config *config = setting->config;
+    const ps_half_space_trees_params p = {.least = 2.0 / ((double)config->span + 1.0),
+                                          .warmup = (uint32_t)config->warmup,
+                                          .capacity = setting->capacity,
+                                          .type = setting->type};
+    memcpy(params, &p, sizeof p);
+    (void)snprintf(meaning, bytes, "span=%" PRId64, config->span);
+}
+
+static void fill_prototype(const ps_detector_setting *setting, void *params, char *meaning,
+                           size_t bytes) {
+    const ps_detect_config *config = setting->config;
+    const ps_prototype_params p = {.least = 2.0 / ((double)config->span + 1.0),
+                                   .warmup = (uint32_t)config->warmup,
+                                   .capacity = setting->capacity,
+                                   .type = setting->type};
+    memcpy(params, &p, sizeof p);
+    (void)snprintf(meaning, bytes, "span=%" PRId64, config->span);
+}
+
+static void fill_spectral_residual(const ps_detector_setting *setting, void *params, char *meaning,
+                                   size_t bytes) {
+    const ps_detect_config *config = setting->config;
+    const ps_spectral_residual_params p = {.least = 2.0 / ((double)config->span + 1.0),
+                                           .warmup = (uint32_t)config->warmup,
+                                           .capacity = setting->capacity,
+                                           .type = setting->type};
+    memcpy(params, &p, sizeof p);
+    (void)snprintf(meaning, bytes, "span=%" PRId64, config->span);
+}
+
 static const struct {
     double envelope, calibrated, level;
 } slim_weights[PS_DETECT_PRESETS] = {
@@ -144,27 +193,28 @@ static void fill_slim(const ps_detector_setting *setting, void *params, char *me
 
 /* The place of each in ps_detector_reasons. */
 #define DETECTOR_REASON(word, WORD, text) reason_##word,
-enum { DETECTOR_MAP(DETECTOR_REASON) reason_slim };
+enum { DETECTOR_MAP(DETECTOR_REASON) DETECTOR_TOGETHER(DETECTOR_REASON) reason_slim };
 
 #define DETECTOR_LABEL(word, WORD, text) #word,
-const char *const ps_detector_reasons[] = {DETECTOR_MAP(DETECTOR_LABEL) /* slim's channels */
-                                           "slim:daily",
-                                           "slim:weekly",
-                                           "slim:shape",
-                                           "slim:range",
-                                           "slim:envelope",
-                                           "slim:level"};
+const char *const ps_detector_reasons[] = {
+    DETECTOR_MAP(DETECTOR_LABEL) DETECTOR_TOGETHER(DETECTOR_LABEL) /* slim's channels */
+    "slim:daily",
+    "slim:weekly",
+    "slim:shape",
+    "slim:range",
+    "slim:envelope",
+    "slim:level"};
 const uint32_t ps_detector_reason_count = sizeof ps_detector_reasons / sizeof *ps_detector_reasons;
 
-#define DETECTOR_ROW(word, WORD, text) \
-    {.name = #word,                    \
-     .summary = text,                  \
-     .kernel = PS_KERNEL_##WORD,       \
-     .planes = PS_##WORD##_PLANES,     \
-     .reason = reason_##word,          \
-     .fill = fill_##word},
+#define DETECTOR_MEMBERS(word, WORD, text)                                                    \
+    .name = #word, .summary = text, .kernel = PS_KERNEL_##WORD, .planes = PS_##WORD##_PLANES, \
+    .reason = reason_##word, .fill = fill_##word
+#define DETECTOR_ROW(word, WORD, text) {DETECTOR_MEMBERS(word, WORD, text)},
+#define DETECTOR_TOGETHER_ROW(word, WORD, text) \
+    {DETECTOR_MEMBERS(word, WORD, text), .together = true},
 const ps_detector ps_detectors[] = {
-    DETECTOR_MAP(DETECTOR_ROW) /* and one that is more than a row */
+    DETECTOR_MAP(DETECTOR_ROW)
+        DETECTOR_TOGETHER(DETECTOR_TOGETHER_ROW) /* and one that is more than a row */
     {.name = "slim",
      .summary =
          "how unlike its daily and weekly rhythm, its recent shapes, its range and its level "
@@ -184,10 +234,12 @@ uint32_t ps_detector_planes(const ps_detector *detector, const ps_detect_config 
 }
 
 #define DETECTOR_NAME(word, WORD, text) "|" #word
-const char ps_detector_names[] = DETECTOR_MAP(DETECTOR_NAME) "|slim";
+const char ps_detector_names[] =
+    DETECTOR_MAP(DETECTOR_NAME) DETECTOR_TOGETHER(DETECTOR_NAME) "|slim";
 
 #define DETECTOR_WORD(word, WORD, text) " " #word
-const char ps_detector_words[] = "vote" DETECTOR_MAP(DETECTOR_WORD) " slim";
+const char ps_detector_words[] =
+    "vote" DETECTOR_MAP(DETECTOR_WORD) DETECTOR_TOGETHER(DETECTOR_WORD) " slim";
 
 /* docs/detection.md says what each of them adds. */
 static const char *const vote[] = {"slim", "cusum"};

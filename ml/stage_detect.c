@@ -101,7 +101,8 @@ static const ps_option options[] = {
     {.name = "span",
      .preset = "288",
      .help = "Of ewma and cusum: how many values their mean remembers, alpha = 2 / (span + 1); of "
-             "holt_winters, its errors' variance.",
+             "holt_winters, its errors' variance; of half_space_trees, "
+             "prototype and spectral_residual, what they measured.",
      .type = PS_OPTION_INTEGER,
      .at = offsetof(ps_detect_config, span),
      .min = 2,
@@ -405,7 +406,7 @@ static ps_status add_detector(detect *d, uint32_t index) {
     ps_operand channels = ps_operand_values(d->channels);
     PS_TRY(ps_plan_state(d->plan, state_name, ps_detector_planes(detector, d->config), &state,
                          &image, d->error));
-    if (detector->timed) ps_plan_together(d->plan);
+    if (detector->timed || detector->together) ps_plan_together(d->plan);
     ps_plan_describe(d->plan, detector->name, detector->format, meaning, false);
     channels.offset = (size_t)index * d->stride;
     const ps_operand operands[] = {ps_operand_values(d->field),

@@ -5,6 +5,7 @@
 #include "kernels/cusum.h"
 #include "kernels/entropy.h"
 #include "kernels/ewma.h"
+#include "kernels/half_space_trees.h"
 #include "kernels/hampel.h"
 #include "kernels/holt_winters.h"
 #include "kernels/iqr.h"
@@ -12,9 +13,11 @@
 #include "kernels/merkle.h"
 #include "kernels/moments.h"
 #include "kernels/mzscore.h"
+#include "kernels/prototype.h"
 #include "kernels/sha256.h"
 #include "kernels/sketch.h"
 #include "kernels/slim.h"
+#include "kernels/spectral_residual.h"
 #include "kernels/summary.h"
 #include "kernels/suppress.h"
 #include "kernels/vote.h"
@@ -179,7 +182,8 @@ static bool self_test_walk(const asked *a, const void *params, const walked *exp
     const uint8_t validity[2] = {0xef, 0xff}, fresh = 1;
     const uint32_t order[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const uint32_t first[2] = {0, 16}, series = 0;
-    double state[PS_HAMPEL_PLANES], image[PS_HAMPEL_PLANES] = {0}, sum = 0.0;
+    static double state[PS_STATE_PLANES_MAX], image[PS_STATE_PLANES_MAX];
+    double sum = 0.0;
     uint32_t score[16];
     memset(state, 0xff, sizeof state);
     const ps_known operands[] = {OBJECT(value), OBJECT(validity), OBJECT(order),
@@ -228,6 +232,24 @@ static bool self_test_holt_winters(const asked *a) {
                                            .capacity = 1};
     const walked expected = {PS_HOLT_WINTERS_PLANES + 3, 0x3f788a81u, 0x3face989u,
                              0x1.80aec164b5b5cp+5};
+    return self_test_walk(a, &params, &expected);
+}
+
+static bool self_test_half_space_trees(const asked *a) {
+    const ps_half_space_trees_params params = {.least = 0.25, .warmup = 3, .capacity = 1};
+    const walked expected = {PS_HALF_SPACE_TREES_PLANES, 0, 0, 0x1.11f9353810962p+5};
+    return self_test_walk(a, &params, &expected);
+}
+
+static bool self_test_prototype(const asked *a) {
+    const ps_prototype_params params = {.least = 0.25, .warmup = 3, .capacity = 1};
+    const walked expected = {PS_PROTOTYPE_PLANES, 0x3f342348u, 0x3fcf72d4u, 0x1.40fa47cdfdb1dp+19};
+    return self_test_walk(a, &params, &expected);
+}
+
+static bool self_test_spectral_residual(const asked *a) {
+    const ps_spectral_residual_params params = {.least = 0.25, .warmup = 3, .capacity = 1};
+    const walked expected = {PS_SPECTRAL_RESIDUAL_PLANES, 0, 0, 0x1.8f17408b36f5fp+7};
     return self_test_walk(a, &params, &expected);
 }
 

@@ -27,6 +27,7 @@ typedef struct ps_check {
     uint64_t random; /* state of check_random() */
     uint32_t passed, failed;
     bool bench, device;
+    bool together; /* planes of a series */
     uint32_t memory_count;
     check_memory memory[CHECK_MEMORY_MAX];
 } ps_check;
@@ -78,5 +79,8 @@ typedef struct check_series_kernel {
     long double (*oracle)(long double *state, long double x, uint32_t warmup);
 } check_series_kernel;
 void check_series(ps_check *c, const check_series_kernel *k);
+/* The same for kernels that keep the planes of a series together. They are slow, so that a third of
+ * the batches' shapes is tried. */
+void check_series_together(ps_check *c, const check_series_kernel *k);
 
 #endif

@@ -10,7 +10,7 @@
 #include "kernels/score.h"
 #include "tests/check_kernels.h"
 
-enum { PLANES_MAX = 128, SERIES = 700, CAPACITY = 750, ROWS_MAX = 4097, SEGMENTS_MAX = SERIES };
+enum { PLANES_MAX = 1024, SERIES = 700, CAPACITY = 750, ROWS_MAX = 4097, SEGMENTS_MAX = SERIES };
 
 typedef struct rows {
     uint32_t n, planes, segments;
@@ -89,6 +89,11 @@ static bool sane(const rows *r, const float *score, const double *image) {
     return right;
 }
 
+/* Where a plane of a series lies in the state. */
+static size_t place_of(bool together, uint32_t planes, uint32_t series, uint32_t plane) {
+    return together ? (size_t)series * planes + plane : (size_t)plane * CAPACITY + series;
+}
+
 /* Two batches after each other; the second in two ranges of segments. Everything must be equal to
  * the bit. */
 static void check_batches(ps_check *c, const check_series_kernel *k, uint32_t n, uint32_t segments,
@@ -126,7 +131,8 @@ static void check_batches(ps_check *c, const check_series_kernel *k, uint32_t n,
         check_that(c, sane(&r, score, image), "%s: not a number, or outside the scale", name);
         for (uint32_t s = 0; s < segments; s++)
             for (uint32_t p = 0; p < planes; p++)
-                if (memcmp(&state[p * CAPACITY + r.series[s]], &image[s * planes + p], 8))
+                if (memcmp(&state[place_of(c->together, planes, r.series[s], p)],
+                           &image[s * planes + p], 8))
                     check_that(c, false, "image and state of segment %u differ", s);
     }
     check_release(c);
@@ -208,7 +214,8 @@ void check_series(ps_check *c, const check_series_kernel *k) {
     static const uint32_t counts[] = {0, 1, 2, 7, 8, 9, 63, 64, 65, 1000, 4095, 4096, 4097};
     static const uint32_t segments[] = {0, 1, 3, 7, 8, 9, 16, 17, 100, SEGMENTS_MAX};
     for (uint32_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        for (uint32_t s = 0; s < sizeof segments / sizeof segments[0]; s++)
+        for (uint32_t s = c->together ? i % 3 : 0; s < sizeof segments / sizeof segments[0];
+             s += c->together ? 3 : 1)
             for (uint32_t type = PS_VALUE_F64; type <= PS_VALUE_I64; type++) {
                 check_batches(c, k, counts[i], segments[s], type, false);
                 check_batches(c, k, counts[i], segments[s], type, true);
@@ -218,4 +225,9 @@ void check_series(ps_check *c, const check_series_kernel *k) {
     if (!c->bench || c->failed) return;
     bench(c, k, SEGMENTS_MAX, "700 segments");
     bench(c, k, 16, "16 segments");
+}
+
+void check_series_together(ps_check *c, const check_series_kernel *k) {
+    c->together = true;
+    check_series(c, k);
 }

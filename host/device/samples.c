@@ -8,6 +8,7 @@
 #include "kernels/drift.h"
 #include "kernels/ewma.h"
 #include "kernels/forecast.h"
+#include "kernels/half_space_trees.h"
 #include "kernels/hampel.h"
 #include "kernels/holt_winters.h"
 #include "kernels/iqr.h"
@@ -17,9 +18,11 @@
 #include "kernels/multivariate.h"
 #include "kernels/mzscore.h"
 #include "kernels/risk.h"
+#include "kernels/prototype.h"
 #include "kernels/sha256.h"
 #include "kernels/sketch.h"
 #include "kernels/slim.h"
+#include "kernels/spectral_residual.h"
 #include "kernels/summary.h"
 #include "kernels/suppress.h"
 #include "kernels/vote.h"
@@ -212,6 +215,24 @@ static void slim(const making *m) {
     (void)operand(m, m->rows);
     params(m, &p, sizeof p);
 }
+static void half_space_trees(const making *m) {
+    const ps_half_space_trees_params p = {.least = 0.1, .warmup = 5, .capacity = segments(m)};
+    series(m, PS_HALF_SPACE_TREES_PLANES);
+    (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
+static void prototype(const making *m) {
+    const ps_prototype_params p = {.least = 0.1, .warmup = 5, .capacity = segments(m)};
+    series(m, PS_PROTOTYPE_PLANES);
+    (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
+static void spectral_residual(const making *m) {
+    const ps_spectral_residual_params p = {.least = 0.1, .warmup = 5, .capacity = segments(m)};
+    series(m, PS_SPECTRAL_RESIDUAL_PLANES);
+    (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
 static void suppress(const making *m) {
     const ps_suppress_params p = {
         .quiet_ms = 3600000.0, .rows_least = 12, .rows_most = 160, .capacity = segments(m)};
@@ -393,6 +414,12 @@ static void sketch_fold(const making *m) {
     { holt_winters, false, 4 }
 #define SAMPLE_SLIM \
     { slim, false, 5 }
+#define SAMPLE_HALF_SPACE_TREES \
+    { half_space_trees, false, 4 }
+#define SAMPLE_PROTOTYPE \
+    { prototype, false, 4 }
+#define SAMPLE_SPECTRAL_RESIDUAL \
+    { spectral_residual, false, 4 }
 #define SAMPLE_SUPPRESS \
     { suppress, false, 2 }
 #define SAMPLE_VOTE \
