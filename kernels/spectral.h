@@ -59,18 +59,18 @@ PS_FN ps_u32 ps_spectral_reversed(ps_u32 i) {
 
 /* In place, the input in bit-reversed order; `back`: 0 or 1, without a scale. */
 PS_FN void ps_spectral_turns(ps_complex *z, ps_u32 back) {
-    for (ps_u32 half = 1u; half < 32u; half *= 2u)
-        for (ps_u32 from = 0u; from < 32u; from += 2u * half)
-            for (ps_u32 k = 0u; k < half; k++) {
-                const double c = ps_spectral_turn[k * (32u / half)][0];
-                const double s = ps_spectral_turn[k * (32u / half)][1u + back];
-                const double minus_s = ps_spectral_turn[k * (32u / half)][2u - back];
-                const ps_complex a = z[from + k], b = z[from + k + half];
+    for (ps_u32 side = 1u; side < 32u; side *= 2u)
+        for (ps_u32 from = 0u; from < 32u; from += 2u * side)
+            for (ps_u32 k = 0u; k < side; k++) {
+                const double c = ps_spectral_turn[k * (32u / side)][0];
+                const double s = ps_spectral_turn[k * (32u / side)][1u + back];
+                const double minus_s = ps_spectral_turn[k * (32u / side)][2u - back];
+                const ps_complex a = z[from + k], b = z[from + k + side];
                 const double re = b.re * c + b.im * s, im = b.im * c + b.re * minus_s;
                 z[from + k].re = a.re + re;
                 z[from + k].im = a.im + im;
-                z[from + k + half].re = a.re - re;
-                z[from + k + half].im = a.im - im;
+                z[from + k + side].re = a.re - re;
+                z[from + k + side].im = a.im - im;
             }
 }
 

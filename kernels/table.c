@@ -4,6 +4,7 @@
 #include "kernels/blake3.h"
 #include "kernels/crc32c.h"
 #include "kernels/cusum.h"
+#include "kernels/discord.h"
 #include "kernels/drift.h"
 #include "kernels/entropy.h"
 #include "kernels/ewma.h"

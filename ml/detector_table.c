@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/cusum.h"
+#include "kernels/discord.h"
 #include "kernels/ewma.h"
 #include "kernels/half_space_trees.h"
 #include "kernels/hampel.h"
@@ -39,15 +40,19 @@
       "has, season")
 
 /* Those whose planes lie together. */
-#define DETECTOR_TOGETHER(X)                                                                  \
-    X(half_space_trees, HALF_SPACE_TREES,                                                     \
-      "how few of the last thousand values lay where a value and its step from the last one " \
-      "lie, by eight trees that halve that plane; `span` as for spectral_residual")           \
-    X(prototype, PROTOTYPE,                                                                   \
-      "how far the last four values are, together, from the nearest of 32 shapes that the "   \
-      "series had lately; `span` as for spectral_residual")                                   \
-    X(spectral_residual, SPECTRAL_RESIDUAL,                                                   \
-      "how far a value stands out of the last 59 once their regular frequencies are taken "   \
+#define DETECTOR_TOGETHER(X)                                                                      \
+    X(discord, DISCORD,                                                                           \
+      "how unlike the shape of the last `length` values is to all shapes among the last 512, in " \
+      "their own deviation but at least `floor` of the series'; slow, for few series; `span` as " \
+      "for spectral_residual")                                                                    \
+    X(half_space_trees, HALF_SPACE_TREES,                                                         \
+      "how few of the last thousand values lay where a value and its step from the last one "     \
+      "lie, by eight trees that halve that plane; `span` as for spectral_residual")               \
+    X(prototype, PROTOTYPE,                                                                       \
+      "how far the last four values are, together, from the nearest of 32 shapes that the "       \
+      "series had lately; `span` as for spectral_residual")                                       \
+    X(spectral_residual, SPECTRAL_RESIDUAL,                                                       \
+      "how far a value stands out of the last 59 once their regular frequencies are taken "       \
       "away, by how far others did; `span` is how many of those it remembers")
 
 static void fill_ewma(const ps_detector_setting *setting, void *params, char *meaning,
@@ -135,6 +140,20 @@ static void fill_holt_winters(const ps_detector_setting *setting, void *params, 
     memcpy(params, &p, sizeof p);
     (void)snprintf(meaning, bytes, "span=%" PRId64 " level_span=%" PRId64 " season=%" PRId64,
                    config->span, config->level_span, config->season);
+}
+
+static void fill_discord(const ps_detector_setting *setting, void *params, char *meaning,
+                         size_t bytes) {
+    const ps_detect_config *config = setting->config;
+    const ps_discord_params p = {.least = 2.0 / ((double)config->span + 1.0),
+                                 .flat = config->floor,
+                                 .length = (uint32_t)config->length,
+                                 .warmup = (uint32_t)config->warmup,
+                                 .capacity = setting->capacity,
+                                 .type = setting->type};
+    memcpy(params, &p, sizeof p);
+    (void)snprintf(meaning, bytes, "span=%" PRId64 " length=%" PRId64 " floor=%.17g", config->span,
+                   config->length, config->floor);
 }
 
 static void fill_half_space_trees(const ps_detector_setting *setting, void *params, char *meaning,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/base/text.h"
+#include "kernels/discord.h"
 #include "kernels/hampel.h"
 #include "kernels/holt_winters.h"
 #include "kernels/score.h"
@@ -101,7 +102,7 @@ static const ps_option options[] = {
     {.name = "span",
      .preset = "288",
      .help = "Of ewma and cusum: how many values their mean remembers, alpha = 2 / (span + 1); of "
-             "holt_winters, its errors' variance; of half_space_trees, "
+             "holt_winters, its errors' variance; of discord, half_space_trees, "
              "prototype and spectral_residual, what they measured.",
      .type = PS_OPTION_INTEGER,
      .at = offsetof(ps_detect_config, span),
@@ -137,6 +138,21 @@ static const ps_option options[] = {
      .at = offsetof(ps_detect_config, window),
      .min = 3,
      .max = PS_HAMPEL_WINDOW},
+    {.name = "length",
+     .preset = "8",
+     .help = "Of discord: how many values a shape has.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(ps_detect_config, length),
+     .min = 4,
+     .max = PS_DISCORD_LENGTH_MAX},
+    {.name = "floor",
+     .preset = "4",
+     .help = "Of discord: the least deviation that a shape is measured in, in deviations of the "
+             "series. At 0.01 shapes count whatever their size; at 4 small ones are nearly flat.",
+     .type = PS_OPTION_NUMBER,
+     .at = offsetof(ps_detect_config, floor),
+     .min = 0.01,
+     .max = 1000},
     {.name = "memory",
      .preset = "4096",
      .help = "Of mzscore and iqr: the values after which what came before counts half.",

@@ -27,6 +27,8 @@ typedef struct ps_detect_config {
     int64_t quiet_rows_min, quiet_rows_max;
     double slack, reset;
     int64_t window, memory, season, level_span;
+    int64_t length;
+    double floor;
     const char *as;
     const char *warm_state; /* NULL: series begin blind */
 } ps_detect_config;

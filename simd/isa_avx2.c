@@ -6,6 +6,7 @@
  */
 #define PS_SUFFIX avx2
 #include "kernels/cusum.c"
+#include "kernels/discord.c"
 #include "kernels/drift.c"
 #include "kernels/entropy.c"
 #include "kernels/ewma.c"

@@ -3,6 +3,7 @@
 
 #include "host/base/limits.h"
 #include "kernels/cusum.h"
+#include "kernels/discord.h"
 #include "kernels/entropy.h"
 #include "kernels/ewma.h"
 #include "kernels/half_space_trees.h"
@@ -232,6 +233,13 @@ static bool self_test_holt_winters(const asked *a) {
                                            .capacity = 1};
     const walked expected = {PS_HOLT_WINTERS_PLANES + 3, 0x3f788a81u, 0x3face989u,
                              0x1.80aec164b5b5cp+5};
+    return self_test_walk(a, &params, &expected);
+}
+
+static bool self_test_discord(const asked *a) {
+    const ps_discord_params params = {
+        .least = 0.25, .flat = 0.5, .length = 4, .warmup = 3, .capacity = 1};
+    const walked expected = {PS_DISCORD_PLANES, 0x3e27b6ccu, 0x3de874bfu, 0x1.2174e59ad73d1p+9};
     return self_test_walk(a, &params, &expected);
 }
 

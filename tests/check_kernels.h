@@ -79,7 +79,7 @@ typedef struct check_series_kernel {
     long double (*oracle)(long double *state, long double x, uint32_t warmup);
 } check_series_kernel;
 void check_series(ps_check *c, const check_series_kernel *k);
-/* The same for kernels that keep the planes of a series together. They are slow, so that a third of
+/* The same for kernels that keep the planes of a series together. They are slow, so that a fifth of
  * the batches' shapes is tried. */
 void check_series_together(ps_check *c, const check_series_kernel *k);
 

@@ -214,8 +214,8 @@ void check_series(ps_check *c, const check_series_kernel *k) {
     static const uint32_t counts[] = {0, 1, 2, 7, 8, 9, 63, 64, 65, 1000, 4095, 4096, 4097};
     static const uint32_t segments[] = {0, 1, 3, 7, 8, 9, 16, 17, 100, SEGMENTS_MAX};
     for (uint32_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        for (uint32_t s = c->together ? i % 3 : 0; s < sizeof segments / sizeof segments[0];
-             s += c->together ? 3 : 1)
+        for (uint32_t s = c->together ? i % 5 : 0; s < sizeof segments / sizeof segments[0];
+             s += c->together ? 5 : 1)
             for (uint32_t type = PS_VALUE_F64; type <= PS_VALUE_I64; type++) {
                 check_batches(c, k, counts[i], segments[s], type, false);
                 check_batches(c, k, counts[i], segments[s], type, true);

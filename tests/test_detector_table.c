@@ -13,6 +13,7 @@
 #include "host/base/text.h"
 #include "kernels/slim.h"
 #include "ml/detector.h"
+#include "tests/plans.h"
 
 /* The table is the one place that names detectors: an option's choices come from it. */
 static void detectors_have_names(void **unused) {
@@ -33,7 +34,30 @@ static void detectors_have_names(void **unused) {
     assert_null(ps_detector_find("none"));
 }
 
+/* If this fails, a restored state is put where its kernel does not look for it. */
+static void states_lie_as_kernels_read_them(void **unused) {
+    (void)unused;
+    static const char *const together[] = {"discord", "half_space_trees", "prototype",
+                                           "spectral_residual", "slim"};
+    static const ps_field field = {.name = "cpu", .path = "cpu", .type = PS_FIELD_FLOAT};
+    uint32_t found = 0;
+    for (const ps_detector *d = ps_detectors; d->name != NULL; d++) {
+        ps_plan *plan = test_plan_open(64, 32, &field, 1);
+        ps_detect_config config = {0};
+        ps_options_preset(ps_stage_detect.about.options, &config);
+        config.field = "cpu";
+        config.detectors = (ps_string_list){&d->name, 1};
+        assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
+        const bool listed = found < 5 && strcmp(d->name, together[found]) == 0;
+        assert_int_equal(plan->state[0].together, listed);
+        found += listed;
+        test_plan_close(plan);
+    }
+    assert_int_equal(found, 5);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(detectors_have_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(detectors_have_names),
+                                       cmocka_unit_test(states_lie_as_kernels_read_them)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "host/base/limits.h"
 #include "kernels/cusum.h"
+#include "kernels/discord.h"
 #include "kernels/drift.h"
 #include "kernels/ewma.h"
 #include "kernels/forecast.h"
@@ -215,6 +216,13 @@ static void slim(const making *m) {
     (void)operand(m, m->rows);
     params(m, &p, sizeof p);
 }
+static void discord(const making *m) {
+    const ps_discord_params p = {
+        .least = 0.1, .flat = 0.5, .length = 8, .warmup = 5, .capacity = segments(m)};
+    series(m, PS_DISCORD_PLANES);
+    (void)operand(m, m->rows * sizeof(float));
+    params(m, &p, sizeof p);
+}
 static void half_space_trees(const making *m) {
     const ps_half_space_trees_params p = {.least = 0.1, .warmup = 5, .capacity = segments(m)};
     series(m, PS_HALF_SPACE_TREES_PLANES);
@@ -414,6 +422,8 @@ static void sketch_fold(const making *m) {
     { holt_winters, false, 4 }
 #define SAMPLE_SLIM \
     { slim, false, 5 }
+#define SAMPLE_DISCORD \
+    { discord, false, 4 }
 #define SAMPLE_HALF_SPACE_TREES \
     { half_space_trees, false, 4 }
 #define SAMPLE_PROTOTYPE \
