@@ -354,9 +354,14 @@ static void take_limit(const rd_kafka_ConfigResource_t *answer, ps_kafka_limit *
     const rd_kafka_ConfigEntry_t **entry = rd_kafka_ConfigResource_configs(answer, &entries);
     limit->refused = rd_kafka_ConfigResource_error(answer);
     for (size_t e = 0; e < entries; e++) {
-        if (strcmp(rd_kafka_ConfigEntry_name(entry[e]), "max.message.bytes") != 0) continue;
-        const char *value = rd_kafka_ConfigEntry_value(entry[e]);
-        if (value != NULL) limit->bytes_max = (uint32_t)strtoul(value, NULL, 10);
+        const char *const name = rd_kafka_ConfigEntry_name(entry[e]);
+        const char *const value = rd_kafka_ConfigEntry_value(entry[e]);
+        if (value == NULL) continue;
+        if (strcmp(name, "max.message.bytes") == 0)
+            limit->bytes_max = (uint32_t)strtoul(value, NULL, 10);
+        if (strcmp(name, "cleanup.policy") != 0) continue;
+        limit->has_cleanup = true;
+        limit->compacts = strstr(value, "compact") != NULL;
     }
 }
 
@@ -365,8 +370,7 @@ void ps_kafka_limits(rd_kafka_t *client, ps_kafka_limit *limits, uint32_t count,
     size_t answers = 0;
     PS_CHECK_OP(count, <=, (uint32_t)PS_TOPICS_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        limits[i].bytes_max = 0;
-        limits[i].refused = RD_KAFKA_RESP_ERR_NO_ERROR;
+        limits[i] = (ps_kafka_limit){.topic = limits[i].topic};
         wanted[i] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, limits[i].topic);
     }
     request r = request_within(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms);

@@ -54,14 +54,15 @@ ps_status ps_kafka_true_end(rd_kafka_t *client, const char *topic, int32_t parti
 ps_status ps_kafka_topic_id(rd_kafka_t *client, const char *topic, int timeout_ms, char *id,
                             size_t id_bytes, ps_error *error) PS_MUST_USE;
 
-/* A topic's largest record batch (max.message.bytes). */
+/* A topic's largest record batch (max.message.bytes), and whether it is compacted. */
 typedef struct ps_kafka_limit {
     const char *topic;
     uint32_t bytes_max;          /* 0: unknown */
+    bool has_cleanup, compacts;  /* cleanup.policy was told, and has `compact` in it */
     rd_kafka_resp_err_t refused; /* why, where a broker would not tell */
 } ps_kafka_limit;
 
-/* Sets `bytes_max` as far as this user may ask and a broker answers within `timeout_ms`. */
+/* Sets these as far as this user may ask and a broker answers within `timeout_ms`. */
 void ps_kafka_limits(rd_kafka_t *client, ps_kafka_limit *limits, uint32_t count, int timeout_ms);
 
 /* Deletes all records of each partition below its offset. AGAIN: no answer within `timeout_ms`, or

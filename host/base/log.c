@@ -65,21 +65,28 @@ void ps_log_live(const char *line) {
     (void)pthread_mutex_unlock(&state.lock);
 }
 
-size_t ps_json_escape(const char *text, char *out, size_t bytes) {
+static size_t put_control(char *out, unsigned char c) {
     static const char hex[] = "0123456789abcdef";
+    memcpy(out, "\\u00", 4);
+    out[4] = hex[c >> 4];
+    out[5] = hex[c & 15];
+    return 6;
+}
+
+size_t ps_json_escape(const char *text, char *out, size_t bytes) {
     size_t used = 0;
     for (; *text != '\0' && used + 7 < bytes; text++) {
-        const unsigned char c = (unsigned char)*text;
+        const unsigned char c = (unsigned char)*text, next = (unsigned char)text[1];
         if (c == '"' || c == '\\') {
             out[used++] = '\\';
             out[used++] = (char)c;
-        } else if (c >= 0x20) {
-            out[used++] = (char)c;
+        } else if (c < 0x20 || c == 0x7f) {
+            used += put_control(out + used, c);
+        } else if (c == 0xc2 && next >= 0x80 && next < 0xa0) {
+            used += put_control(out + used, next);
+            text++;
         } else {
-            memcpy(out + used, "\\u00", 4);
-            out[used + 4] = hex[c >> 4];
-            out[used + 5] = hex[c & 15];
-            used += 6;
+            out[used++] = (char)c;
         }
     }
     out[used] = '\0';

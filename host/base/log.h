@@ -29,7 +29,8 @@ void ps_log_at(const char *place, const char *message);
 /* The live line at the bottom of a terminal: messages appear above it. NULL or "" takes it away. */
 void ps_log_live(const char *line);
 
-/* `text` as the inside of a JSON string, cut where `bytes` end; returns the length. */
+/* `text` as the inside of a JSON string, cut where `bytes` end; returns the length. What moves a
+ * terminal's cursor (C0, DEL, C1) is escaped, so that it may go to one as it is. */
 size_t ps_json_escape(const char *text, char *out, size_t bytes);
 
 #endif

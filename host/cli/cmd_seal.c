@@ -61,6 +61,39 @@ static const ps_option options[] = {
      .help = "serve: address and port.",
      .type = PS_OPTION_STRING,
      .at = offsetof(ps_seal_options, listen)},
+    {.name = "dir",
+     .help =
+         "verify topic, verify record: the log, or the directory that has TOPIC/PARTITION below "
+         "it; a directory or a URL.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, dir)},
+    {.name = "brokers",
+     .help = "verify topic, verify record: HOST:PORT,… of the cluster that has the topic.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, brokers)},
+    {.name = "pipeline",
+     .help = "verify topic, verify record: a pipeline's file, whose source has brokers and "
+             "properties, instead of --brokers.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, pipeline)},
+    {.name = "property",
+     .help = "verify topic, verify record: NAME=VALUE for the Kafka client, such as "
+             "security.protocol=sasl_ssl; a secret may be file:/path. Once for each.",
+     .type = PS_OPTION_LIST,
+     .at = offsetof(ps_seal_options, property)},
+    {.name = "partition",
+     .help = "verify topic: this one alone; verify record: the record's.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, partition)},
+    {.name = "offset",
+     .help = "verify record: the record's.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, offset)},
+    {.name = "from",
+     .help = "verify topic: only entries and records from this offset on, say because the pipeline "
+             "began there.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_options, from)},
     {.name = "json",
      .help = "verify, show: one JSON object a line.",
      .type = PS_OPTION_BOOL,
@@ -75,14 +108,20 @@ typedef struct verb {
 
 static const verb verbs[] = {{"keygen", "NAME -o FILE", 1, 1, ps_seal_keygen},
                              {"rollup", "DIR --into DIR --signer FILE", 1, 1, ps_seal_rollup},
-                             {"show", "DIR or FILE", 1, 1, ps_seal_show},
-                             {"prove", "DIR --index NUMBER [-o FILE]", 1, 1, ps_seal_prove},
-                             {"verify", "DIR", 1, 1, ps_seal_verify},
+                             {"show", "DIR, URL or FILE", 1, 1, ps_seal_show},
+                             {"prove", "DIR|URL --index NUMBER [-o FILE]", 1, 1, ps_seal_prove},
+                             {"verify", "DIR or URL", 1, 1, ps_seal_verify},
                              {"serve", "DIR", 1, 1, ps_seal_serve}};
 
 /* Behind `verify`; whatever is none of them is a directory. */
-static const verb verifies[] = {{"proof", "FILE", 1, 1, ps_seal_verify_proof},
-                                {"consistency", "OLD NEW [DIR]", 2, 3, ps_seal_verify_consistency}};
+static const verb verifies[] = {
+#ifdef PS_HAVE_KAFKA
+    {"topic", "TOPIC --dir DIR|URL --brokers HOST:PORT", 1, 1, ps_seal_verify_topic},
+    {"record", "TOPIC --partition N --offset N --dir DIR|URL --brokers HOST:PORT", 1, 1,
+     ps_seal_verify_record},
+#endif
+    {"proof", "FILE", 1, 1, ps_seal_verify_proof},
+    {"consistency", "OLD NEW [DIR]", 2, 3, ps_seal_verify_consistency}};
 
 static int write_key(const char *path, const ps_signer *signer) {
     char text[PS_KEY_TEXT_MAX + 1];
@@ -144,7 +183,7 @@ static const verb *find(const verb *all, size_t count, const char *word) {
 static int dispatch(const ps_args *args, const ps_seal_options *chosen) {
     const char *word = args->operand[0];
     const verb *what = find(verbs, sizeof verbs / sizeof verbs[0], word);
-    ps_seal_job job = {chosen, args->operand + 1, args->count - 1};
+    ps_seal_job job = {chosen, args->operand + 1, args->count - 1, args->pool};
     ps_error error;
     if (what == NULL) return unknown_verb(word);
     if (what->run == ps_seal_verify && job.count > 0) {
@@ -181,17 +220,25 @@ const ps_command ps_command_seal = {
         "Makes keys for sealed topics, shows their logs, proves and verifies what is in them.",
     .details =
         "  seal keygen NAME -o FILE                a secret key for FILE (0600); prints its vkey\n"
-        "  seal show DIR|FILE [--index N]          a log's checkpoint, or an entry, in words\n"
-        "  seal prove DIR --index N -o FILE        a proof of one entry that travels alone\n"
-        "  seal verify DIR [--key VKEY]            every log below DIR, every byte of it\n"
+        "  seal show LOG|FILE [--index N]          a log's checkpoint, or an entry, in words\n"
+        "  seal prove LOG --index N -o FILE        a proof of one entry that travels alone\n"
+        "  seal verify LOG [--key VKEY]            every log below a directory, every byte of it\n"
+        "  seal verify topic TOPIC …               every record of a topic against its log\n"
+        "  seal verify record TOPIC …              one record, with the proof of its entry\n"
         "  seal verify proof FILE --key VKEY       a .tlog-proof, with nothing else at hand\n"
-        "  seal verify consistency OLD NEW [DIR]   is checkpoint OLD the beginning of NEW? DIR "
+        "  seal verify consistency OLD NEW [LOG]   is checkpoint OLD the beginning of NEW? LOG "
         "has\n"
         "                                          NEW's tiles; without it, the one NEW lies in\n"
         "  seal serve DIR                          the files over HTTP, read only\n"
         "  seal rollup DIR --into DIR --signer FILE [--policy FILE]\n"
         "                                          adds the checkpoints of all logs below DIR to\n"
         "                                          one log, and has that one cosigned\n"
+        "\n"
+        "LOG is a directory or a URL. A topic is compared by\n"
+        "  seal verify topic TOPIC --dir LOG --brokers HOST:PORT [--partition N] [--from OFFSET]\n"
+        "  seal verify record TOPIC --partition N --offset N --dir LOG --brokers HOST:PORT\n"
+        "where LOG may also be what has TOPIC/PARTITION below it; --property is for the client;\n"
+        "--pipeline FILE in the place of --brokers takes both from a pipeline's source.\n"
         "\n"
         "Logs are C2SP's: tlog-tiles, tlog-checkpoint, tlog-proof. No worker has to run.\n"
         "verify exits with 0: all is well, 1: tampering was found, 2: usage, 3: cannot tell.",

@@ -12,12 +12,35 @@
 #include "host/seal/entry.h"
 #include "host/seal/lines.h"
 
-enum { FILE_MAX = 64 << 20, BUNDLE_MAX = PS_TILE_WIDTH * (2 + PS_ENTRY_BYTES_MAX) };
+enum {
+    FILE_MAX = 64 << 20,
+    PATH_BYTES = 4096,
+    BUNDLE_MAX = PS_TILE_WIDTH * (2 + PS_ENTRY_BYTES_MAX)
+};
 
 int ps_seal_failed(ps_status status, const ps_error *error, int else_code) {
     ps_log(PS_LOG_ERROR, "seal", "%s", error->message);
     if (status == PS_TAMPERED) return PS_EXIT_FAILED;
     return status == PS_BAD_CONFIG ? PS_EXIT_USAGE : else_code;
+}
+
+const char *ps_seal_result(ps_status status) {
+    return status == PS_OK ? "ok" : status == PS_TAMPERED ? "tampered" : "cannot_tell";
+}
+
+int ps_seal_refuted(const ps_seal_options *chosen, ps_status status, const ps_error *error) {
+    if (chosen->json && status != PS_BAD_CONFIG) {
+        (void)printf("{\"result\":\"%s\",", ps_seal_result(status));
+        ps_seal_put_text("why", error->message);
+        (void)printf("}\n");
+    }
+    return ps_seal_failed(status, error, PS_EXIT_CANNOT_TELL);
+}
+
+void ps_seal_put_text(const char *name, const char *text) {
+    char escaped[2 * PATH_BYTES];
+    (void)ps_json_escape(text, escaped, sizeof escaped);
+    (void)printf("\"%s\":\"%s\"", name, escaped);
 }
 
 static ps_status read_stream(FILE *file, const char *path, uint8_t **bytes, size_t *length,
@@ -65,13 +88,16 @@ ps_status ps_seal_key(const char *text, ps_verifier *out, ps_error *error) {
 }
 
 ps_status ps_seal_index(const ps_seal_options *chosen, uint64_t *out, ps_error *error) {
-    int64_t index = 0;
     if (chosen->index == NULL)
         return ps_fail(error, PS_BAD_CONFIG, "which entry? say --index NUMBER, from 0");
-    if (!ps_text_integer(chosen->index, &index) || index < 0)
-        return ps_fail(error, PS_BAD_CONFIG, "--index: '%.100s' is no number from 0",
-                       chosen->index);
-    *out = (uint64_t)index;
+    return ps_seal_number("index", chosen->index, out, error);
+}
+
+ps_status ps_seal_number(const char *name, const char *text, uint64_t *out, ps_error *error) {
+    int64_t number = 0;
+    if (!ps_text_integer(text, &number) || number < 0)
+        return ps_fail(error, PS_BAD_CONFIG, "--%s: '%.100s' is no number from 0", name, text);
+    *out = (uint64_t)number;
     return PS_OK;
 }
 
@@ -83,8 +109,8 @@ static ps_status find_key(ps_seal_log *log, const ps_seal_options *chosen, ps_er
         log->has_key = true;
         return ps_seal_key(chosen->key.at[0], &log->key, error);
     }
-    const ps_status status =
-        ps_seal_folder_read(log->folder, "vkey", text, sizeof text, &length, error);
+    const ps_status status = log->place.source.read(log->place.source.context, "vkey", text,
+                                                    sizeof text, &length, error);
     if (status == PS_UNKNOWN_NAME) return PS_OK;
     PS_TRY(status);
     log->has_key = true;
@@ -96,12 +122,11 @@ static ps_status find_key(ps_seal_log *log, const ps_seal_options *chosen, ps_er
 
 static ps_status open_log(ps_seal_log *log, const char *path, const ps_seal_options *chosen,
                           ps_error *error) {
-    PS_TRY(ps_seal_folder_open(path, false, &log->folder, error));
-    log->source = ps_seal_folder_source(log->folder);
+    PS_TRY(ps_seal_place_open(path, &log->place, error));
     log->bytes = malloc(PS_NOTE_BYTES_MAX);
     if (log->bytes == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a checkpoint");
-    PS_TRY(ps_seal_folder_read(log->folder, "checkpoint", log->bytes, PS_NOTE_BYTES_MAX,
-                               &log->length, error));
+    PS_TRY(log->place.source.read(log->place.source.context, "checkpoint", log->bytes,
+                                  PS_NOTE_BYTES_MAX, &log->length, error));
     const ps_bytes bytes = {log->bytes, (uint32_t)log->length};
     PS_TRY(find_key(log, chosen, error));
     if (log->has_key)
@@ -114,12 +139,12 @@ ps_status ps_seal_log_init(ps_seal_log *log, const char *path, const ps_seal_opt
                            ps_error *error) {
     memset(log, 0, sizeof *log);
     const ps_status status = open_log(log, path, chosen, error);
-    if (status == PS_OK || log->folder == NULL) return status;
+    if (status == PS_OK || log->bytes == NULL) return status; /* it names the path itself */
     return ps_fail_in(error, status, path);
 }
 
 void ps_seal_log_deinit(ps_seal_log *log) {
-    ps_seal_folder_close(log->folder);
+    ps_seal_place_close(&log->place);
     free(log->bytes);
 }
 
@@ -134,13 +159,33 @@ ps_status ps_seal_log_entry(const ps_seal_log *log, uint64_t index, uint8_t **bu
                        index, log->checkpoint.tree.size);
     *bundle = malloc(BUNDLE_MAX);
     if (*bundle == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a bundle");
-    ps_status status = ps_tile_load(&log->source, &tile, *bundle, BUNDLE_MAX, &length, error);
+    ps_status status = ps_tile_load(&log->place.source, &tile, *bundle, BUNDLE_MAX, &length, error);
     for (uint64_t i = 0; status == PS_OK && i <= index % PS_TILE_WIDTH; i++)
         if (!ps_bundle_next(*bundle, length, &at, entry))
             status = ps_fail(error, PS_TAMPERED, "%s: has no entry %" PRIu64,
                              ps_tile_path(&tile, path), index);
     if (status != PS_OK) free(*bundle);
     return status;
+}
+
+/* A proof that would convince nobody is not handed out. */
+ps_status ps_seal_log_prove(const ps_seal_log *log, uint64_t index, ps_bytes entry, ps_proof *proof,
+                            ps_error *error) {
+    const ps_tree *const tree = &log->checkpoint.tree;
+    ps_hash leaf;
+    ps_tiles *const tiles = malloc(sizeof *tiles);
+    if (tiles == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for tiles");
+    ps_tiles_init(tiles, &log->place.source, tree->size);
+    const ps_status status = ps_proof_inclusion(tiles, index, tree->size, proof, error);
+    free(tiles);
+    PS_TRY(status);
+    ps_hash_leaf(entry.data, entry.length, &leaf);
+    if (ps_proof_includes(proof, &leaf, index, tree->size, &tree->root)) return PS_OK;
+    return ps_fail(error, PS_TAMPERED,
+                   "entry %" PRIu64
+                   " and the tiles do not lead to the checkpoint's root: `penstock "
+                   "seal verify` names what was changed",
+                   index);
 }
 
 static void print_hex(const char *name, const uint8_t *bytes, size_t length, bool json) {

@@ -11,6 +11,8 @@
 #include "host/seal/lines.h"
 #include "host/seal/proof_file.h"
 
+enum { PATH_BYTES = 4096 };
+
 static int write_proof(const char *path, const char *head, size_t head_length,
                        const ps_seal_log *log) {
     FILE *const file = path == NULL || strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
@@ -23,26 +25,6 @@ static int write_proof(const char *path, const char *head, size_t head_length,
     return PS_EXIT_FAILED;
 }
 
-/* A proof that would convince nobody is not handed out. */
-static ps_status make_proof(const ps_seal_log *log, uint64_t index, ps_bytes entry, ps_proof *proof,
-                            ps_error *error) {
-    const ps_tree *const tree = &log->checkpoint.tree;
-    ps_hash leaf;
-    ps_tiles *const tiles = malloc(sizeof *tiles);
-    if (tiles == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for tiles");
-    ps_tiles_init(tiles, &log->source, tree->size);
-    const ps_status status = ps_proof_inclusion(tiles, index, tree->size, proof, error);
-    free(tiles);
-    PS_TRY(status);
-    ps_hash_leaf(entry.data, entry.length, &leaf);
-    if (ps_proof_includes(proof, &leaf, index, tree->size, &tree->root)) return PS_OK;
-    return ps_fail(error, PS_TAMPERED,
-                   "entry %" PRIu64
-                   " and the tiles do not lead to the checkpoint's root: `penstock "
-                   "seal verify` names what was changed",
-                   index);
-}
-
 static int prove(const ps_seal_job *job, const ps_seal_log *log) {
     char head[PS_PROOF_FILE_MAX];
     uint8_t *bundle = NULL;
@@ -53,7 +35,7 @@ static int prove(const ps_seal_job *job, const ps_seal_log *log) {
     ps_status status = ps_seal_index(job->chosen, &index, &error);
     if (status == PS_OK) status = ps_seal_log_entry(log, index, &bundle, &entry, &error);
     if (status != PS_OK) return ps_seal_failed(status, &error, PS_EXIT_FAILED);
-    status = make_proof(log, index, entry, &proof, &error);
+    status = ps_seal_log_prove(log, index, entry, &proof, &error);
     /* The entry goes along where it is short: who has the proof need not have the log. */
     if (entry.length > PS_PROOF_EXTRA_MAX) entry.length = 0;
     const size_t length = status == PS_OK ? ps_proof_file_write(index, &proof, entry, head) : 0;
@@ -196,32 +178,63 @@ int ps_seal_verify_proof(const ps_seal_job *job) {
             (void)ps_fail_in(&error, status, job->operand[0]);
     }
     free(policy);
-    return status == PS_OK ? PS_EXIT_OK : ps_seal_failed(status, &error, PS_EXIT_CANNOT_TELL);
+    return status == PS_OK ? PS_EXIT_OK : ps_seal_refuted(job->chosen, status, &error);
 }
 
-/* The log whose tiles prove it, and its checkpoint where NEW is a directory. */
-static ps_status open_new(const ps_seal_job *job, ps_seal_log *log, ps_error *error) {
-    char folder[4096];
-    const char *const given = job->count > 2 ? job->operand[2] : job->operand[1];
-    ps_status status = ps_seal_log_init(log, given, job->chosen, error);
-    if (job->count > 2 || status != PS_IO || log->folder != NULL) return status;
-    /* NEW is a file: its directory. */
+/* The log that a checkpoint's path or URL is in. */
+static void folder_of(const char *given, char folder[PATH_BYTES]) {
     const char *const slash = strrchr(given, '/');
-    (void)snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - given) + 1,
+    (void)snprintf(folder, PATH_BYTES, "%.*s", slash == NULL ? 1 : (int)(slash - given) + 1,
                    slash == NULL ? "." : given);
-    return ps_seal_log_init(log, folder, job->chosen, error);
 }
 
-/* A checkpoint in a file or a log's directory, signed by the log's key. */
+static bool is_checkpoint_url(const char *given) {
+    const char *const slash = strrchr(given, '/');
+    return ps_seal_web_is_url(given) && strcmp(slash, "/checkpoint") == 0;
+}
+
+/* The log whose tiles prove it, and its checkpoint where NEW is a log. */
+static ps_status open_new(const ps_seal_job *job, ps_seal_log *log, ps_error *error) {
+    char folder[PATH_BYTES];
+    const char *const given = job->count > 2 ? job->operand[2] : job->operand[1];
+    folder_of(given, folder);
+    if (is_checkpoint_url(given)) return ps_seal_log_init(log, folder, job->chosen, error);
+    const ps_status status = ps_seal_log_init(log, given, job->chosen, error);
+    const bool is_there = log->place.folder != NULL || log->place.web != NULL;
+    if (job->count > 2 || status != PS_IO || is_there) return status;
+    return ps_seal_log_init(log, folder, job->chosen, error); /* NEW is a file: its directory */
+}
+
+static ps_status read_url(const char *url, uint8_t **bytes, size_t *length, ps_error *error) {
+    char folder[PATH_BYTES];
+    ps_seal_place place;
+    folder_of(url, folder);
+    PS_TRY(ps_seal_place_open(is_checkpoint_url(url) ? folder : url, &place, error));
+    *bytes = malloc(PS_NOTE_BYTES_MAX);
+    ps_status status = *bytes == NULL ? ps_fail(error, PS_NO_MEMORY, "no memory for a checkpoint")
+                                      : place.source.read(place.source.context, "checkpoint",
+                                                          *bytes, PS_NOTE_BYTES_MAX, length, error);
+    ps_seal_place_close(&place);
+    if (status != PS_OK) free(*bytes);
+    return status;
+}
+
+static ps_status read_checkpoint(const char *path, uint8_t **bytes, size_t *length,
+                                 ps_error *error) {
+    char inside[PATH_BYTES];
+    if (ps_seal_web_is_url(path)) return read_url(path, bytes, length, error);
+    (void)snprintf(inside, sizeof inside, "%s/checkpoint", path);
+    if (ps_seal_file(inside, bytes, length, error) == PS_OK) return PS_OK;
+    return ps_seal_file(path, bytes, length, error);
+}
+
+/* A checkpoint in a file, a log's directory or behind a URL, signed by the log's key. */
 static ps_status read_tree(const ps_seal_log *log, const char *path, ps_tree *out,
                            ps_error *error) {
     uint8_t *bytes = NULL;
     size_t length = 0;
-    char inside[4096];
     ps_checkpoint checkpoint;
-    (void)snprintf(inside, sizeof inside, "%s/checkpoint", path);
-    if (ps_seal_file(inside, &bytes, &length, error) != PS_OK)
-        PS_TRY(ps_seal_file(path, &bytes, &length, error));
+    PS_TRY(read_checkpoint(path, &bytes, &length, error));
     ps_note *const note = malloc(sizeof *note);
     ps_status status = note == NULL ? ps_fail(error, PS_NO_MEMORY, "no memory for a checkpoint")
                                     : ps_checkpoint_open((ps_bytes){bytes, (uint32_t)length},
@@ -245,7 +258,7 @@ static ps_status compare(const ps_seal_log *log, const ps_tree *before, const ps
                        log->checkpoint.tree.size);
     ps_tiles *const tiles = malloc(sizeof *tiles);
     if (tiles == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for tiles");
-    ps_tiles_init(tiles, &log->source, log->checkpoint.tree.size);
+    ps_tiles_init(tiles, &log->place.source, log->checkpoint.tree.size);
     const ps_status status = ps_proof_consistency(tiles, before->size, after->size, &proof, error);
     free(tiles);
     PS_TRY(status);
@@ -270,7 +283,7 @@ int ps_seal_verify_consistency(const ps_seal_job *job) {
     if (status == PS_OK) status = compare(log, &before, &after, &error);
     ps_seal_log_deinit(log);
     free(log);
-    if (status != PS_OK) return ps_seal_failed(status, &error, PS_EXIT_CANNOT_TELL);
+    if (status != PS_OK) return ps_seal_refuted(job->chosen, status, &error);
     if (job->chosen->json)
         (void)printf("{\"result\":\"ok\",\"before\":%" PRIu64 ",\"after\":%" PRIu64 "}\n",
                      before.size, after.size);

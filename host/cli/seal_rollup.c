@@ -33,12 +33,6 @@ typedef struct work {
     uint8_t bytes[PS_ENTRY_BYTES_MAX];
 } work;
 
-static void put_text(const char *name, const char *text) {
-    char escaped[2 * PS_SEAL_PATH_MAX];
-    (void)ps_json_escape(text, escaped, sizeof escaped);
-    (void)printf("\"%s\":\"%s\"", name, escaped);
-}
-
 static ps_status read_signer(const char *path, ps_signer *out, ps_error *error) {
     uint8_t *bytes = NULL;
     size_t length = 0;
@@ -130,9 +124,9 @@ static void tell_added(const work *w, const char *path, const ps_checkpoint *che
         return;
     }
     (void)printf("{");
-    put_text("log", path);
+    ps_seal_put_text("log", path);
     (void)printf(",");
-    put_text("origin", origin);
+    ps_seal_put_text("origin", origin);
     (void)printf(",\"size\":%" PRIu64 ",\"result\":\"%s\"}\n", checkpoint->tree.size,
                  added ? "added" : "unchanged");
 }
@@ -144,9 +138,9 @@ static void tell_failed(const work *w, const char *path, ps_status status, const
         return;
     }
     (void)printf("{");
-    put_text("log", path);
+    ps_seal_put_text("log", path);
     (void)printf(",\"result\":\"%s\",", tampered ? "tampered" : "cannot_tell");
-    put_text("why", error->message);
+    ps_seal_put_text("why", error->message);
     (void)printf("}\n");
 }
 
@@ -192,13 +186,13 @@ static void tell_witnesses(const work *w) {
     for (uint32_t i = 0; all != NULL && i < ps_witnesses_count(all); i++) {
         const ps_witness *const one = ps_witnesses_at(all, i);
         (void)printf("%s{", i > 0 ? "," : "");
-        put_text("name", one->key->name);
+        ps_seal_put_text("name", one->key->name);
         (void)printf(",\"verdict\":\"%s\"", verdicts[one->verdict]);
         if (one->verdict == PS_WITNESS_COSIGNED)
             (void)printf(",\"time\":%" PRIu64, one->time_s);
         else if (one->verdict != PS_WITNESS_WAITING) {
             (void)printf(",");
-            put_text("why", one->why);
+            ps_seal_put_text("why", one->why);
         }
         (void)printf("}");
     }
@@ -220,9 +214,9 @@ static void tell(const work *w, const ps_rollup_report *report, ps_status status
     char count[PS_TEXT_NUMBER_MAX];
     if (w->chosen->json) {
         (void)printf("{");
-        put_text("rollup", w->chosen->into);
+        ps_seal_put_text("rollup", w->chosen->into);
         (void)printf(",");
-        put_text("origin", w->signer.verifier.name);
+        ps_seal_put_text("origin", w->signer.verifier.name);
         (void)printf(",\"size\":%" PRIu64 ",\"published\":%" PRIu64 ",\"added\":%u",
                      report->tree.size, report->published, w->added);
         tell_witnesses(w);

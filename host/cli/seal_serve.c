@@ -35,6 +35,24 @@ static const char *file_in(char *path) {
     }
 }
 
+/* Opens what is below `root` and nothing else: no part of the path may be a link. */
+static int open_below(int root, char *path) {
+    int at = root;
+    for (char *name = path;;) {
+        char *const slash = strchr(name, '/');
+        if (slash != NULL) *slash = '\0';
+        const int kind = slash == NULL ? O_RDONLY | O_NONBLOCK : O_PATH | O_DIRECTORY;
+        const int next = openat(at, name, kind | O_CLOEXEC | O_NOFOLLOW);
+        const int why = errno;
+        if (at != root) (void)close(at);
+        errno = why;
+        if (slash == NULL || next < 0) return next;
+        *slash = '/';
+        name = slash + 1;
+        at = next;
+    }
+}
+
 /* A descriptor, NOT_FOUND or FAILED. */
 static int open_file(int root, const char *url, struct stat *about, bool *is_tile) {
     char path[URL_MAX];
@@ -43,7 +61,7 @@ static int open_file(int root, const char *url, struct stat *about, bool *is_til
     const char *const name = file_in(path);
     if (name == NULL) return NOT_FOUND;
     *is_tile = strncmp(name, "tile/", 5) == 0;
-    const int fd = openat(root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const int fd = open_below(root, path);
     if (fd < 0) return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? NOT_FOUND : FAILED;
     if (fstat(fd, about) == 0 && S_ISREG(about->st_mode)) return fd;
     (void)close(fd);

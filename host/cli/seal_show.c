@@ -32,12 +32,16 @@ static const char *verdict(const ps_seal_log *log, uint32_t line) {
     }
 }
 
-static void show_checkpoint(const ps_seal_log *log, bool json) {
+/* `proof`: NULL where it is a checkpoint alone. */
+static void show_checkpoint(const ps_seal_log *log, const ps_proof_file *proof, bool json) {
     const ps_checkpoint *const c = &log->checkpoint;
     char name[2 * PS_KEY_NAME_MAX], root[PS_HASH_TEXT_MAX], count[PS_TEXT_NUMBER_MAX];
     (void)ps_hash_text(&c->tree.root, root);
     if (json) {
-        (void)printf("{\"origin\":\"%s\",\"size\":%" PRIu64 ",\"root\":\"%s\",\"signatures\":[",
+        (void)printf("{");
+        if (proof != NULL)
+            (void)printf("\"index\":%" PRIu64 ",\"hashes\":%u,", proof->index, proof->proof.count);
+        (void)printf("\"origin\":\"%s\",\"size\":%" PRIu64 ",\"root\":\"%s\",\"signatures\":[",
                      printable(c->origin, name, sizeof name), c->tree.size, root);
         for (uint32_t i = 0; i < log->note.lines; i++)
             (void)printf("%s{\"name\":\"%s\",\"id\":\"%08x\",\"verdict\":\"%s\"}", i > 0 ? "," : "",
@@ -46,6 +50,9 @@ static void show_checkpoint(const ps_seal_log *log, bool json) {
         (void)printf("]}\n");
         return;
     }
+    if (proof != NULL)
+        (void)printf("proof     of entry %" PRIu64 ", %u hashes\n", proof->index,
+                     proof->proof.count);
     (void)printf("origin    %s\n", printable(c->origin, name, sizeof name));
     (void)printf("entries   %s\nroot      %s\n", ps_text_from_count(c->tree.size, count), root);
     ps_bytes rest = c->extensions, line;
@@ -73,16 +80,14 @@ static int show_entry(const ps_seal_job *job, const ps_seal_log *log) {
 }
 
 /* A checkpoint, or a proof with one at its end. */
-static ps_status read_file(ps_seal_log *log, const ps_seal_job *job, ps_error *error) {
-    ps_proof_file file;
+static ps_status read_file(ps_seal_log *log, const ps_seal_job *job, ps_proof_file *file,
+                           bool *is_proof, ps_error *error) {
     PS_TRY(ps_seal_file(job->operand[0], &log->bytes, &log->length, error));
     ps_bytes bytes = {log->bytes, (uint32_t)log->length};
     if (log->length > 8 && memcmp(log->bytes, "c2sp.org", 8) == 0) {
-        PS_TRY(ps_proof_file_parse(bytes, &file, error));
-        if (!job->chosen->json)
-            (void)printf("proof     of entry %" PRIu64 ", %u hashes\n", file.index,
-                         file.proof.count);
-        bytes = file.checkpoint;
+        PS_TRY(ps_proof_file_parse(bytes, file, error));
+        *is_proof = true;
+        bytes = file->checkpoint;
     }
     log->has_key = job->chosen->key.count > 0;
     if (log->has_key) PS_TRY(ps_seal_key(job->chosen->key.at[0], &log->key, error));
@@ -92,16 +97,19 @@ static ps_status read_file(ps_seal_log *log, const ps_seal_job *job, ps_error *e
 
 static int show(const ps_seal_job *job, ps_seal_log *log) {
     struct stat about;
+    ps_proof_file file;
+    bool is_proof = false;
     ps_error error;
     ps_status status = PS_OK;
-    const bool is_folder = stat(job->operand[0], &about) == 0 && S_ISDIR(about.st_mode);
+    const bool is_folder = ps_seal_web_is_url(job->operand[0]) ||
+                           (stat(job->operand[0], &about) == 0 && S_ISDIR(about.st_mode));
     if (is_folder)
         status = ps_seal_log_init(log, job->operand[0], job->chosen, &error);
     else
-        status = read_file(log, job, &error);
+        status = read_file(log, job, &file, &is_proof, &error);
     if (status != PS_OK) return ps_seal_failed(status, &error, PS_EXIT_FAILED);
     if (job->chosen->index == NULL) {
-        show_checkpoint(log, job->chosen->json);
+        show_checkpoint(log, is_proof ? &file : NULL, job->chosen->json);
         return PS_EXIT_OK;
     }
     if (is_folder) return show_entry(job, log);

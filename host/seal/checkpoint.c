@@ -17,6 +17,8 @@ ps_status ps_checkpoint_parse(ps_bytes text, ps_checkpoint *out, ps_error *error
         return malformed(error, "no origin");
     if (!ps_line_next(&rest, &line) || !ps_decimal_read(line, &out->tree.size))
         return malformed(error, "its size is no number");
+    if (out->tree.size >> 63 != 0)
+        return malformed(error, "its size is beyond what a log can have");
     if (!ps_line_next(&rest, &line) || !ps_hash_read(line, &out->tree.root))
         return malformed(error, "its root is no hash");
     out->extensions = rest;

@@ -22,7 +22,7 @@ typedef struct ps_checkpoint {
     ps_tree tree;
 } ps_checkpoint;
 
-/* From the text of a note. Fails: PS_TAMPERED. */
+/* From the text of a note; its size is below 2^63. Fails: PS_TAMPERED. */
 ps_status ps_checkpoint_parse(ps_bytes text, ps_checkpoint *out, ps_error *error) PS_MUST_USE;
 
 /* A note that this log's key has signed, and whose origin is the key's name.

@@ -107,13 +107,14 @@ static ps_status judge(ps_verify *v, uint64_t index, ps_hash *leaf, const ps_has
     return status == PS_UNKNOWN_NAME || status == PS_TAMPERED ? PS_OK : status;
 }
 
-/* Both are there: row by row. */
+/* Both are there: row by row. An entry that is not as its tile says is nobody's word. */
 static ps_status compare_rows(ps_verify *v, uint64_t first, uint32_t rows, ps_hash *leaves,
-                              ps_error *error) {
+                              ps_bytes *entries, ps_error *error) {
     for (uint32_t i = 0; i < rows; i++) {
         const uint8_t *const sealed = v->tile + (size_t)i * PS_NODE_BYTES;
         if (memcmp(leaves[i].byte, sealed, PS_NODE_BYTES) == 0) continue;
         ps_hash hash;
+        entries[i] = (ps_bytes){NULL, PS_NULL_LENGTH};
         memcpy(&hash, sealed, sizeof hash);
         PS_TRY(judge(v, first + i, &leaves[i], &hash, error));
     }
@@ -135,12 +136,13 @@ static ps_status leaves_of(ps_verify *v, uint64_t index, ps_hash *leaves, bool *
     PS_TRY(ps_leaves_hash(v->leaves, entries, rows, leaves->byte, error));
     v->report->entries += rows;
     if (has_tile) {
-        PS_TRY(compare_rows(v, index * PS_TILE_WIDTH, rows, leaves, error));
+        PS_TRY(compare_rows(v, index * PS_TILE_WIDTH, rows, leaves, entries, error));
         memcpy(leaves + rows, v->tile + (size_t)rows * PS_NODE_BYTES,
                (size_t)(tile.width - rows) * PS_NODE_BYTES);
     }
     *known = has_tile || rows == bundle.width;
-    return PS_OK;
+    if (v->watch->entries == NULL || rows == 0) return PS_OK;
+    return v->watch->entries(v->watch->context, index * PS_TILE_WIDTH, entries, rows, error);
 }
 
 /* A tile above the leaves, as the entries make it, against the file. */
@@ -201,7 +203,7 @@ static ps_status read_vkey(const ps_verify *v, ps_verifier *out, bool *there, ps
     size_t length = 0;
     ps_error why;
     const ps_status status =
-        ps_seal_folder_read(v->folder, "vkey", text, sizeof text, &length, &why);
+        v->source.read(v->source.context, "vkey", text, sizeof text, &length, &why);
     *there = false;
     if (status == PS_UNKNOWN_NAME) return PS_OK;
     if (status != PS_OK && status != PS_TAMPERED) {
@@ -242,8 +244,8 @@ static ps_status open_checkpoint(ps_verify *v, const ps_verifier *given, bool *k
     ps_error why;
     size_t length = 0;
     bool has_key = false;
-    const ps_status read =
-        ps_seal_folder_read(v->folder, "checkpoint", v->bundle, PS_NOTE_BYTES_MAX, &length, error);
+    const ps_status read = v->source.read(v->source.context, "checkpoint", v->bundle,
+                                          PS_NOTE_BYTES_MAX, &length, error);
     if (read == PS_TAMPERED) ps_verify_fault(v, "checkpoint", "is larger than a note can be");
     if (read != PS_OK) return read == PS_TAMPERED ? PS_OK : read;
     const ps_bytes bytes = {v->bundle, (uint32_t)length};
@@ -258,7 +260,7 @@ static ps_status open_checkpoint(ps_verify *v, const ps_verifier *given, bool *k
         ps_status form = ps_note_parse(bytes, &v->note, &why);
         if (form == PS_OK) form = ps_checkpoint_parse(v->note.text, &checkpoint, &why);
         if (form != PS_OK && !has_key) ps_verify_fault(v, "checkpoint", "%s", why.message);
-        *known = form == PS_OK && checkpoint.tree.size < UINT64_C(1) << 63;
+        *known = form == PS_OK;
     }
     if (!*known) return PS_OK;
     v->report->tree = checkpoint.tree;
@@ -273,7 +275,7 @@ static ps_status check_files(ps_verify *v, const ps_verifier *key, ps_error *err
     if (!known) return PS_OK;
     ps_tiles_init(&v->tiles, &v->source, v->report->tree.size);
     PS_TRY(check_tree(v, error));
-    return ps_verify_rest(v, error);
+    return v->folder == NULL ? PS_OK : ps_verify_rest(v, error);
 }
 
 static ps_status verify(ps_verify *v, const ps_verifier *key, ps_error *error) {
@@ -299,14 +301,14 @@ static ps_verify *map(ps_error *error) {
     return NULL;
 }
 
-ps_status ps_verify_folder(ps_seal_folder *folder, const ps_verifier *key,
-                           const ps_verify_watch *watch, ps_verify_report *report,
-                           ps_error *error) {
+static ps_status verify_all(const ps_tile_source *source, ps_seal_folder *folder,
+                            const ps_verifier *key, const ps_verify_watch *watch,
+                            ps_verify_report *report, ps_error *error) {
     memset(report, 0, sizeof *report);
     ps_verify *const v = map(error);
     if (v == NULL) return PS_NO_MEMORY;
     v->folder = folder;
-    v->source = ps_seal_folder_source(folder);
+    v->source = *source;
     v->watch = watch;
     v->report = report;
     const ps_status status = verify(v, key, error);
@@ -314,4 +316,17 @@ ps_status ps_verify_folder(ps_seal_folder *folder, const ps_verifier *key,
     ps_tiler_close(v->tiler);
     (void)munmap(v, sizeof *v);
     return status;
+}
+
+ps_status ps_verify_folder(ps_seal_folder *folder, const ps_verifier *key,
+                           const ps_verify_watch *watch, ps_verify_report *report,
+                           ps_error *error) {
+    const ps_tile_source source = ps_seal_folder_source(folder);
+    return verify_all(&source, folder, key, watch, report, error);
+}
+
+ps_status ps_verify_source(const ps_tile_source *source, const ps_verifier *key,
+                           const ps_verify_watch *watch, ps_verify_report *report,
+                           ps_error *error) {
+    return verify_all(source, NULL, key, watch, report, error);
 }

@@ -11,7 +11,7 @@
 enum { PS_BUNDLE_MAX = PS_TILE_WIDTH * (2 + PS_ENTRY_BYTES_MAX) };
 
 typedef struct ps_verify {
-    ps_seal_folder *folder;
+    ps_seal_folder *folder; /* NULL: its files cannot be listed */
     ps_tile_source source;
     const ps_verify_watch *watch;
     ps_verify_report *report;

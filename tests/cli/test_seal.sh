@@ -174,16 +174,24 @@ status() {
     head -n 1 out | grep -q "^HTTP/1.1 $1 " || fail "$2 $3: $(head -n 1 out), wanted $1"
 }
 
-served() {
+# serve DIR: on $port; its pid in $server.
+serve() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    echo secret >seal/secret.txt
-    ln -s /etc/passwd seal/orders/0/tile/0/777
-    "$penstock" seal serve seal --listen "127.0.0.1:$port" 2>err &
-    local server=$!
+    "$penstock" seal serve "$1" --listen "127.0.0.1:$port" 2>served &
+    server=$!
     for _ in $(seq 100); do
-        grep -q serving err && break
+        grep -q serving served && break
         sleep 0.1
     done
+}
+
+served() {
+    echo secret >seal/secret.txt
+    ln -s /etc/passwd seal/orders/0/tile/0/777
+    mkdir -p outside/0/tile/0 && cp seal/orders/0/checkpoint outside/0/ && cp seal/orders/0/tile/0/000 outside/0/tile/0/
+    ln -s ../outside seal/linked
+    ln -s ../../../outside/0/tile/0 seal/orders/0/tile/7
+    serve seal
     status 200 GET /orders/0/checkpoint
     grep -q 'Cache-Control: no-cache' out || fail "a checkpoint may be kept: $(head -n 8 out)"
     tail -c "$(stat -c %s seal/orders/0/checkpoint)" out | cmp -s - seal/orders/0/checkpoint || fail "another checkpoint is served"
@@ -197,15 +205,175 @@ served() {
     grep -q 'Allow: GET, HEAD' out || fail "405 without Allow"
     for path in / /secret.txt /orders /orders/0 /orders/0/ /orders/0/tile/0/999 /../k0 /orders/../../k0 /orders/0/../../../k0 \
         /%2e%2e/k0 /orders/0/tile/../../../../k0 //orders/0/checkpoint /orders//0/checkpoint /orders/./0/checkpoint /../seal/orders/0/checkpoint \
-        /orders/0/tile/0/777 /orders/0/.checkpoint.new; do
+        /orders/0/tile/0/777 /orders/0/.checkpoint.new /linked/0/checkpoint /linked/0/tile/0/000 /orders/0/tile/7/000; do
         status 404 GET "$path"
     done
     kill -TERM $server
     wait $server
     local code=$?
     [ $code -eq 0 ] || fail "serve ends with $code"
-    rm seal/secret.txt seal/orders/0/tile/0/777
+    rm -r outside seal/linked seal/secret.txt seal/orders/0/tile/0/777 seal/orders/0/tile/7
     run 1 serve nowhere
+}
+
+# json EXPRESSION: of `d`, the one object in `out`.
+json() {
+    python3 -c 'import json, sys
+d = json.load(open("out"))
+sys.exit(0 if eval(sys.argv[1]) else 1)' "$1" || fail "not so: $1: $(head -c 600 out)"
+}
+
+# A server that answers otherwise: redirects, errors, too much, and at first nothing but errors.
+odd_server() {
+    cat >odd.py <<'END'
+import http.server, sys, threading
+tries = {}
+class H(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self, code, body=b"", **headers):
+        self.send_response(code)
+        for k, v in headers.items(): self.send_header(k, v)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def do_GET(self):
+        where, _, file = self.path[1:].partition("/")
+        tries[self.path] = tries.get(self.path, 0) + 1
+        try: body = open("seal/orders/0/" + file, "rb").read()
+        except OSError: return self.answer(404)
+        if where == "moved": return self.answer(302, Location="/good/" + file)
+        if where == "round": return self.answer(302, Location=self.path)
+        if where == "away": return self.answer(302, Location="file:///etc/passwd")
+        if where == "busy" and tries[self.path] < 3: return self.answer(503)
+        if where == "broken": return self.answer(500)
+        if where == "closed": return self.answer(403)
+        if where == "large" and file.startswith("tile/0/"): body += bytes(100000000)
+        self.answer(200, body)
+    def log_message(self, *a): pass
+s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), H)
+print(s.server_port, flush=True)
+s.serve_forever()
+END
+    python3 odd.py >odd.port 2>/dev/null &
+    server=$!
+    for _ in $(seq 100); do
+        [ -s odd.port ] && break
+        sleep 0.1
+    done
+    port=$(cat odd.port)
+}
+
+# If this fails, a log on the web is trusted more than one in a directory, or what its server says is taken for tampering.
+web() {
+    cp -r seal web
+    turn web/orders/1/tile/entries/000.p/5 50
+    serve web
+    local url=http://127.0.0.1:$port
+    run 0 verify "$url/orders/0" --key v0
+    out_has "$url/orders/0: ok: 1,000 entries"
+    run 0 verify "$url/orders/0/" --key v0 --json
+    json 'd["result"] == "ok" and d["size"] == 1000 and d["entries"] == 1000'
+    run 0 show "$url/orders/0"
+    out_has "entries   1,000"
+    run 0 show "$url/orders/0" --index 999
+    out_has "offset    1008"
+    run 0 prove "$url/orders/0" --index 700 -o web.tlog-proof
+    run 0 verify proof web.tlog-proof --key v0
+    run 0 verify consistency old "$url/orders/0" --key v0
+    run 0 verify consistency old "$url/orders/0/checkpoint" --key v0
+    run 0 verify consistency old seal/orders/0 "$url/orders/0"
+    run 1 verify consistency "$url/orders/0" old seal/orders/0
+    run 1 verify "$url/orders/1"
+    out_has "tile/entries/000.p/5: entry 0 was changed"
+    run 1 verify "$url/orders/0" --key v1
+    run 3 verify "$url/orders"
+    out_has "checkpoint: is missing"
+    rm web/orders/0/tile/0/001
+    run 1 verify "$url/orders/0" --key v0
+    out_has "tile/0/001: is missing"
+    kill $server
+    wait $server 2>/dev/null
+    run 3 verify "$url/orders/0"
+    out_has "cannot be had from"
+    run 2 show "http://me:secret@127.0.0.1/orders/0"
+    grep -q secret err && fail "a password is printed"
+    run 2 show "$url/orders/0?page=1"
+    odd_server
+    url=http://127.0.0.1:$port
+    run 0 verify "$url/good" --key v0
+    run 0 verify "$url/moved" --key v0
+    run 0 verify "$url/busy" --key v0
+    for way in round away broken closed; do
+        run 3 verify "$url/$way" --key v0
+        out_has "$url/$way: cannot tell: checkpoint: "
+    done
+    out_has "status 403: it must let everybody read a log"
+    run 1 verify "$url/large" --key v0
+    out_has "tile/0/000: has more than 8192 bytes"
+    kill $server
+    wait $server 2>/dev/null
+    rm -r web
+}
+
+# What a machine reads says the same as the exit code, also where it failed.
+objects() {
+    run 1 verify consistency seal/orders/0/checkpoint old seal/orders/0 --json
+    json 'd["result"] == "tampered" and "was cut" in d["why"]'
+    run 3 verify consistency nowhere seal/orders/0 --json
+    json 'd["result"] == "cannot_tell"'
+    run 0 prove seal/orders/0 --index 700 -o p.tlog-proof
+    cp p.tlog-proof turned
+    turn turned 300
+    run 1 verify proof turned --key v0 --json
+    json 'd["result"] == "tampered" and d["why"].startswith("turned: ")'
+    run 3 verify proof nowhere --key v0 --json
+    json 'd["result"] == "cannot_tell"'
+    run 0 show p.tlog-proof --json
+    json 'd["index"] == 700 and d["hashes"] == 10 and d["size"] == 1000'
+    run 0 show p.tlog-proof
+    out_has "proof     of entry 700, 10 hashes"
+}
+
+# If this fails, a checkpoint that somebody hands you moves your cursor, or writes what is not there.
+escaped() {
+    python3 - seal/orders/0/checkpoint <<'END'
+import sys
+lines = open(sys.argv[1], "rb").read().split(b"\n")
+lines[0] = "evil\x7f\u009b2Jlog".encode()
+open("evil", "wb").write(b"\n".join(lines))
+END
+    run 0 show evil
+    out_has 'evil\u007f\u009b2Jlog'
+    run 0 show evil --json
+    json 'd["origin"] == "evil\x7f\u009b2Jlog"'
+    LC_ALL=C grep -q $'\xc2\x9b' out && fail "a control character goes to the terminal"
+    # A size that no log can have is refused by whoever reads it.
+    sed '2s/.*/9223372036854775808/' seal/orders/0/checkpoint >large
+    run 1 show large
+    err_has "its size is beyond what a log can have"
+}
+
+# Without a broker only usage can be told.
+topics() {
+    run 2 verify topic
+    run 2 verify topic orders --brokers 127.0.0.1:1
+    err_has "--dir"
+    run 2 verify topic orders --dir seal
+    err_has "--brokers"
+    run 2 verify topic orders --dir seal --pipeline nowhere.yaml
+    err_has "nowhere.yaml"
+    run 2 verify topic orders --dir seal --pipeline nowhere.yaml --brokers 127.0.0.1:1
+    printf 'pipeline: plain\nsource: {synthetic: {}}\nsink: {discard: {}}\n' >plain.yaml
+    run 2 verify topic orders --dir seal --pipeline plain.yaml
+    err_has "its source is not Kafka"
+    run 2 verify topic 'or ders' --dir seal --brokers 127.0.0.1:1
+    run 2 verify topic orders --dir seal --brokers 127.0.0.1:1 --property nothing
+    run 2 verify topic orders --dir seal --brokers 127.0.0.1:1 --property no.such=1
+    run 3 verify topic orders --dir nowhere --brokers 127.0.0.1:1 --json
+    json 'd["result"] == "cannot_tell"'
+    run 2 verify record orders --dir seal --brokers 127.0.0.1:1
+    err_has "--partition N and --offset N"
+    run 2 verify record orders --dir seal --brokers 127.0.0.1:1 --partition 0 --offset -1
 }
 
 keys
@@ -214,5 +382,9 @@ whole
 proofs
 changed
 served
+web
+objects
+escaped
+topics
 [ $failures -eq 0 ] && echo "test_seal: all well"
 [ $failures -eq 0 ]

@@ -15,6 +15,8 @@ static const char usage[] = "admin BROKERS create TOPIC PARTITIONS [NAME=VALUEâ€
                             "admin BROKERS delete|exists|end|begin TOPIC\n"
                             "admin BROKERS committed|move GROUP TOPIC [OFFSET]\n"
                             "admin BROKERS leader TOPIC PARTITION\n"
+                            "admin BROKERS id TOPIC\n"
+                            "admin BROKERS forget TOPIC PARTITION OFFSET: the records below it\n"
                             "admin BROKERS ready";
 
 enum { TIMEOUT_MS = 40000 };
@@ -178,6 +180,38 @@ static int leader(rd_kafka_t *client, const char *topic, int32_t partition) {
     return node < 0;
 }
 
+/* As Kafka's own tools print it; librdkafka has the other alphabet. */
+static void print_id(rd_kafka_t *client, rd_kafka_queue_t *queue, const char *topic) {
+    size_t count = 0;
+    rd_kafka_TopicCollection_t *wanted = rd_kafka_TopicCollection_of_topic_names(&topic, 1);
+    rd_kafka_DescribeTopics(client, wanted, NULL, queue);
+    rd_kafka_event_t *event = await(queue);
+    const rd_kafka_TopicDescription_t **list = rd_kafka_DescribeTopics_result_topics(
+        rd_kafka_event_DescribeTopics_result(event), &count);
+    if (count != 1) client_die("no description of %s", topic);
+    const char *id = rd_kafka_Uuid_base64str(rd_kafka_TopicDescription_topic_id(list[0]));
+    for (; *id != '\0' && *id != '='; id++)
+        (void)putchar(*id == '+' ? '-' : *id == '/' ? '_' : *id);
+    (void)putchar('\n');
+    rd_kafka_event_destroy(event);
+    rd_kafka_TopicCollection_destroy(wanted);
+}
+
+static void forget(rd_kafka_t *client, rd_kafka_queue_t *queue, char **words) {
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, words[0], (int32_t)strtol(words[1], NULL, 10))->offset =
+        atoll(words[2]);
+    rd_kafka_DeleteRecords_t *wanted = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_DeleteRecords(client, &wanted, 1, NULL, queue);
+    rd_kafka_event_t *event = await(queue);
+    const rd_kafka_topic_partition_list_t *done =
+        rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event));
+    if (done->elems[0].err) client_die("forget: %s", rd_kafka_err2str(done->elems[0].err));
+    rd_kafka_event_destroy(event);
+    rd_kafka_DeleteRecords_destroy(wanted);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
 int main(int argc, char **argv) {
     if (argc < 3) client_die("%s", usage);
     const char *const command = argv[2];
@@ -203,6 +237,10 @@ int main(int argc, char **argv) {
         move(client, queue, argv[3], argv[4], atoll(argv[5]));
     else if (strcmp(command, "leader") == 0 && argc == 5)
         status = leader(client, argv[3], (int32_t)strtol(argv[4], NULL, 10));
+    else if (strcmp(command, "id") == 0 && argc == 4)
+        print_id(client, queue, argv[3]);
+    else if (strcmp(command, "forget") == 0 && argc == 6)
+        forget(client, queue, argv + 3);
     else
         client_die("%s", usage);
     rd_kafka_queue_destroy(queue);

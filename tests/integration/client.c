@@ -60,6 +60,7 @@ void client_record(const rd_kafka_message_t *message, record *out) {
     out->partition = message->partition;
     out->offset = message->offset;
     out->timestamp_ms = rd_kafka_message_timestamp(message, &type);
+    out->append_time = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
     out->key = (text){message->key, message->key_len};
     out->value = (text){message->payload, message->len};
     out->header_count = 0;
@@ -140,4 +141,35 @@ uint64_t client_read(const char *brokers, const char *topic, bool committed, rec
     (void)rd_kafka_assign(consumer, NULL);
     rd_kafka_destroy(consumer);
     return count;
+}
+
+static rd_kafka_vu_t vu_text(rd_kafka_vtype_t type, text t) {
+    rd_kafka_vu_t part = {.vtype = type};
+    part.u.mem.ptr = (void *)(uintptr_t)t.data;
+    part.u.mem.size = t.size;
+    return part;
+}
+
+void client_send(rd_kafka_t *producer, rd_kafka_topic_t *topic, const record *r) {
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(r->header_count);
+    for (uint32_t i = 0; i < r->header_count; i++)
+        (void)rd_kafka_header_add(headers, r->headers[i].name, -1, r->headers[i].value.data,
+                                  (ssize_t)r->headers[i].value.size);
+    rd_kafka_vu_t parts[7] = {{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic}};
+    parts[1] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = r->partition};
+    parts[2] = vu_text(RD_KAFKA_VTYPE_KEY, r->key);
+    parts[3] = vu_text(RD_KAFKA_VTYPE_VALUE, r->value);
+    parts[4] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = r->timestamp_ms};
+    parts[5] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY};
+    parts[6] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers};
+    const size_t count = sizeof parts / sizeof *parts - (r->header_count == 0);
+    if (r->header_count == 0) rd_kafka_headers_destroy(headers);
+    for (;;) {
+        rd_kafka_error_t *error = rd_kafka_produceva(producer, parts, count);
+        if (!error) return;
+        if (rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            client_die("produce: %s", rd_kafka_error_string(error));
+        rd_kafka_error_destroy(error);
+        (void)rd_kafka_poll(producer, 10);
+    }
 }

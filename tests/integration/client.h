@@ -27,6 +27,7 @@ typedef struct record_header {
 typedef struct record {
     int32_t partition;
     int64_t offset, timestamp_ms;
+    bool append_time; /* it is the broker's */
     text key, value;
     uint32_t header_count;
     record_header headers[RECORD_HEADERS_MAX];
@@ -51,6 +52,10 @@ uint64_t client_read(const char *brokers, const char *topic, bool committed, rec
 
 /* Fills `out` with what `message` says; borrows its bytes. */
 void client_record(const rd_kafka_message_t *message, record *out);
+
+/* Hands a record to a producer, with its partition, timestamp and headers; waits while the queue is
+ * full. */
+void client_send(rd_kafka_t *producer, rd_kafka_topic_t *topic, const record *r);
 
 /* Monotonic seconds. */
 double client_seconds(void);
