@@ -113,7 +113,7 @@ static ps_status open_fetcher(ps_kafka_audit *a, uint32_t nodes, uint32_t batch_
 
 static ps_status open_all(ps_kafka_audit *a, const ps_string_map *properties, ps_error *error) {
     uint32_t nodes = 0;
-    const char *const lacks = ps_kafka_native_lacks(properties, PS_KAFKA_CONSUMER);
+    const char *const lacks = ps_kafka_native_lacks_property(properties, PS_KAFKA_CONSUMER);
     if (lacks != NULL)
         return ps_fail(error, PS_BAD_CONFIG,
                        "penstock's own client, which reads here, does not go with '%.100s'", lacks);

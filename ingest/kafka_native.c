@@ -184,8 +184,12 @@ static bool is_kerberos(const ps_string_map *properties, bool whole) {
 }
 
 const char *ps_kafka_native_lacks(const ps_string_map *properties, ps_kafka_role role) {
-    const bool writes = role == PS_KAFKA_TRANSACTIONAL || role == PS_KAFKA_IDEMPOTENT;
     if (RD_KAFKA_VERSION < LIBRDKAFKA_MIN) return "librdkafka older than 2.15";
+    return ps_kafka_native_lacks_property(properties, role);
+}
+
+const char *ps_kafka_native_lacks_property(const ps_string_map *properties, ps_kafka_role role) {
+    const bool writes = role == PS_KAFKA_TRANSACTIONAL || role == PS_KAFKA_IDEMPOTENT;
     if (is_kerberos(properties, !writes)) return kerberos;
     for (uint32_t i = 0; properties != NULL && i < properties->count; i++) {
         const ps_string_pair *pair = &properties->at[i];

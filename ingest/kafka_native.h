@@ -15,6 +15,10 @@
  * client can do all of it. Borrowed from the map. */
 const char *ps_kafka_native_lacks(const ps_string_map *properties, ps_kafka_role role);
 
+/* The same of the properties alone, for who is in no group and writes nothing: librdkafka may be
+ * older then. */
+const char *ps_kafka_native_lacks_property(const ps_string_map *properties, ps_kafka_role role);
+
 /* `inherited` (may be NULL; only its connection settings count), then `properties`: the last that
  * was said wins. Borrows strings from the maps. Fails: BAD_CONFIG, and names the property, never
  * its value. */

@@ -180,14 +180,15 @@ static int leader(rd_kafka_t *client, const char *topic, int32_t partition) {
     return node < 0;
 }
 
+#if RD_KAFKA_VERSION >= 0x02030000
 /* As Kafka's own tools print it; librdkafka has the other alphabet. */
 static void print_id(rd_kafka_t *client, rd_kafka_queue_t *queue, const char *topic) {
     size_t count = 0;
     rd_kafka_TopicCollection_t *wanted = rd_kafka_TopicCollection_of_topic_names(&topic, 1);
     rd_kafka_DescribeTopics(client, wanted, NULL, queue);
     rd_kafka_event_t *event = await(queue);
-    const rd_kafka_TopicDescription_t **list = rd_kafka_DescribeTopics_result_topics(
-        rd_kafka_event_DescribeTopics_result(event), &count);
+    const rd_kafka_TopicDescription_t **list =
+        rd_kafka_DescribeTopics_result_topics(rd_kafka_event_DescribeTopics_result(event), &count);
     if (count != 1) client_die("no description of %s", topic);
     const char *id = rd_kafka_Uuid_base64str(rd_kafka_TopicDescription_topic_id(list[0]));
     for (; *id != '\0' && *id != '='; id++)
@@ -196,6 +197,14 @@ static void print_id(rd_kafka_t *client, rd_kafka_queue_t *queue, const char *to
     rd_kafka_event_destroy(event);
     rd_kafka_TopicCollection_destroy(wanted);
 }
+
+#else
+static void print_id(rd_kafka_t *client, rd_kafka_queue_t *queue, const char *topic) {
+    (void)client;
+    (void)queue;
+    client_die("%s: this librdkafka cannot ask for a topic's id", topic);
+}
+#endif
 
 static void forget(rd_kafka_t *client, rd_kafka_queue_t *queue, char **words) {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
