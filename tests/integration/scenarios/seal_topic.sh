@@ -139,6 +139,21 @@ END
     verified 1 "$prefix.after" --partition 0
     has "tile/entries/001: entry 263 was changed"
     holds "p['modified'] == 1 and p['match'] == p['size'] - 2 and p['log_faults'] == 1 and p['faults'][1]['class'] == 'LOG'"
+    # Nor is a search led past a record's entry by another whose offset was changed: entry 500 is where halving begins.
+    python3 - "logs/$prefix.after/0/tile/entries/001" <<'END'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(120 * (500 - 256) + 2 + 11)
+    byte = f.read(1)[0]
+    f.seek(-1, 1)
+    f.write(bytes([byte ^ 1]))
+END
+    holds "p['size'] == 1000"
+    local got=0
+    "$build/penstock" seal verify record "$prefix.after" --partition 0 --offset 900 --dir logs --brokers "$brokers" \
+        --key "vkeys/$prefix.after.0" >found 2>&1 || got=$?
+    [ "$got" -eq 1 ] || broken "a search that was led astray ends with $got: $(cat found)"
+    has "entry 500 and the tiles do not lead to the checkpoint's root"
     rm "logs/$prefix.after/0/tile/entries/002"
     verified 1 "$prefix.after" --partition 0
     holds "p['modified'] == 1 and p['unlogged'] == 0 and p['missing'] == 0"
