@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Directories that are made where they are missing.
+ * Directories: made where they are missing, and told whether one lies in another.
  */
 #ifndef PS_HOST_BASE_DIRECTORY_H
 #define PS_HOST_BASE_DIRECTORY_H
@@ -10,5 +10,8 @@
  * is afterwards as it was, or on failure ends behind the directory that could not be made; errno
  * says why. */
 bool ps_directory_make(int at, char *path);
+
+/* Is `path` the directory `root`, or below it? Links are followed; neither needs to be there. */
+bool ps_directory_is_below(const char *path, const char *root);
 
 #endif

@@ -88,6 +88,9 @@ static void add_up(const ps_pipeline_config *config, uint32_t lanes, int64_t par
     if (config->plan->seal.sealer != NULL)
         term(ceiling, "logs of stage seal (logs_max)", lanes,
              config->plan->seal.sealer->memory(config->plan));
+    if (config->plan->seal.sealer != NULL)
+        term(ceiling, "roll-up of stage seal", 1,
+             config->plan->seal.sealer->shared_memory(config->plan));
     ceiling->replay_rows = ps_policy_replay_rows(config->plan, lanes);
     ceiling->restore_bytes = config->sink->restores == NULL ? 0 : config->sink->restores(&env);
 }

@@ -39,6 +39,7 @@ typedef struct ps_lane_env {
     const ps_source *source;                 /* for the sink: its source, which is opened first */
     void *source_self;
     void *sealer_self;                 /* of the plan's sealer, where it has one */
+    void *sealer_shared;               /* of all lanes */
     const struct ps_dead_config *dead; /* where rejects go; NULL: a reject stops the lane */
 } ps_lane_env;
 

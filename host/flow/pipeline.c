@@ -48,10 +48,13 @@ struct ps_pipeline {
     int64_t start_ns;
     worker *worker;                          /* [lanes] */
     ps_partition_metrics *partition_metrics; /* [partitions.count] */
+    void *sealer_shared;
 };
 
 void ps_pipeline_close(ps_pipeline *pipeline) {
     if (pipeline == NULL) return;
+    if (pipeline->sealer_shared != NULL)
+        pipeline->config.plan->seal.sealer->unshare(pipeline->sealer_shared);
     for (uint32_t i = 0; pipeline->worker != NULL && i < pipeline->lanes; i++)
         ps_wake_deinit(&pipeline->worker[i].wake);
     free(pipeline->worker);
@@ -137,6 +140,7 @@ static ps_lane_config lane_config(worker *lane) {
                 .wake = &lane->wake,
                 .metrics = &lane->metrics,
                 .partition_metrics = pipeline->partition_metrics,
+                .sealer_shared = pipeline->sealer_shared,
                 .dead = config->dead},
         .backend = config->backend,
         .placement = config->placement,
@@ -182,6 +186,8 @@ ps_status ps_pipeline_open(const ps_pipeline_config *config, ps_pipeline **out, 
     pipeline->start_ns = ps_clock_ns();
     ps_status status = prepare(pipeline, error);
     if (status == PS_OK) status = choose_client(pipeline, error);
+    if (status == PS_OK && config->plan->seal.sealer != NULL)
+        status = config->plan->seal.sealer->share(config->plan, &pipeline->sealer_shared, error);
     if (status != PS_OK) {
         ps_pipeline_close(pipeline);
         return status;

@@ -28,6 +28,12 @@ typedef struct ps_sealed {
 } ps_sealed;
 
 typedef struct ps_sealer {
+    /* Once a worker, before its lanes and after them: `*shared` is each lane's `sealer_shared`. It
+     * takes `shared_memory` bytes. */
+    ps_status (*share)(const struct ps_plan *plan, void **shared, ps_error *);
+    void (*unshare)(void *shared);
+    size_t (*shared_memory)(const struct ps_plan *plan);
+
     ps_status (*open)(const struct ps_lane_env *env, void **self, ps_error *);
     void (*close)(void *self);
     /* Bytes that it takes per lane beyond its columns. */

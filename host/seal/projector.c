@@ -16,7 +16,7 @@ _Static_assert(sizeof(ps_frontier) <= PS_SEALED_BUNDLE, "a frontier has room");
 
 struct ps_projector {
     ps_projected *logs;
-    const ps_seal_config *config;
+    ps_roller *roller; /* NULL: nobody wants to know */
     ps_wake *wake;
     pthread_t thread;
     pthread_mutex_t mutex; /* what follows, and each log's signed_tree */
@@ -61,10 +61,10 @@ static ps_status sign(ps_projector *projector, const item *of, ps_error *error) 
     pthread_mutex_lock(&projector->mutex);
     log->signed_tree = tree;
     pthread_mutex_unlock(&projector->mutex);
-    if (projector->config->published == NULL) return PS_OK;
+    if (projector->roller == NULL) return PS_OK;
     const ps_published published = {
         log->partition, log->signer.verifier.name, tree, {(const uint8_t *)note, (uint32_t)length}};
-    projector->config->published(projector->config->published_context, &published);
+    ps_roller_offer(projector->roller, &published);
     return PS_OK;
 }
 
@@ -108,13 +108,13 @@ static void *projector_main(void *argument) {
     return NULL;
 }
 
-ps_status ps_projector_open(ps_projected *logs, const ps_seal_config *config, ps_wake *wake,
+ps_status ps_projector_open(ps_projected *logs, ps_roller *roller, ps_wake *wake,
                             ps_projector **out, ps_error *error) {
     ps_projector *projector = malloc(sizeof *projector);
     if (projector == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for logs' files");
     memset(projector, 0, offsetof(ps_projector, item));
     projector->logs = logs;
-    projector->config = config;
+    projector->roller = roller;
     projector->wake = wake;
     (void)pthread_mutex_init(&projector->mutex, NULL);
     (void)pthread_cond_init(&projector->changed, NULL);

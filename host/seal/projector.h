@@ -14,7 +14,7 @@
 #include "host/seal/checkpoint.h"
 #include "host/seal/entry.h"
 #include "host/seal/folder.h"
-#include "host/seal/stage_seal.h"
+#include "host/seal/roller.h"
 
 enum {
     PS_PROJECTOR_SLOTS = 96,
@@ -41,8 +41,8 @@ typedef struct ps_projected_tile {
 
 size_t ps_projector_bytes(void);
 
-/* `logs`, [count], is borrowed. */
-ps_status ps_projector_open(ps_projected *logs, const ps_seal_config *config, ps_wake *wake,
+/* `logs`, [count], is borrowed, and so is who is offered each checkpoint; NULL: nobody. */
+ps_status ps_projector_open(ps_projected *logs, ps_roller *roller, ps_wake *wake,
                             ps_projector **out, ps_error *error) PS_MUST_USE;
 /* What it was told to write is written. */
 void ps_projector_close(ps_projector *projector);

@@ -115,8 +115,8 @@ static ps_status open_parts(ps_lane_sealer *sealer, ps_error *error) {
     prepare_space(sealer->space);
     ps_hash_bytes(none, sizeof none, &sealer->no_headers);
     PS_TRY(make_signers(sealer, error));
-    return ps_projector_open(sealer->projected, sealer->config, sealer->env->wake,
-                             &sealer->projector, error);
+    return ps_projector_open(sealer->projected, ps_sealer_roller(sealer->env->sealer_shared),
+                             sealer->env->wake, &sealer->projector, error);
 }
 
 static ps_status open_sealer(const ps_lane_env *env, void **self, ps_error *error) {
@@ -210,6 +210,9 @@ static bool stands(const void *self, uint32_t partition, int64_t *next) {
 }
 
 const ps_sealer ps_sealer_logs = {
+    .share = ps_sealer_share,
+    .unshare = ps_sealer_unshare,
+    .shared_memory = ps_sealer_shared_memory,
     .open = open_sealer,
     .close = close_sealer,
     .memory = memory,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The inside of what seals a lane's rows, shared by sealer.c (what the lane calls), sealer_rows.c
- * (rows become entries), sealer_records.c (what goes into the transaction) and sealer_restore.c (a
- * log comes back). Nobody else includes this.
+ * (rows become entries), sealer_records.c (what goes into the transaction), sealer_restore.c (a log
+ * comes back) and sealer_share.c (what lanes have together). Nobody else includes this.
  */
 #ifndef PS_HOST_SEAL_SEALER_PARTS_H
 #define PS_HOST_SEAL_SEALER_PARTS_H
@@ -98,7 +98,13 @@ bool ps_sealer_publish(ps_lane_sealer *sealer, uint32_t partition, int64_t now_n
 /* The logs are looked at no later than that. */
 void ps_sealer_due(ps_lane_sealer *sealer, int64_t at_ns);
 
+/* What the lanes share; its roller, which is NULL where nothing is rolled up. */
+ps_roller *ps_sealer_roller(const void *shared);
+
 /* The ps_sealer functions of the other files. */
+ps_status ps_sealer_share(const ps_plan *plan, void **shared, ps_error *error) PS_MUST_USE;
+void ps_sealer_unshare(void *shared);
+size_t ps_sealer_shared_memory(const ps_plan *plan);
 ps_status ps_sealer_rows(void *self, const ps_batch *batch, ps_error *error) PS_MUST_USE;
 bool ps_sealer_next(void *self, bool closing, ps_sealed *out);
 void ps_sealer_taken(void *self);

@@ -321,6 +321,22 @@ static ps_status go_on(ps_lane_sealer *sealer, uint32_t partition, const ps_tree
                           path, sealer->env->pipeline, ps_seal_folder_path(folder));
 }
 
+/* An earlier run may have been killed before its roll-up had this one. */
+static ps_status offer_shown(const ps_lane_sealer *sealer, uint32_t partition, const ps_tree *shown,
+                             ps_error *error) {
+    const ps_signer *signer = &sealer->projected[partition].signer;
+    ps_roller *roller = ps_sealer_roller(sealer->env->sealer_shared);
+    char note[PS_CHECKPOINT_MAX];
+    size_t length = 0;
+    if (roller == NULL || shown->size == 0) return PS_OK;
+    /* The same bytes as are there: Ed25519 has one signature for a text. */
+    PS_TRY(ps_checkpoint_sign(shown, signer, note, &length, error));
+    const ps_published published = {
+        partition, signer->verifier.name, *shown, {(const uint8_t *)note, (uint32_t)length}};
+    ps_roller_offer(roller, &published);
+    return PS_OK;
+}
+
 ps_status ps_sealer_restored(void *self, uint32_t partition, bool all, ps_error *error) {
     ps_lane_sealer *sealer = self;
     ps_sealed_log *log = &sealer->log[partition];
@@ -334,6 +350,7 @@ ps_status ps_sealer_restored(void *self, uint32_t partition, bool all, ps_error 
         PS_TRY(go_on(sealer, partition, &shown, all, error));
     else
         PS_TRY(begin_log(sealer, partition, &shown, error));
+    PS_TRY(offer_shown(sealer, partition, &shown, error));
     log->committed = log->frontier;
     log->moved = log->grown = false;
     log->published = shown.size;

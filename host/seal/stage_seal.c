@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/base/directory.h"
 #include "host/seal/key.h"
 
 enum { ORIGIN_BYTES = 128 };
@@ -38,6 +39,17 @@ static const ps_option options[] = {
      .type = PS_OPTION_STRING,
      .flags = PS_OPTION_REQUIRED,
      .at = offsetof(ps_seal_config, key)},
+    {.name = "rollup",
+     .help = "Directory of a log of all these logs' checkpoints, apart from `dir`: one origin, the "
+             "key's name and /rollup, for witnesses. One worker writes there. Not set: there is "
+             "none.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_config, rollup)},
+    {.name = "policy",
+     .help = "File that names the witnesses of the roll-up and how many of them must have "
+             "cosigned what is published (c2sp.org/tlog-policy). Not set: nobody is asked.",
+     .type = PS_OPTION_STRING,
+     .at = offsetof(ps_seal_config, policy)},
     {.name = "logs_max",
      .preset = "64",
      .help = "Partitions that a lane has memory for, 100 KiB each: no fewer than the source has.",
@@ -60,6 +72,24 @@ static ps_status check_origin(const char *origin, ps_error *error) {
                    origin, ORIGIN_BYTES);
 }
 
+/* Each would be taken for a log of the other. */
+static ps_status check_rollup(const ps_seal_config *config, ps_error *error) {
+    if (config->rollup == NULL && config->policy != NULL)
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "policy: witnesses cosign a roll-up: say with rollup where it is");
+    if (config->rollup == NULL) return PS_OK;
+    if (config->rollup[0] == '\0' || (config->policy != NULL && config->policy[0] == '\0'))
+        return ps_fail(error, PS_BAD_CONFIG, "%s: must not be empty",
+                       config->rollup[0] == '\0' ? "rollup" : "policy");
+    if (!ps_directory_is_below(config->rollup, config->dir) &&
+        !ps_directory_is_below(config->dir, config->rollup))
+        return PS_OK;
+    return ps_fail(error, PS_BAD_CONFIG,
+                   "rollup: %s and dir, %s, lie one in the other: give the roll-up a directory "
+                   "beside dir",
+                   config->rollup, config->dir);
+}
+
 static ps_status add_output(ps_plan *plan, const char *name, ps_output_kind kind, uint32_t column,
                             ps_error *error) {
     ps_output output = {
@@ -77,6 +107,7 @@ static ps_status plan_seal(const void *from, ps_plan *plan, ps_error *error) {
     if (config->dir[0] == '\0' || config->key[0] == '\0')
         return ps_fail(error, PS_BAD_CONFIG, "%s: must not be empty",
                        config->dir[0] == '\0' ? "dir" : "key");
+    PS_TRY(check_rollup(config, error));
     PS_TRY(ps_plan_sha256(plan, PS_COLUMN_KEY, "$seal-key", &seal->key, error));
     PS_TRY(ps_plan_sha256(plan, PS_COLUMN_VALUE, "$seal-value", &seal->value, error));
     PS_TRY(ps_plan_add(plan, "$tlog-index", PS_TYPE_U64, PS_PER_ROW, 0, &seal->index, error));

@@ -15,15 +15,10 @@ typedef struct ps_published {
     ps_bytes note; /* signed */
 } ps_published;
 
-/* Threads: the lane's projector; what takes long belongs elsewhere. */
-typedef void ps_published_hook(void *context, const ps_published *published);
-
 typedef struct ps_seal_config {
     const char *origin, *dir, *key;
+    const char *rollup, *policy; /* NULL: none */
     int64_t interval_ns, logs_max;
-    /* No options: who wants to be handed every checkpoint. NULL: nobody. */
-    ps_published_hook *published;
-    void *published_context;
 } ps_seal_config;
 
 extern const ps_stage ps_stage_seal;
