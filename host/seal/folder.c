@@ -227,6 +227,33 @@ void ps_seal_folder_drop_partial(const ps_seal_folder *folder, const ps_tile *fu
     (void)unlinkat(folder->fd, path, AT_REMOVEDIR);
 }
 
+static bool delete_tile(const ps_seal_folder *folder, const ps_tile *tile) {
+    char path[PS_TILE_PATH_MAX];
+    return unlinkat(folder->fd, ps_tile_path(tile, path), 0) == 0;
+}
+
+static bool has_tile(const ps_seal_folder *folder, const ps_tile *tile) {
+    char path[PS_TILE_PATH_MAX];
+    return faccessat(folder->fd, ps_tile_path(tile, path), F_OK, 0) == 0;
+}
+
+void ps_seal_folder_cut(const ps_seal_folder *folder, uint64_t entries) {
+    for (int32_t level = PS_TILE_ENTRIES; level < PS_TILE_LEVELS; level++) {
+        const uint64_t nodes = ps_tile_nodes(level, entries);
+        ps_tile tile = {.level = level, .index = nodes / PS_TILE_WIDTH};
+        uint32_t kept = (uint32_t)(nodes % PS_TILE_WIDTH);
+        /* A full one has others behind it. Where it alone has what was signed, it stays. */
+        for (bool more = true; more; tile.index++, kept = 0) {
+            for (tile.width = kept + 1; tile.width < PS_TILE_WIDTH; tile.width++)
+                (void)delete_tile(folder, &tile);
+            tile.width = kept;
+            const bool spared = kept > 0 && !has_tile(folder, &tile);
+            tile.width = PS_TILE_WIDTH;
+            more = spared ? has_tile(folder, &tile) : delete_tile(folder, &tile);
+        }
+    }
+}
+
 ps_status ps_seal_folder_replace(ps_seal_folder *folder, const char *name, const char *bytes,
                                  size_t length, ps_error *error) {
     char beside[64];

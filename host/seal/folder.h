@@ -43,6 +43,10 @@ bool ps_seal_folder_has(const ps_seal_folder *folder, const char *path, size_t l
 /* Deletes the partial tiles that a full one, which is there, has replaced. */
 void ps_seal_folder_drop_partial(const ps_seal_folder *folder, const ps_tile *full);
 
+/* Deletes tiles that reach beyond the first `entries`, which were never signed: what a killed
+ * writer left would be taken for a part of the log once that is as large. */
+void ps_seal_folder_cut(const ps_seal_folder *folder, uint64_t entries);
+
 /* Puts a whole file in the place of what was there. */
 ps_status ps_seal_folder_replace(ps_seal_folder *folder, const char *name, const char *bytes,
                                  size_t length, ps_error *error) PS_MUST_USE;

@@ -94,6 +94,7 @@ static ps_status restore(ps_rollup *rollup, uint8_t *bytes, ps_error *error) {
     }
     const uint64_t size = rollup->tree.size;
     ps_seal_folder_keep(rollup->folder, size);
+    ps_seal_folder_cut(rollup->folder, size);
     PS_TRY(ps_appender_open_tree(rollup->folder, rollup->signer, PS_ENTRY_BYTES_MAX, &rollup->tree,
                                  &rollup->appender, error));
     PS_TRY(ps_origins_init(&rollup->origins, rollup->folder, size, error));
@@ -230,9 +231,13 @@ static ps_status sign(ps_rollup *rollup, ps_error *error) {
     PS_TRY(ps_appender_sign(rollup->appender, rollup->own, &rollup->own_length, error));
     PS_TRY(ps_seal_folder_replace(rollup->folder, signed_name, rollup->own, rollup->own_length,
                                   error));
+    ps_growth grown = ps_growth_of(rollup->tree.size, frontier->size);
     rollup->tree.size = frontier->size;
     ps_frontier_root(frontier, rollup->tree.root.byte);
     ps_seal_folder_keep(rollup->folder, rollup->tree.size);
+    /* A worker signs once a second: partial tiles would take many times what full ones do. */
+    for (ps_tile tile; ps_growth_next(&grown, &tile);)
+        if (tile.width == PS_TILE_WIDTH) ps_seal_folder_drop_partial(rollup->folder, &tile);
     rollup->published_lines = 0;
     const ps_bytes own = {(const uint8_t *)rollup->own, (uint32_t)rollup->own_length};
     if (rollup->witnesses != NULL) ps_witnesses_begin(rollup->witnesses, own, &rollup->tree);
