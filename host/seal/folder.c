@@ -190,11 +190,19 @@ static ps_status sink_put(void *context, const ps_tile *tile, const uint8_t *byt
     if (!is_kept(folder, tile) && unlinkat(folder->fd, path, 0) != 0 && errno != ENOENT &&
         errno != ENOTDIR)
         return ps_fail(error, PS_IO, "%s: cannot be replaced: %s", path, strerror(errno));
-    int fd = openat(folder->fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0 && errno == ENOENT && make(folder->fd, path, (size_t)(strrchr(path, '/') - path)))
+    /* Most are new, and have nothing to be compared with. */
+    int fd = openat(folder->fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const bool is_new = fd >= 0;
+    if (fd < 0 &&
+        (errno == EEXIST ||
+         (errno == ENOENT && make(folder->fd, path, (size_t)(strrchr(path, '/') - path)))))
         fd = openat(folder->fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) return ps_fail(error, PS_IO, "%s: cannot be made: %s", path, strerror(errno));
-    ps_status status = complete(fd, path, bytes, length, error);
+    ps_status status = PS_OK;
+    if (!is_new)
+        status = complete(fd, path, bytes, length, error);
+    else if (!write_all(fd, bytes, length, 0))
+        status = ps_fail(error, PS_IO, "%s: cannot be written: %s", path, strerror(errno));
     if (status == PS_OK && folder->durable && (fsync(fd) != 0 || !sync_names(folder, path)))
         status = ps_fail(error, PS_IO, "%s: cannot be written: %s", path, strerror(errno));
     if (close(fd) != 0 && status == PS_OK)
