@@ -25,7 +25,7 @@ static bool cut(char *text, char *to, size_t room) {
     return true;
 }
 
-bool ps_seal_origin_parse(const char *text, ps_seal_origin *out) {
+bool ps_seal_origin_parse(const char *text, ps_seal_topic_log *out) {
     char rest[PS_KEY_NAME_MAX], partition[16];
     int64_t number = 0;
     if (strlen(text) >= sizeof rest) return false;
@@ -61,7 +61,7 @@ static bool is_same_id(const char *shown, const char *other) {
 
 ps_status ps_seal_reach_match(const ps_seal_reach *reach, const char *origin, uint32_t partition,
                               bool *anew, ps_error *error) {
-    ps_seal_origin of;
+    ps_seal_topic_log of;
     *anew = false;
     if (!ps_seal_origin_parse(origin, &of)) {
         ps_log(PS_LOG_WARNING, "seal",
@@ -90,7 +90,7 @@ static ps_status look(ps_seal_reach *r, ps_error *error) {
     ps_seal_place place;
     size_t length = 0;
     char origin[PS_KEY_NAME_MAX] = "";
-    ps_seal_origin of;
+    ps_seal_topic_log of;
     uint8_t *const bytes = malloc(PS_NOTE_BYTES_MAX);
     if (bytes == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a checkpoint");
     ps_status status = ps_seal_place_open(r->job->chosen->dir, &place, error);

@@ -37,13 +37,13 @@ ps_status ps_seal_reach_begin(ps_seal_reach *reach, uint32_t partition, int64_t 
                               ps_audit_topic *out, ps_error *error) PS_MUST_USE;
 
 /* What an origin <name>/<cluster>/<topic>/<topic id>/<partition> says of a topic. */
-typedef struct ps_seal_origin {
+typedef struct ps_seal_topic_log {
     char topic[256], id[64];
     uint32_t partition;
-} ps_seal_origin;
+} ps_seal_topic_log;
 
 /* False: it is not of that form. */
-bool ps_seal_origin_parse(const char *text, ps_seal_origin *out);
+bool ps_seal_origin_parse(const char *text, ps_seal_topic_log *out);
 
 /* Whether a log of that origin is of this topic and partition. Fails: PS_UNKNOWN_NAME: of another.
  * `*anew`: of one that had the same name, which was deleted since. */
