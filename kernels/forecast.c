@@ -173,9 +173,9 @@ PS_FN void ps_forecast_row(PS_GLOBAL ps_u8 *block, PS_GLOBAL const ps_u32 *table
         const double free = (errors < memory ? errors : memory) / (double)p.horizon;
         const ps_u32 last = p.quantiles - 1u;
         const ps_u32 df = free < 2.0 ? 0u : (free > (double)last ? last : (ps_u32)free - 1u);
-        const double half = quantile[df] * ps_sqrt(m[PS_FORECAST_SQUARE]);
-        low = ps_bounded(ahead - half, least, PS_FORECAST_LIMIT);
-        high = ps_bounded(ahead + half, least, PS_FORECAST_LIMIT);
+        const double reach = quantile[df] * ps_sqrt(m[PS_FORECAST_SQUARE]);
+        low = ps_bounded(ahead - reach, least, PS_FORECAST_LIMIT);
+        high = ps_bounded(ahead + reach, least, PS_FORECAST_LIMIT);
     }
     ps_found_number(block, table[PS_FORECAST_AHEAD], row, ahead);
     ps_found_number(block, table[PS_FORECAST_LOW], row, low);

@@ -134,6 +134,6 @@ static bool multivariate(const ps_asked *a, uint32_t method, double t2, double q
 
 /* Both methods: distances of the last row. */
 bool ps_self_test_multivariate(const ps_asked *a) {
-    return multivariate(a, PS_MULTIVARIATE_MAHALANOBIS, 0x1.b87b776630f4cp+0, (double)ps_nan()) &
+    return multivariate(a, PS_MULTIVARIATE_MAHALANOBIS, 0x1.b87b776630f4cp+0, (double)ps_nan()) &&
            multivariate(a, PS_MULTIVARIATE_PCA, 0x1.6c02fa7abdf0cp+0, 0x1.69e40e4e9d88ep-5);
 }

@@ -115,14 +115,16 @@ static void check_bounds(ps_check *c) {
                inside, all);
 }
 
-/* Naive forecasts are the values of a season before, so they say which season was found. */
-static void check_season(ps_check *c, uint32_t season, double noise) {
+/* Naive forecasts are the values of a season before, so they say which season was found. A ripple
+ * of three rows makes peaks of the autocorrelation long before the season's. */
+static void check_season(ps_check *c, uint32_t season, double noise, double ripple) {
     enum { LEARN = 192, MOST = 48 };
     const ps_forecast_params p = params_of(PS_FORECAST_NAIVE, MOST, 1, LEARN);
     uint32_t wrong = 0;
     for (uint32_t row = 0; row < COUNT; row++)
         values[row] = 5.0 + 0.03 * row + noise * (double)(check_random(c) % 1000) / 1000.0 +
-                      (season > 1 ? 3.0 * cos(6.283185307179586 * row / season) : 0.0);
+                      (season > 1 ? 3.0 * cos(6.283185307179586 * row / season) : 0.0) +
+                      ripple * cos(2.0943951023931953 * row);
     forecast(c, &p, COUNT);
     for (uint32_t row = 0; row < LEARN - 1; row++) wrong += !is_nan(out[row]);
     for (uint32_t row = LEARN - 1; row < COUNT; row++)
@@ -161,10 +163,11 @@ void ps_check_forecast(ps_check *c) {
     }
     check_golden(c);
     check_bounds(c);
-    check_season(c, 7, 0.2);
-    check_season(c, 12, 1.0);
-    check_season(c, 24, 3.0);
-    check_season(c, 2, 0.5);
-    check_season(c, 1, 1.0);
+    check_season(c, 7, 0.2, 0.0);
+    check_season(c, 12, 1.0, 0.0);
+    check_season(c, 24, 3.0, 0.0);
+    check_season(c, 2, 0.5, 0.0);
+    check_season(c, 1, 1.0, 0.0);
+    check_season(c, 48, 0.1, 1.0);
     check_gaps(c);
 }

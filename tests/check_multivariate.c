@@ -44,20 +44,20 @@ static bool same(double x, double exact, double part) {
 
 /* One method's rows of the file. */
 static void check_golden(ps_check *c, uint32_t method) {
-    static double expected[3][COUNT];
-    const ps_multivariate_params p = params_of(method, FIELDS);
+    static double expected[4][COUNT];
+    ps_multivariate_params p = params_of(method, FIELDS);
     const check_found_kernel k = kernel_of(&p);
-    char line[512], text[3][64];
+    char line[512], text[4][64];
     uint32_t count = 0, wrong = 0, anomalies = 0, of;
     FILE *in = fopen("tests/golden/statistics/multivariate.txt", "re");
     while (in != NULL && count < COUNT && fgets(line, sizeof line, in) != NULL) {
         double x[FIELDS];
-        if (sscanf(line, "%u %lf %lf %lf %63s %63s %63s", &of, &x[0], &x[1], &x[2], text[0],
-                   text[1], text[2]) != 7 ||
+        if (sscanf(line, "%u %lf %lf %lf %63s %63s %63s %63s", &of, &x[0], &x[1], &x[2], text[0],
+                   text[1], text[2], text[3]) != 8 ||
             of != method)
             continue;
         for (uint32_t i = 0; i < FIELDS; i++) values[i * COUNT + count] = x[i];
-        for (uint32_t i = 0; i < 3; i++) expected[i][count] = strtod(text[i], NULL);
+        for (uint32_t i = 0; i < 4; i++) expected[i][count] = strtod(text[i], NULL);
         count++;
     }
     if (in != NULL) (void)fclose(in);
@@ -71,6 +71,10 @@ static void check_golden(ps_check *c, uint32_t method) {
     check_that(c,
                count == COUNT && wrong == 0 && anomalies == 1 && out[ANOMALY * COUNT + 150] == 1.0,
                "method %u: %u numbers of %u rows, %u anomalies", method, wrong, count, anomalies);
+    p.threshold = 0.0; /* then every row says why */
+    if (count == COUNT) check_found_series(c, &k, COUNT, values, NULL, out);
+    for (uint32_t row = 0; row < count; row++) wrong += out[WHY * COUNT + row] != expected[3][row];
+    check_that(c, wrong == 0, "method %u: %u rows name another field", method, wrong);
 }
 
 /* Fields that agree up to noise, until one goes its own way within its usual range: no detector of
@@ -84,11 +88,14 @@ static void check_together(ps_check *c, uint32_t method) {
         values[COUNT + row] = (row == 200 ? -1.0 : 1.0) * sin(row * 0.7) + noise;
         values[2 * COUNT + row] = 3.0;
     }
+    values[2 * COUNT + 100] = (double)NAN; /* and takes the row with it */
+    values[100] = 1e6;
     check_found_series(c, &k, COUNT, values, NULL, out);
     uint32_t alarms = 0;
     for (uint32_t row = 0; row < COUNT; row++) alarms += out[ANOMALY * COUNT + row] != 0.0;
     check_that(c, alarms == 1 && out[ANOMALY * COUNT + 200] == 1.0, "method %u: %u alarms", method,
                alarms);
+    check_that(c, out[100] != out[100] && out[101] < 5.0, "a row that lacks a value");
     check_that(c, out[WHY * COUNT + 200] < 2.0 && out[WHY * COUNT + 199] == 255.0, "why");
     for (uint32_t i = 0; i < FIELDS * COUNT; i++) values[i] = 7.0;
     values[2 * COUNT + 200] = 8.0;

@@ -119,7 +119,7 @@ def risk():
 
 
 def multivariate():
-    """pca or not, three values, T2, Q and the score, by LAPACK's eigh and solve; nan before a model."""
+    """pca or not, three values, T2, Q, score, the field that gives most, by LAPACK; nan before a model."""
     draw, span, warmup, refit, rho = np.random.default_rng(9), 80, 30, 16, 0.05
     lines = []
     mix = np.array([[1, 0, 0], [0.8, 0.5, 0], [-0.6, 0.3, 0.2]])
@@ -128,7 +128,7 @@ def multivariate():
     for pca in (0, 1):
         model = None
         for n in range(len(rows)):
-            x, t2, q, score = rows[n], np.nan, np.nan, np.nan
+            x, t2, q, score, why = rows[n], np.nan, np.nan, np.nan, 255
             if model is not None:
                 centre, scale, shrunk, size = model
                 z = (x - centre) / scale
@@ -141,9 +141,15 @@ def multivariate():
                 if pca:
                     rest = values[kept:]
                     q = float(np.sum(t[kept:] ** 2))
+                    inner = p
                     p = 2 * min(p, stats.f.sf(q / rest.sum(), rest.sum() ** 2 / np.sum(rest ** 2), size - 1))
+                    beyond = p < 2 * inner
+                    part = z * (vectors[:, :kept] @ (t[:kept] / values[:kept]))
+                    why = int(np.argmax((vectors[:, kept:] @ t[kept:]) ** 2 if beyond else part))
+                else:
+                    why = int(np.argmax(z * np.linalg.solve(shrunk, z)))
                 score = max(float(-np.log10(p)), 0.0)
-            lines.append(" ".join(map(repr, [pca, *map(float, x), t2, q, score])))
+            lines.append(" ".join(map(repr, [pca, *map(float, x), t2, q, score, why])))
             if n + 1 >= warmup and (n + 1 - warmup) % refit == 0:
                 # What each row still weighs when the first ones weigh the same.
                 w = np.ones(1)
