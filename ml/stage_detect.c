@@ -195,7 +195,7 @@ typedef struct detect {
     const ps_detector *detector[PS_DETECTORS_MAX];
     uint32_t count;
     uint32_t field, scores, channels, score, anomaly, why;
-    uint32_t fresh;         /* column: whether a series begins from the initial state */
+    uint32_t fresh;                   /* column: whether a series begins from the initial state */
     uint32_t stride;                  /* rows from a detector's scores to the next one's */
     uint8_t weight[PS_DETECTORS_MAX]; /* where it is weighed, `vote` PS_VOTE_WEIGHED */
     uint32_t vote;

@@ -169,6 +169,61 @@ static void what_is_refused_is_left_out(void **state) {
     assert_int_equal(rolled(1), 3);
 }
 
+static void put_file(const char *name, const char *bytes) {
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s/%s", place, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fputs(bytes, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Breaks when tiles of a run that was killed before it signed them pass for the log's, and verify
+ * finds tampering where there was none. */
+static void what_was_never_signed_is_gone(void **state) {
+    static const char *const left[] = {"tile/0/000.p/3",       "tile/entries/000.p/3",
+                                       "tile/entries/000.p/5", "tile/0/000",
+                                       "tile/0/001.p/1",       "tile/0/000.p/255"};
+    (void)state;
+    ps_roller *roller = open_roller(PS_NS_PER_MS, NULL);
+    offer(roller, 0, 1);
+    offer(roller, 1, 1);
+    ps_roller_close(roller);
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s/tile/0/001.p", place);
+    assert_int_equal(mkdir(path, 0777), 0);
+    for (size_t i = 0; i < sizeof left / sizeof left[0]; i++) put_file(left[i], "another entry");
+    roller = open_roller(hour_ns, NULL);
+    for (size_t i = 0; i < sizeof left / sizeof left[0]; i++) assert_false(is_there(left[i]));
+    assert_true(is_there("tile/0/000.p/2"));
+    for (uint32_t p = 0; p < PARTS; p++) offer(roller, p, 2);
+    ps_roller_close(roller);
+    assert_int_equal(entries_of(place), 2 + PARTS);
+    /* The only one that has what was signed. */
+    put_file("tile/0/000", "what was signed, and more");
+    (void)snprintf(path, sizeof path, "%s/tile/0/000.p/5", place);
+    assert_int_equal(unlink(path), 0);
+    ps_seal_folder *folder;
+    assert_int_equal(ps_seal_folder_open(place, false, &folder, NULL), PS_OK);
+    ps_seal_folder_cut(folder, 5);
+    ps_seal_folder_close(folder);
+    assert_true(is_there("tile/0/000"));
+}
+
+/* Breaks when a worker that signs once a second leaves a file for each time. */
+static void partial_tiles_go_with_the_full_one(void **state) {
+    (void)state;
+    for (uint64_t size = 1; size <= 90; size++) {
+        ps_roller *roller = open_roller(PS_NS_PER_MS, NULL);
+        for (uint32_t p = 0; p < PARTS; p++) offer(roller, p, size);
+        ps_roller_close(roller);
+    }
+    assert_int_equal(entries_of(place), 90 * PARTS);
+    assert_true(is_there("tile/0/000"));
+    assert_false(is_there("tile/0/000.p"));
+    assert_false(is_there("tile/entries/000.p"));
+}
+
 /* A socket that takes connections and says nothing. */
 static int listen_silently(uint16_t *port) {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -325,6 +380,7 @@ int main(void) {
         TEST(newer_takes_the_place_of_older),   TEST(it_signs_once_an_interval),
         TEST(what_fails_is_tried_again),        TEST(what_is_refused_is_left_out),
         TEST(a_silent_witness_holds_nobody_up), TEST(what_lanes_sign_is_rolled_up),
+        TEST(what_was_never_signed_is_gone),    TEST(partial_tiles_go_with_the_full_one),
         TEST(a_second_worker_is_refused),       TEST(it_lies_apart_from_the_logs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,19 +36,14 @@ static const ps_about *const codecs[] = {
 };
 
 static const ps_about *const stages[] = {
-    &ps_stage_hash.about,
-    &ps_stage_entropy.about,
+    &ps_stage_hash.about,   &ps_stage_entropy.about,
 #ifdef PS_HAVE_SEAL
     &ps_stage_seal.about,
 #endif
-    &ps_stage_detect.about,
-    &ps_stage_statistics.about,
-    &ps_stage_drift.about,
-    &ps_stage_forecast.about,
-    &ps_stage_risk.about,
-    &ps_stage_multivariate.about,
-    &ps_stage_filter.about,
-    NULL,
+    &ps_stage_detect.about, &ps_stage_statistics.about,
+    &ps_stage_drift.about,  &ps_stage_forecast.about,
+    &ps_stage_risk.about,   &ps_stage_multivariate.about,
+    &ps_stage_filter.about, NULL,
 };
 
 static const ps_about *const sinks[] = {

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "host/base/clock.h"
+#include "host/base/directory.h"
 #include "host/base/log.h"
 #include "host/base/secret.h"
 #include "host/base/text.h"
@@ -238,28 +239,9 @@ static void tell(const work *w, const ps_rollup_report *report, ps_status status
         ps_log(PS_LOG_ERROR, "seal", "%s: %s", w->chosen->into, error->message);
 }
 
-/* The path itself or the nearest above it that is there. The caller frees it. */
-static char *nearest(const char *path) {
-    char part[PS_SEAL_PATH_MAX];
-    (void)snprintf(part, sizeof part, "%s", path);
-    for (;;) {
-        char *const real = realpath(part, NULL);
-        char *const slash = strrchr(part, '/');
-        if (real != NULL || slash == part) return real;
-        if (slash == NULL) return realpath(".", NULL);
-        *slash = '\0';
-    }
-}
-
 /* A roll-up below DIR would be taken for one of its logs. */
 static ps_status check_places(const work *w, ps_error *error) {
-    char *const root = realpath(w->logs.root, NULL), *const into = nearest(w->chosen->into);
-    const size_t length = root == NULL ? 0 : strlen(root);
-    const bool inside = root != NULL && into != NULL && strncmp(root, into, length) == 0 &&
-                        (into[length] == '/' || into[length] == '\0');
-    free(root);
-    free(into);
-    if (!inside) return PS_OK;
+    if (!ps_directory_is_below(w->chosen->into, w->logs.root)) return PS_OK;
     return ps_fail(error, PS_BAD_CONFIG, "--into: %s lies below %s: a roll-up lies elsewhere",
                    w->chosen->into, w->logs.root);
 }
