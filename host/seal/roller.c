@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/seal/roller.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,8 @@ struct ps_roller {
     /* The thread's. */
     int64_t next_ns, due_ns; /* when something new may be signed; when a witness may be asked */
     int64_t reopen_ns, wait_ns;
-    ps_status said; /* of the round before, if it was a bad one */
+    ps_tree signed_tree; /* last */
+    ps_status said;      /* of the round before, if it was a bad one */
     int64_t said_ns;
     ps_witness_verdict witness_said[PS_WITNESSES_MAX];
     slot at_hand;
@@ -127,23 +129,38 @@ static void set_rollup(ps_roller *roller, ps_rollup *rollup) {
     pthread_mutex_unlock(&roller->mutex);
 }
 
-/* What it had taken and not signed is forgotten. */
+/* What it had taken and not signed is taken again. */
 static void give_up(ps_roller *roller) {
     ps_rollup *rollup = roller->rollup;
     set_rollup(roller, NULL);
     ps_rollup_close(rollup);
-    for (uint32_t p = 0; p < roller->options.partitions; p++) roller->slot[p].rolled = 0;
     roller->wait_ns = roller->wait_ns * 2 < REOPEN_NS_MAX ? roller->wait_ns * 2 : REOPEN_NS_MAX;
     if (roller->wait_ns < REOPEN_NS_MIN) roller->wait_ns = REOPEN_NS_MIN;
     roller->reopen_ns = ps_clock_ns() + roller->wait_ns;
+}
+
+/* An empty place, where a disk is no longer mounted, say, would begin a second history. */
+static ps_status check_reopened(const ps_roller *roller, const ps_rollup *rollup, ps_error *error) {
+    const ps_tree *before = &roller->signed_tree, now = ps_rollup_tree(rollup);
+    if (now.size > before->size) return PS_OK;
+    if (now.size == before->size && (now.size == 0 || ps_hash_is(&now.root, &before->root)))
+        return PS_OK;
+    return ps_fail(error, PS_TAMPERED,
+                   "this run has signed %" PRIu64 " entries of it, and what is there has %" PRIu64
+                   ": put back what was there",
+                   before->size, now.size);
 }
 
 static ps_status reopen(ps_roller *roller, ps_error *error) {
     ps_rollup *rollup = NULL;
     if (roller->rollup != NULL) return PS_OK;
     PS_TRY(ps_rollup_open(&roller->options.rollup, &rollup, error));
-    set_rollup(roller, rollup);
-    return PS_OK;
+    const ps_status status = check_reopened(roller, rollup, error);
+    if (status == PS_OK)
+        set_rollup(roller, rollup);
+    else
+        ps_rollup_close(rollup);
+    return status;
 }
 
 /* The newest of that partition, if it is not in what was signed. */
@@ -190,6 +207,7 @@ static void work(ps_roller *roller) {
     roller->next_ns = ps_clock_ns() + roller->options.interval_ns;
     const ps_status status = roll(roller, &report, &why);
     roller->due_ns = report.due_ns;
+    if (roller->rollup != NULL) roller->signed_tree = ps_rollup_tree(roller->rollup);
     say(roller, status, &why);
     if (status == PS_OK) say_witnesses(roller);
     /* Signed, though a quorum may be missing. */

@@ -164,6 +164,10 @@ const ps_witnesses *ps_rollup_witnesses(const ps_rollup *rollup) {
     return rollup->witnesses;
 }
 
+ps_tree ps_rollup_tree(const ps_rollup *rollup) {
+    return rollup->tree;
+}
+
 bool ps_rollup_find(ps_rollup *rollup, ps_bytes origin, ps_tree *out) {
     (void)pthread_mutex_lock(&rollup->mutex);
     const ps_tree *const found = ps_origins_find(&rollup->origins, origin);
