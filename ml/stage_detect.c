@@ -5,10 +5,6 @@
 #include <string.h>
 
 #include "host/base/text.h"
-#include "kernels/discord.h"
-#include "kernels/hampel.h"
-#include "kernels/holt_winters.h"
-#include "kernels/score.h"
 #include "kernels/suppress.h"
 #include "kernels/vote.h"
 #include "ml/detector.h"
@@ -19,173 +15,6 @@ static const struct {
     const char *word;
     double sensitivity;
 } words[] = {{"low", 2.0 / 3.0}, {"medium", 1.0}, {"high", 1.5}, {"auto", 1.0}};
-
-static const ps_option options[] = {
-    {.name = "field",
-     .help = "The declared field to watch: a float or an int.",
-     .type = PS_OPTION_STRING,
-     .flags = PS_OPTION_REQUIRED,
-     .at = offsetof(ps_detect_config, field)},
-    {.name = "detectors",
-     .help = "Which detectors score it; `why` names the one that found most.",
-     .type = PS_OPTION_LIST,
-     .flags = PS_OPTION_REQUIRED,
-     .at = offsetof(ps_detect_config, detectors),
-     .choices = ps_detector_names + 1},
-    {.name = "vote",
-     .preset = "1",
-     .help = "How many of the detectors must reach the threshold; at most as many as are listed.",
-     .type = PS_OPTION_INTEGER,
-     .at = offsetof(ps_detect_config, vote),
-     .min = 1,
-     .max = PS_DETECTORS_MAX},
-    {.name = "weights",
-     .help = "Instead of vote: the score is the mean of the detectors' scores by these weights, "
-             "whole numbers from 0 to 255, 1 unless given: {slim: 4, cusum: 1}. A score counts as "
-             "at most 12 in it; a detector of weight 0 has no say.",
-     .type = PS_OPTION_MAP,
-     .at = offsetof(ps_detect_config, weights)},
-    {.name = "scores",
-     .preset = "false",
-     .help = "Whether each detector's own score goes out too, as score_NAME, before it is scaled "
-             "or voted on.",
-     .type = PS_OPTION_BOOL,
-     .at = offsetof(ps_detect_config, scores)},
-    {.name = "preset",
-     .preset = "generic",
-     .help = "What slim looks for: `generic` suits any series; `events` gives few, sure alerts on "
-             "metrics with a daily and weekly rhythm. Other detectors do not change.",
-     .type = PS_OPTION_CHOICE,
-     .at = offsetof(ps_detect_config, preset),
-     .choices = "generic|events"},
-    {.name = "threshold",
-     .help = "The score from which a row is an anomaly, the same for every detector; takes the "
-             "place of sensitivity.",
-     .type = PS_OPTION_NUMBER,
-     .at = offsetof(ps_detect_config, threshold),
-     .min = 0.01,
-     .max = PS_SCORE_MAX},
-    {.name = "sensitivity",
-     .preset = "auto",
-     .help = "low, medium, high or a number from 0.1 to 10 that the detectors' own thresholds are "
-             "divided by: low is 2/3, medium and auto 1, high 1.5. Their own are 6, of slim 6.5 "
-             "(generic) or 8 (events). Where they differ, scores are scaled to the first one's.",
-     .type = PS_OPTION_STRING,
-     .at = offsetof(ps_detect_config, sensitivity)},
-    {.name = "time",
-     .help =
-         "A declared timestamp field that says when a value was measured, for slim and `quiet`; "
-         "without it the record's timestamp does. A row without a time has the series' last.",
-     .type = PS_OPTION_STRING,
-     .at = offsetof(ps_detect_config, time)},
-    {.name = "quiet",
-     .preset = "0s",
-     .help = "How long a series is quiet after an alert, by its own clock: rows that would be "
-             "anomalies are none, unless they score more than twice the alert. `score` stays what "
-             "the detectors say. 0s: every row is judged by itself; 12h suits the events preset.",
-     .type = PS_OPTION_DURATION,
-     .at = offsetof(ps_detect_config, quiet_ns),
-     .max = 1e18},
-    {.name = "quiet_rows_min",
-     .preset = "12",
-     .help = "Of quiet: it lasts for at least so many rows of the series.",
-     .type = PS_OPTION_INTEGER,
-     .at = offsetof(ps_detect_config, quiet_rows_min),
-     .max = 1000000},
-    {.name = "quiet_rows_max",
-     .preset = "160",
-     .help = "Of quiet: it lasts for less than so many rows, whatever the clock says.",
-     .type = PS_OPTION_INTEGER,
-     .at = offsetof(ps_detect_config, quiet_rows_max),
-     .min = 1,
-     .max = 1000000},
-    {.name = "span",
-     .preset = "288",
-     .help = "Of ewma and cusum: how many values their mean remembers, alpha = 2 / (span + 1); of "
-             "holt_winters, its errors' variance; of discord, half_space_trees, "
-             "prototype and spectral_residual, what they measured.",
-     .type = PS_OPTION_INTEGER,
-     .at = offsetof(ps_detect_config, span),
-     .min = 2,
-     .max = 1000000},
-    {.name = "warmup",
-     .preset = "30",
-     .help = "How many values of a series come before its scores count; until then they are 0.",
-     .type = PS_OPTION_INTEGER,
-     .at = offsetof(ps_detect_config, warmup),
-     .min = 2,
-     .max = 1000000},
-    {.name = "slack",
-     .preset = "0.5",
-     .help =
-         "Of cusum: what is taken off its sums at each value, in deviations; half of the change "
-         "that is to be found.",
-     .type = PS_OPTION_NUMBER,
-     .at = offsetof(ps_detect_config, slack),
-     .min = 0.01,
-     .max = 10},
-    {.name = "reset",
-     .preset = "12",
-     .help = "Of cusum: the score at which its sums begin anew.",
-     .type = PS_OPTION_NUMBER,
-     .at = offsetof(ps_detect_config, reset),
-     .min = 0.01,
-     .max = PS_SCORE_MAX},
-    {.name = "window",
-     .preset = "63",
-     .help = "Of hampel: how many values it looks back.",
-     .type = PS_OPTION_INTEGER,
-     .at = offsetof(ps_detect_config, window),
-     .min = 3,
-     .max = PS_HAMPEL_WINDOW},
-    {.name = "length",
-     .preset = "8",
-     .help = "Of discord: how many values a shape has.",
-     .type = PS_OPTION_INTEGER,
-     .at = offsetof(ps_detect_config, length),
-     .min = 4,
-     .max = PS_DISCORD_LENGTH_MAX},
-    {.name = "floor",
-     .preset = "4",
-     .help = "Of discord: the least deviation that a shape is measured in, in deviations of the "
-             "series. At 0.01 shapes count whatever their size; at 4 small ones are nearly flat.",
-     .type = PS_OPTION_NUMBER,
-     .at = offsetof(ps_detect_config, floor),
-     .min = 0.01,
-     .max = 1000},
-    {.name = "memory",
-     .preset = "4096",
-     .help = "Of mzscore and iqr: the values after which what came before counts half.",
-     .type = PS_OPTION_INTEGER,
-     .at = offsetof(ps_detect_config, memory),
-     .min = 64,
-     .max = 1e9},
-    {.name = "season",
-     .preset = "0",
-     .help = "Of holt_winters: how many rows of a series a season has, each a number of state; 0: "
-             "there is none.",
-     .type = PS_OPTION_INTEGER,
-     .at = offsetof(ps_detect_config, season),
-     .max = PS_HOLT_WINTERS_SEASON_MAX},
-    {.name = "level_span",
-     .preset = "20",
-     .help = "Of holt_winters: how many values its level remembers.",
-     .type = PS_OPTION_INTEGER,
-     .at = offsetof(ps_detect_config, level_span),
-     .min = 1,
-     .max = 1000000},
-    {.name = "as",
-     .help = "Put before the names of the outputs: `cpu` gives cpu_score, cpu_anomaly, cpu_why.",
-     .type = PS_OPTION_STRING,
-     .at = offsetof(ps_detect_config, as)},
-    {.name = "warm_state",
-     .help =
-         "A file of `penstock score --save-state`: a series that is in it does not begin blind, "
-         "but only if the pipeline's own state has nothing of it. Detectors and options of their "
-         "state must be those of the file. Its bytes are held in memory.",
-     .type = PS_OPTION_STRING,
-     .at = offsetof(ps_detect_config, warm_state)},
-    {.name = NULL}};
 
 /* A detect stage while it is planned: the columns that its calls share. */
 typedef struct detect {
@@ -538,6 +367,6 @@ static ps_status plan_detect(const void *config, ps_plan *plan, ps_error *error)
 const ps_stage ps_stage_detect = {
     .about = {.name = "detect",
               .summary = "Scores a field of every series and says which rows are anomalies.",
-              .options = options,
+              .options = ps_detect_options,
               .config_bytes = sizeof(ps_detect_config)},
     .plan = plan_detect};

@@ -33,6 +33,7 @@ typedef struct ps_detect_config {
     const char *warm_state; /* NULL: series begin blind */
 } ps_detect_config;
 
+extern const ps_option ps_detect_options[]; /* ml/detect_options.c */
 extern const ps_stage ps_stage_detect;
 
 #endif

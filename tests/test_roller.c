@@ -69,7 +69,7 @@ static void offer(ps_roller *roller, uint32_t partition, uint64_t size) {
 
 /* How many entries the roll-up in that directory has, checked as anybody would. */
 static uint64_t entries_of(const char *path) {
-    const ps_verify_watch watch = {NULL, NULL, NULL, NULL};
+    const ps_verify_watch watch = {.context = NULL};
     ps_seal_folder *folder;
     ps_verify_report report;
     assert_int_equal(ps_seal_folder_open(path, false, &folder, NULL), PS_OK);
