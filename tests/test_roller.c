@@ -251,24 +251,48 @@ static int listen_silently(uint16_t *port) {
     return fd;
 }
 
-/* Breaks when a lane, or the end of a run, waits for a witness that does not answer; or when a
- * checkpoint is published that nobody has cosigned. */
-static void a_silent_witness_holds_nobody_up(void **state) {
+/* One witness, which must have cosigned. */
+static const ps_seal_policy *policy_of(uint16_t port) {
     const uint8_t seed[PS_KEY_BYTES] = {2};
-    char vkey[PS_KEY_TEXT_MAX], text[PS_KEY_TEXT_MAX + 80];
+    static char text[PS_KEY_TEXT_MAX + 80];
     static ps_seal_policy policy;
+    char vkey[PS_KEY_TEXT_MAX];
     ps_signer witness;
-    uint16_t port = 0;
-    (void)state;
-    const int fd = listen_silently(&port);
     assert_int_equal(ps_signer_of_seed("w.example/1", PS_KEY_COSIGNATURE, seed, &witness, NULL),
                      PS_OK);
     const int length = snprintf(text, sizeof text, "witness w %s http://127.0.0.1:%u\nquorum w\n",
                                 ps_verifier_text(&witness.verifier, vkey), port);
-    assert_int_equal(
-        ps_seal_policy_parse((ps_bytes){(const uint8_t *)text, (uint32_t)length}, &policy, NULL),
-        PS_OK);
-    ps_roller *roller = open_roller(PS_NS_PER_MS, &policy);
+    const ps_bytes whole = {(const uint8_t *)text, (uint32_t)length};
+    assert_int_equal(ps_seal_policy_parse(whole, &policy, NULL), PS_OK);
+    return &policy;
+}
+
+/* Breaks when a quorum that is missing holds the next signature up. */
+static void it_signs_without_its_quorum(void **state) {
+    uint16_t port = 0;
+    char last[160];
+    (void)state;
+    assert_int_equal(close(listen_silently(&port)), 0);
+    ps_roller *roller = open_roller(PS_NS_PER_MS, policy_of(port));
+    const int64_t begin_ns = ps_clock_ns();
+    for (uint64_t size = 1; size <= 5; size++) {
+        offer(roller, 0, size);
+        wait_for_file(".signed");
+        (void)snprintf(last, sizeof last, "%s/.signed", place);
+        assert_int_equal(unlink(last), 0); /* until it is there again, signed anew */
+    }
+    assert_in_range(ps_clock_ns() - begin_ns, 0, 900 * PS_NS_PER_MS);
+    ps_roller_close(roller);
+    assert_false(is_there("checkpoint"));
+}
+
+/* Breaks when a lane, or the end of a run, waits for a witness that does not answer; or when a
+ * checkpoint is published that nobody has cosigned. */
+static void a_silent_witness_holds_nobody_up(void **state) {
+    uint16_t port = 0;
+    (void)state;
+    const int fd = listen_silently(&port);
+    ps_roller *roller = open_roller(PS_NS_PER_MS, policy_of(port));
     offer(roller, 0, 1);
     wait_for_file(".signed");
     int64_t slowest_ns = 0;
@@ -392,17 +416,12 @@ static void it_lies_apart_from_the_logs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(newer_takes_the_place_of_older),
-        TEST(it_signs_once_an_interval),
-        TEST(what_fails_is_tried_again),
-        TEST(what_is_refused_is_left_out),
-        TEST(it_does_not_begin_anew),
-        TEST(a_silent_witness_holds_nobody_up),
-        TEST(what_lanes_sign_is_rolled_up),
-        TEST(what_was_never_signed_is_gone),
-        TEST(partial_tiles_go_with_the_full_one),
-        TEST(a_second_worker_is_refused),
-        TEST(it_lies_apart_from_the_logs),
+        TEST(newer_takes_the_place_of_older), TEST(it_signs_once_an_interval),
+        TEST(what_fails_is_tried_again),      TEST(what_is_refused_is_left_out),
+        TEST(it_does_not_begin_anew),         TEST(a_silent_witness_holds_nobody_up),
+        TEST(it_signs_without_its_quorum),    TEST(what_lanes_sign_is_rolled_up),
+        TEST(what_was_never_signed_is_gone),  TEST(partial_tiles_go_with_the_full_one),
+        TEST(a_second_worker_is_refused),     TEST(it_lies_apart_from_the_logs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
