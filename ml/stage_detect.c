@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/base/text.h"
+#include "kernels/score.h"
 #include "kernels/suppress.h"
 #include "kernels/vote.h"
 #include "ml/detector.h"
