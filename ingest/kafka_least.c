@@ -276,7 +276,8 @@ ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t 
         PS_TRY(ps_kafka_seal_carry(sink, last, ask_again_ns, error));
     }
     /* The last batch is out with its state: whoever ends waits for that. */
-    const bool held = sink->acknowledged == sink->last_ticket && is_pending(sink);
+    const bool held = sink->acknowledged == sink->last_ticket && sink->last_ticket > 0 &&
+                      !sink->cursor.begun && is_pending(sink);
     *ticket = held ? sink->acknowledged - 1 : sink->acknowledged;
     if (sink->link.config == NULL) {
         ps_kafka_positions_clear(sink); /* the source keeps none: the state record says it all */

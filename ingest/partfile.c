@@ -492,3 +492,7 @@ ps_status ps_partfile_publish(ps_partfile *file, bool all, ps_error *error) {
     file->length = file->plain = 0;
     return PS_OK;
 }
+
+bool ps_partfile_is_dirty(const ps_partfile *file) {
+    return file->dirty;
+}

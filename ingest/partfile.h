@@ -62,6 +62,8 @@ int64_t ps_partfile_bytes(const ps_partfile *file, int64_t *begun_ns);
  * the folder, full parts may get their names; `all`: the one being written too. */
 ps_status ps_partfile_commit(ps_partfile *file, ps_error *error) PS_MUST_USE;
 ps_status ps_partfile_publish(ps_partfile *file, bool all, ps_error *error) PS_MUST_USE;
+/* Whether something is not yet committed. */
+bool ps_partfile_is_dirty(const ps_partfile *file);
 
 /* Errors of files, with what to do about a full disk. */
 ps_status ps_partfile_failed(const ps_partfile_dir *dir, const char *what, const char *name,

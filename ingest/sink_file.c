@@ -204,6 +204,17 @@ static void source_of(const file_sink *sink, uint32_t partition, char *text) {
         (void)snprintf(text, PATH_BYTES, "%s/%u", sink->env->partitions->topic[topic].name, within);
 }
 
+/* Whoever has the partition next may have nothing to write, and a run may end before it comes: what
+ * is committed is shown now, and the next row begins a part of its own. */
+static void file_leave(void *self, uint32_t partition) {
+    file_sink *sink = self;
+    ps_partfile *file = sink->files[partition];
+    ps_error error = {"the folder cannot be synced"};
+    if (file == NULL || sink->failed || ps_partfile_is_dirty(file)) return;
+    if (ps_partfile_publish(file, true, &error) == PS_OK && fsync(sink->dir.fd) == 0) return;
+    ps_log(PS_LOG_WARNING, "file sink", "a part is not shown yet: %s", error.message);
+}
+
 static void file_forget(void *self, uint32_t partition) {
     file_sink *sink = self;
     if (sink->pool != NULL) ps_frame_pool_drop(sink->pool, partition);
@@ -476,6 +487,7 @@ const ps_sink ps_sink_file = {
     .check = file_check,
     .open = file_open,
     .restore = file_restore,
+    .leave = file_leave,
     .forget = file_forget,
     .emit = file_emit,
     .flush = file_flush,

@@ -52,9 +52,9 @@ PS_FN ps_risk_view ps_risk_look(PS_GLOBAL const double *m, PS_GLOBAL const doubl
     const double slope = m[5] > 0.0 ? m[6] / m[5] : 0.0;
     const double gap = (limit[0] - (m[4] + slope * (now - m[3]))) * limit[1];
     const double rate = slope * limit[1];
-    if (gap <= 0.0) {
-        v.left = 0.0;
-        v.confidence = 1.0;
+    if (gap <= 0.0) { /* beyond it in the midst of the values, or only where the line leads */
+        v.confidence = (limit[0] - m[4]) * limit[1] <= 0.0 ? 1.0 : ps_risk_sure(m, slope);
+        v.left = v.confidence >= p.confidence ? 0.0 : ps_nan64();
     } else if (rate > 0.0 && gap / rate < 1e15) {
         v.confidence = ps_risk_sure(m, slope);
         v.left = v.confidence >= p.confidence ? gap / rate : ps_nan64();
@@ -72,7 +72,9 @@ PS_FN ps_u32 ps_risk_take(PS_GLOBAL const ps_u8 *block, PS_GLOBAL const ps_u32 *
     ps_u32 values = 0u;
     if (ms == none && m[PS_RISK_TIMED] == 0.0) return 0u;
     const double at = ms == none ? m[PS_RISK_SECONDS] : (double)ms / 1000.0;
-    if (m[PS_RISK_TIMED] == 0.0 || at > m[PS_RISK_SECONDS]) m[PS_RISK_SECONDS] = at;
+    /* Rows may come late; by more than the horizon none does: the clock had run ahead. */
+    if (m[PS_RISK_TIMED] == 0.0 || at > m[PS_RISK_SECONDS] || m[PS_RISK_SECONDS] - at > p.horizon)
+        m[PS_RISK_SECONDS] = at;
     m[PS_RISK_TIMED] = 1.0;
     for (ps_u32 i = 0u; i < p.fields; i++) {
         double x;

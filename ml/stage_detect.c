@@ -145,6 +145,15 @@ static ps_status check_verdict(detect *d) {
                               ? config->threshold
                               : (own == 0.0 ? PS_DETECTOR_THRESHOLD : own) / sensitivity;
     }
+    if (config->weights.count > 0 && d->threshold[0] > (double)PS_VOTE_BOUND)
+        return ps_fail(d->error, PS_BAD_CONFIG,
+                       "threshold: a score counts as at most %g where detectors are weighed, and "
+                       "the threshold is %g: set threshold to less, or sensitivity to more",
+                       (double)PS_VOTE_BOUND, d->threshold[0]);
+    if (config->quiet_ns > 0 && config->quiet_rows_min > config->quiet_rows_max)
+        return ps_fail(d->error, PS_BAD_CONFIG,
+                       "quiet_rows_min: %lld is more than quiet_rows_max, %lld",
+                       (long long)config->quiet_rows_min, (long long)config->quiet_rows_max);
     return PS_OK;
 }
 

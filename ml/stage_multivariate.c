@@ -95,7 +95,9 @@ static ps_status add_outputs(ps_found_call *call, const ps_string_list *fields) 
     PS_TRY(ps_found_call_output(call, "joint_t2", PS_OUTPUT_NUMBER, NULL, 0));
     PS_TRY(ps_found_call_output(call, "joint_q", PS_OUTPUT_NUMBER, NULL, 0));
     PS_TRY(ps_found_call_output(call, "joint_anomaly", PS_OUTPUT_FLAG, NULL, 0));
-    call->plan->anomaly_column = call->place[call->places - 1].target.column;
+    /* One column is counted: a detect stage's where there is one before. */
+    if (call->plan->anomaly_column == PS_NOWHERE)
+        call->plan->anomaly_column = call->place[call->places - 1].target.column;
     return ps_found_call_output(call, "joint_why", PS_OUTPUT_LABEL, fields->at, fields->count);
 }
 

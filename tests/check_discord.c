@@ -13,25 +13,28 @@ void ps_check_discord(ps_check *c);
 
 enum { PAST = 512, LENGTH = 13, SPAN = 50 };
 
-/* About its mean, in its deviation or the least one; zeros of a flat shape where there is none. */
-static void normalise(const long double *from, long double flat, long double *to) {
-    long double mean = 0, variance = 0;
-    for (int i = 0; i < LENGTH; i++) mean += (from[i] - from[0]) / LENGTH;
-    for (int i = 0; i < LENGTH; i++) to[i] = from[i] - from[0] - mean;
+/* About its mean, in its deviation or the least one; zeros of a flat shape where there is none. In
+ * double: half a million of them in long double, which an ARM computes in software, take minutes.
+ */
+static void normalise(const long double *from, double flat, double *to) {
+    double mean = 0, variance = 0;
+    for (int i = 0; i < LENGTH; i++) to[i] = (double)(from[i] - from[0]);
+    for (int i = 0; i < LENGTH; i++) mean += to[i] / LENGTH;
+    for (int i = 0; i < LENGTH; i++) to[i] -= mean;
     for (int i = 0; i < LENGTH; i++) variance += to[i] * to[i] / LENGTH;
-    const long double deviation = fmaxl(sqrtl(variance), flat);
+    const double deviation = fmax(sqrt(variance), flat);
     for (int i = 0; i < LENGTH; i++) to[i] = deviation > 0 ? to[i] / deviation : 0;
 }
 
 static long double profile(const long double *past, long double flat) {
-    long double newest[LENGTH], shape[LENGTH], best = 2;
-    normalise(past + PAST - LENGTH, flat, newest);
+    double newest[LENGTH], shape[LENGTH], best = 2;
+    normalise(past + PAST - LENGTH, (double)flat, newest);
     for (int at = 0; at + 2 * LENGTH <= PAST; at++) {
-        long double sum = 0;
-        normalise(past + at, flat, shape);
+        double sum = 0;
+        normalise(past + at, (double)flat, shape);
         for (int i = 0; i < LENGTH; i++)
             sum += (newest[i] - shape[i]) * (newest[i] - shape[i]) / LENGTH;
-        best = fminl(best, sqrtl(sum));
+        best = fmin(best, sqrt(sum));
     }
     return best;
 }

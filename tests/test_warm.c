@@ -265,10 +265,18 @@ static const struct {
     uint32_t format;
     uint64_t sum;
 } layouts[] = {
-    {"ewma", 0, UINT64_C(0x099581da7a515ed6)},         {"zscore", 0, UINT64_C(0x34ffd35290ac8b34)},
-    {"cusum", 0, UINT64_C(0xc8d9422720ea1f18)},        {"hampel", 0, UINT64_C(0xf6a494c0f4295810)},
-    {"mzscore", 0, UINT64_C(0xd48a15f223970c62)},      {"iqr", 0, UINT64_C(0xb26746133153aa21)},
-    {"holt_winters", 0, UINT64_C(0x9c817664fb8920c4)}, {"slim", 0, UINT64_C(0xd129d0bebb19aabc)},
+    {"ewma", 0, UINT64_C(0x099581da7a515ed6)},
+    {"zscore", 0, UINT64_C(0x34ffd35290ac8b34)},
+    {"cusum", 0, UINT64_C(0xc8d9422720ea1f18)},
+    {"hampel", 0, UINT64_C(0xf6a494c0f4295810)},
+    {"mzscore", 0, UINT64_C(0xd48a15f223970c62)},
+    {"iqr", 0, UINT64_C(0xb26746133153aa21)},
+    {"holt_winters", 0, UINT64_C(0x9c817664fb8920c4)},
+    {"slim", 0, UINT64_C(0xd129d0bebb19aabc)},
+    {"discord", 0, UINT64_C(0x15ae2fa3a147222c)},
+    {"half_space_trees", 0, UINT64_C(0xdfafc209c3687c1d)},
+    {"prototype", 0, UINT64_C(0x8a88d03338bf28be)},
+    {"spectral_residual", 0, UINT64_C(0x105065eef04d22e2)},
 };
 
 static void formats_stand_for_layouts(void **unused) {

@@ -338,6 +338,8 @@ ps_status ps_lane_step(ps_lane *lane, bool *moved, int64_t *ask_again_ns, ps_err
     PS_TRY(status);
     check(lane);
     if (!lane->ended || lane->released != lane->submitted) return PS_OK;
+    /* What was committed and never signed is read back first, though nothing is left to seal. */
+    if (lane->sealer != NULL && lane->restoring > 0 && !lane->going_back) return PS_OK;
     if (lane->sealer != NULL) {
         const ps_status left = lane->plan->seal.sealer->finish(lane->sealer, error);
         if (left != PS_OK) return left == PS_AGAIN ? PS_OK : left;

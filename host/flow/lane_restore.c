@@ -371,7 +371,13 @@ static ps_status revoked(ps_lane *lane, const ps_event *event, bool *moved, ps_e
         if (left != PS_OK) return left == PS_AGAIN ? PS_OK : left;
     }
     lane->filling = false;
-    for (uint32_t i = 0; i < event->count; i++) disown(lane, event->partitions[i]);
+    for (uint32_t i = 0; i < event->count; i++) {
+        const uint32_t p = event->partitions[i];
+        const bool orderly =
+            event->kind == PS_EVENT_REVOKED && lane->owned[p].ownership == PS_OWN_RUNNING;
+        if (orderly && lane->config.sink->leave != NULL) lane->config.sink->leave(lane->sink, p);
+        disown(lane, p);
+    }
     ps_count(&lane->metrics->rebalances, 1);
     uint64_t partitions = 0;
     for (uint32_t p = 0; p < lane->config.env.partitions->count; p++)

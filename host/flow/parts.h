@@ -114,6 +114,8 @@ struct ps_sink {
     /* The lane goes on from what was restored, and needs no record before this place; UINT32_MAX:
      * it holds no series. NULL: nothing to do. */
     void (*restored)(void *self, uint32_t partition, uint32_t oldest);
+    /* The partition is given back, and all of it is committed; forget follows. NULL: nothing. */
+    void (*leave)(void *self, uint32_t partition);
     /* The partition left this lane: its revoke is committed, or it was lost. NULL: nothing. */
     void (*forget)(void *self, uint32_t partition);
     /* Whether it copies what it is given; then the newest ticket whose batch it reads no more

@@ -111,10 +111,10 @@ static ps_status judge(const ps_seal_web *web, int code, const char *path, bool 
     (void)web->curl->easy_getinfo(web->easy, PS_CURL_RESPONSE_CODE, &status);
     *again = false;
     if (code == PS_CURL_DONE && status == 200) return PS_OK;
+    if (status == 404 || status == 410) /* however long its page is */
+        return ps_fail(error, PS_UNKNOWN_NAME, "%s: is missing", path);
     if (web->too_large && status == 200)
         return ps_fail(error, PS_TAMPERED, "%s: has more than %zu bytes", path, web->room);
-    if (code == PS_CURL_DONE && (status == 404 || status == 410))
-        return ps_fail(error, PS_UNKNOWN_NAME, "%s: is missing", path);
     if (code == PS_CURL_DONE || web->too_large) {
         *again = status >= 500 || status == 429;
         return ps_fail(error, PS_IO, "%s: %.300s answers with status %ld%s", path, web->url, status,

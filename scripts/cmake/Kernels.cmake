@@ -174,7 +174,7 @@ function(ps_check_aarch64)
         -DCMAKE_TOOLCHAIN_FILE=${PROJECT_SOURCE_DIR}/scripts/cmake/aarch64.cmake
         -DPS_KAFKA=OFF -DPS_HWLOC=OFF -DPS_OPENCL=OFF -DPS_CUDA=OFF
       --test-command ${PS_QEMU_AARCH64} ${PROJECT_BINARY_DIR}/aarch64/check_kernels)
-    set_tests_properties(check_kernels_aarch64 PROPERTIES TIMEOUT 600 WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(check_kernels_aarch64 PROPERTIES TIMEOUT 900 WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   endif()
 endfunction()
 

@@ -24,13 +24,13 @@ runtime: {series_max: 2000, memory_max: 1GiB, $3}
 END
 }
 
-# dump NAME: the lines of its topic, sorted, in NAME.lines. One lane: files of a partition that is handed on stay open.
+# dump NAME: the lines of its topic, sorted, in NAME.lines. Two lanes hand partitions on, and leave no part hidden.
 dump() {
     cat >"dump-$1.yaml" <<END
 pipeline: $prefix-dump-$1
 source: {kafka: {brokers: "$brokers", topics: [$prefix.$1]}}
 sink: {file: {path: dump-$1, form: value}}
-runtime: {lanes: 1}
+runtime: {lanes: 2}
 END
     run_to_end "dump-$1" 60 "dump-$1.yaml"
     cat "dump-$1"/part-* | LC_ALL=C sort >"$1.lines"

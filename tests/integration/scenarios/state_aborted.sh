@@ -13,7 +13,7 @@ scenario() {
     rounds=$(admin end "$prefix.state")
     # One transaction that is open while old state is looked at three times (every 16 MiB of state), with sweep
     # rounds between: if these counted, all that lies before it would go.
-    sed -e 's/commit_interval: 100ms/commit_interval: 10s/' -e 's/{lanes: 1,/{lanes: 1, depth: 16, linger: 700ms,/' \
+    sed -e 's/commit_interval: 100ms/commit_interval: 13s/' -e 's/{lanes: 1,/{lanes: 1, depth: 16, linger: 700ms,/' \
         main.yaml >open.yaml
     stream --topic "$prefix.in" --series 8000 --rows "$(rows 80000)" --rate "$(rows 8000)" --seed 2
     worker open open.yaml
