@@ -256,7 +256,9 @@ static const metric metrics[] = {
                       "commit, for each partition."),
     METRIC("penstock_rejects_total", "counter", "lane, code", write_rejects,
            "Rejected records by reason."),
-    LANE_COUNTER(anomalies, "anomalies_total", "Rows that the detectors voted an anomaly."),
+    LANE_COUNTER(
+        anomalies, "anomalies_total",
+        "Rows that the last stage detect voted an anomaly, or multivariate where there is none."),
     LANE_COUNTER(bytes_in, "bytes_in_total", "Bytes of keys and values taken from the source."),
     METRIC("penstock_lag_rows", "gauge", "lane", write_lag,
            "Rows behind the ends of the lane's partitions; NaN while unknown."),
