@@ -34,5 +34,5 @@ static long double oracle(long double *state, long double x, uint32_t warmup) {
 void ps_check_cusum(ps_check *c) {
     ps_cusum_params params = {.alpha = alpha, .slack = slack, .reset = reset};
     check_series(c, &(check_series_kernel){&params, &params.warmup, &params.capacity, &params.type,
-                                           PS_CUSUM_PLANES, oracle});
+                                           PS_CUSUM_PLANES, oracle, false});
 }

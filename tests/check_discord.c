@@ -61,5 +61,5 @@ static long double oracle(long double *state, long double x, uint32_t warmup) {
 void ps_check_discord(ps_check *c) {
     ps_discord_params params = {.least = 2.0 / (SPAN + 1), .flat = 0.5, .length = LENGTH};
     check_series_together(c, &(check_series_kernel){&params, &params.warmup, &params.capacity,
-                                                    &params.type, PS_DISCORD_PLANES, oracle});
+                                                    &params.type, PS_DISCORD_PLANES, oracle, true});
 }

@@ -30,5 +30,5 @@ static long double oracle(long double *state, long double x, uint32_t warmup) {
 void ps_check_ewma(ps_check *c) {
     ps_ewma_params params = {.alpha = alpha};
     check_series(c, &(check_series_kernel){&params, &params.warmup, &params.capacity, &params.type,
-                                           PS_EWMA_PLANES, oracle});
+                                           PS_EWMA_PLANES, oracle, false});
 }

@@ -90,7 +90,7 @@ static long double oracle(long double *state, long double x, uint32_t warmup) {
 
 void ps_check_half_space_trees(ps_check *c) {
     ps_half_space_trees_params params = {.least = 2.0 / (SPAN + 1)};
-    check_series_together(c,
-                          &(check_series_kernel){&params, &params.warmup, &params.capacity,
-                                                 &params.type, PS_HALF_SPACE_TREES_PLANES, oracle});
+    check_series_together(c, &(check_series_kernel){&params, &params.warmup, &params.capacity,
+                                                    &params.type, PS_HALF_SPACE_TREES_PLANES,
+                                                    oracle, false});
 }

@@ -43,5 +43,5 @@ static long double oracle(long double *state, long double x, uint32_t warmup) {
 void ps_check_hampel(ps_check *c) {
     ps_hampel_params params = {.window = WINDOW};
     check_series(c, &(check_series_kernel){&params, &params.warmup, &params.capacity, &params.type,
-                                           PS_HAMPEL_PLANES, oracle});
+                                           PS_HAMPEL_PLANES, oracle, false});
 }

@@ -41,5 +41,5 @@ void ps_check_holt_winters(ps_check *c) {
                                      .damping = damping,
                                      .parts = PARTS};
     check_series(c, &(check_series_kernel){&params, &params.warmup, &params.capacity, &params.type,
-                                           PS_HOLT_WINTERS_PLANES + PARTS, oracle});
+                                           PS_HOLT_WINTERS_PLANES + PARTS, oracle, false});
 }

@@ -23,5 +23,5 @@ static long double oracle(long double *state, long double x, uint32_t warmup) {
 void ps_check_iqr(ps_check *c) {
     ps_iqr_params params = {.memory = ROBUST_MEMORY};
     check_series(c, &(check_series_kernel){&params, &params.warmup, &params.capacity, &params.type,
-                                           PS_IQR_PLANES, oracle});
+                                           PS_IQR_PLANES, oracle, false});
 }

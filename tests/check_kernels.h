@@ -77,6 +77,7 @@ typedef struct check_series_kernel {
     uint32_t *warmup, *capacity, *type, planes;
     /* The state and the score of one value, computed in long double and in another way. */
     long double (*oracle)(long double *state, long double x, uint32_t warmup);
+    bool slow; /* no more than a thousand rows at a time */
 } check_series_kernel;
 void check_series(ps_check *c, const check_series_kernel *k);
 /* The same for kernels that keep the planes of a series together. They are slow, so that a fifth of

@@ -22,5 +22,5 @@ static long double oracle(long double *state, long double x, uint32_t warmup) {
 void ps_check_mzscore(ps_check *c) {
     ps_mzscore_params params = {.memory = ROBUST_MEMORY};
     check_series(c, &(check_series_kernel){&params, &params.warmup, &params.capacity, &params.type,
-                                           PS_MZSCORE_PLANES, oracle});
+                                           PS_MZSCORE_PLANES, oracle, false});
 }

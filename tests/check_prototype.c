@@ -78,6 +78,7 @@ static long double oracle(long double *state, long double x, uint32_t warmup) {
 
 void ps_check_prototype(ps_check *c) {
     ps_prototype_params params = {.least = 2.0 / (SPAN + 1)};
-    check_series_together(c, &(check_series_kernel){&params, &params.warmup, &params.capacity,
-                                                    &params.type, PS_PROTOTYPE_PLANES, oracle});
+    check_series_together(c,
+                          &(check_series_kernel){&params, &params.warmup, &params.capacity,
+                                                 &params.type, PS_PROTOTYPE_PLANES, oracle, false});
 }

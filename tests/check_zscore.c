@@ -24,5 +24,5 @@ static long double oracle(long double *state, long double x, uint32_t warmup) {
 void ps_check_zscore(ps_check *c) {
     ps_zscore_params params = {0};
     check_series(c, &(check_series_kernel){&params, &params.warmup, &params.capacity, &params.type,
-                                           PS_ZSCORE_PLANES, oracle});
+                                           PS_ZSCORE_PLANES, oracle, false});
 }
