@@ -13,6 +13,7 @@
 #include "host/cli/seal_keys.h"
 #include "host/cli/seal_policy.h"
 #include "host/seal/lines.h"
+#include "host/seal/web.h"
 
 enum { FAULTS_SHOWN = 20, PATH_BYTES = 4096 };
 
@@ -199,6 +200,7 @@ int ps_seal_verify(const ps_seal_job *job) {
     ps_status status = ps_seal_policy_read(job->chosen, &policy, &error);
     free(policy); /* it is one: each log reads it again */
     if (status == PS_OK) status = ps_seal_keys_init(&c.keys, &job->chosen->key, &error);
+    if (status == PS_OK && ps_seal_web_is_url(c.root)) status = ps_seal_web_check(c.root, &error);
     if (status == PS_OK) status = find_logs(&c, &error);
     const int code =
         status == PS_OK ? verify_all(&c) : ps_seal_failed(status, &error, PS_EXIT_CANNOT_TELL);

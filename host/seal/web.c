@@ -67,8 +67,9 @@ static ps_status open_web(ps_seal_web *web, ps_error *error) {
     return PS_OK;
 }
 
-/* A path goes behind it, and messages show it. */
-static ps_status check(const char *url, ps_error *error) {
+/* A path goes behind it, and messages show it. What is refused is not shown: it may hold a secret.
+ */
+ps_status ps_seal_web_check(const char *url, ps_error *error) {
     const char *const host = strstr(url, "://") + 3;
     const size_t length = strcspn(host, "/");
     if (strlen(url) + PS_TILE_PATH_MAX >= URL_MAX)
@@ -79,12 +80,12 @@ static ps_status check(const char *url, ps_error *error) {
                        "a URL with a user's name in it is not taken: a log is for all to read");
     if (strpbrk(url, "?#") != NULL)
         return ps_fail(error, PS_BAD_CONFIG,
-                       "%s: a log's URL has neither '?' nor '#': its files are below it", url);
+                       "a log's URL has neither '?' nor '#': its files are below it");
     return PS_OK;
 }
 
 ps_status ps_seal_web_open(const char *url, ps_seal_web **out, ps_error *error) {
-    PS_TRY(check(url, error));
+    PS_TRY(ps_seal_web_check(url, error));
     ps_seal_web *web = calloc(1, sizeof *web);
     if (web == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a URL");
     web->url_length = strlen(url);

@@ -17,6 +17,9 @@ typedef struct ps_seal_web ps_seal_web;
 /* Does it begin as a URL does that we read from? */
 bool ps_seal_web_is_url(const char *text);
 
+/* PS_BAD_CONFIG: a URL with a password, a query or a fragment; the message does not show it. */
+ps_status ps_seal_web_check(const char *url, ps_error *error) PS_MUST_USE;
+
 /* The log whose checkpoint is <url>/checkpoint; asks nobody yet. Threads: one for each that is
  * open. Fails: PS_BAD_CONFIG: a URL with a password, a query or a fragment; PS_UNSUPPORTED: no
  * libcurl on this machine. */

@@ -296,6 +296,10 @@ web() {
     run 3 verify "$url/orders/0"
     out_has "cannot be had from"
     run 2 show "http://me:secret@127.0.0.1/orders/0"
+    for url in "http://me:secret@127.0.0.1/orders/0" "http://127.0.0.1/orders/0?secret"; do
+        run 2 verify "$url"
+        ! grep -q secret out err || fail "a secret is printed: $(cat out err)"
+    done
     grep -q secret err && fail "a password is printed"
     run 2 show "$url/orders/0?page=1"
     odd_server
