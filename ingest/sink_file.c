@@ -51,7 +51,8 @@ static const ps_option options[] = {
     {.name = "roll",
      .preset = "256MiB",
      .help = "A file that has reached this size is closed and the next one begun; counted before "
-             "compression, so that where a file ends depends on its rows alone.",
+             "compression, so that where a file ends depends on its rows alone, and on where a "
+             "partition went to another lane.",
      .type = PS_OPTION_SIZE,
      .at = offsetof(ps_sink_file_config, roll_bytes),
      .min = 4096,
