@@ -13,9 +13,9 @@ scenario() {
     rounds=$(admin end "$prefix.state")
     # One transaction that is open while old state is looked at three times (every 16 MiB of state), with sweep
     # rounds between: if these counted, all that lies before it would go.
-    sed -e 's/commit_interval: 100ms/commit_interval: 13s/' -e 's/{lanes: 1,/{lanes: 1, depth: 16, linger: 700ms,/' \
+    sed -e 's/commit_interval: 100ms/commit_interval: 10s/' -e 's/{lanes: 1,/{lanes: 1, depth: 16, linger: 700ms,/' \
         main.yaml >open.yaml
-    stream --topic "$prefix.in" --series 8000 --rows "$(rows 80000)" --rate "$(rows 8000)" --seed 2
+    stream --topic "$prefix.in" --series 8000 --rows "$(rows 80000)" --rate "$(rows 9500)" --seed 2
     worker open open.yaml
     pid=$worker_pid
     # A restore deletes what it does not need; after that, nothing goes.
@@ -26,7 +26,7 @@ scenario() {
     done
     sleep 1.5
     needed=$(admin begin "$prefix.state")
-    sleep 7.5
+    sleep 6.5
     kill -0 "$pid" 2>/dev/null || fail "the worker died by itself: $(last_words open)"
     begin=$(admin begin "$prefix.state")
     [ "$(admin committed "$prefix" "$prefix.in")" -eq "$(rows 40000)" ] || fail "the transaction was committed: the test is void"
