@@ -92,5 +92,5 @@ void ps_check_half_space_trees(ps_check *c) {
     ps_half_space_trees_params params = {.least = 2.0 / (SPAN + 1)};
     check_series_together(c, &(check_series_kernel){&params, &params.warmup, &params.capacity,
                                                     &params.type, PS_HALF_SPACE_TREES_PLANES,
-                                                    oracle, false});
+                                                    oracle, true});
 }

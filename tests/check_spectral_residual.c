@@ -81,5 +81,5 @@ void ps_check_spectral_residual(ps_check *c) {
     ps_spectral_residual_params params = {.least = 2.0 / (SPAN + 1)};
     check_series_together(c, &(check_series_kernel){&params, &params.warmup, &params.capacity,
                                                     &params.type, PS_SPECTRAL_RESIDUAL_PLANES,
-                                                    oracle, false});
+                                                    oracle, true});
 }
