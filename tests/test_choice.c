@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Breaks if: calibration leaves a slow implementation chosen, takes too long, changes something
- * when it is stopped, or forgets its result; if a cache that names what is not there is believed;
+ * when it is stopped, or forgets its result; if what a sanitizer's build measured is believed by
+ * the program that people use; if a cache that names what is not there is believed;
  * or if PS_ISA does not win over what was measured.
  */
 #include <setjmp.h>
@@ -104,6 +105,16 @@ static void is_kept(void **state) {
     assert_string_equal(ps_dispatch_chosen(PS_KERNEL_SHA256), chosen);
 }
 
+static void another_build_has_another_file(void **state) {
+    char optimised[PS_CACHE_NAME_MAX], checked[PS_CACHE_NAME_MAX], again[PS_CACHE_NAME_MAX];
+    (void)state;
+    ps_choice_cache_name("Release: -O3", optimised);
+    ps_choice_cache_name("Release: -O3", again);
+    ps_choice_cache_name("Debug: -O1 -fsanitize=address", checked);
+    assert_string_equal(optimised, again);
+    assert_string_not_equal(optimised, checked);
+}
+
 static void a_job_that_ends_first_keeps_nothing(void **state) {
     ps_error error;
     const atomic_bool stop = true;
@@ -148,6 +159,7 @@ int main(void) {
         TEST(stops_without_a_trace),
         TEST(text_goes_there_and_back),
         TEST(is_kept),
+        TEST(another_build_has_another_file),
         TEST(a_job_that_ends_first_keeps_nothing),
         TEST(is_measured_anew),
         TEST(a_level_is_a_level),

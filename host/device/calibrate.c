@@ -142,12 +142,12 @@ static bool cache_name(const ps_backend *backend, uint32_t index, char name[PS_C
     if (backend->open(index, &device, NULL) != PS_OK) return false;
     backend->about(device, &about);
     backend->close(device);
-    const char *texts[PS_KERNEL_COUNT + 5] = {PS_VERSION, backend->name, about.name, about.driver,
-                                              ps_dispatch_isa()};
+    const char *texts[PS_KERNEL_COUNT + 6] = {PS_VERSION, PS_BUILD_FLAGS, backend->name,
+                                              about.name, about.driver,   ps_dispatch_isa()};
     for (uint32_t i = 0; i < PS_KERNEL_COUNT; i++)
-        texts[5 + i] =
+        texts[6 + i] =
             backend->shares_memory ? ps_dispatch_chosen((ps_kernel_id)i) : ps_kernels[i].name;
-    ps_cache_name("costs", texts, PS_KERNEL_COUNT + 5, name);
+    ps_cache_name("costs", texts, PS_KERNEL_COUNT + 6, name);
     return true;
 }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/device/cache.h"
 #include "simd/calibrate.h"
 #include "simd/cpu.h"
 #include "simd/dispatch.h"
@@ -13,8 +12,7 @@
 static const char unknown[] = "not measured yet", measured[] = "measured", forced[] = "PS_ISA";
 static _Atomic(const char *) by = unknown;
 
-/* Another processor, another build or other implementations: another file. */
-static void cache_name(char name[PS_CACHE_NAME_MAX]) {
+void ps_choice_cache_name(const char *build, char name[PS_CACHE_NAME_MAX]) {
     char model[PS_CPU_MODEL_MAX], there[PS_CALIBRATION_TEXT_MAX];
     size_t used = 0;
     ps_cpu_model(model);
@@ -29,7 +27,7 @@ static void cache_name(char name[PS_CACHE_NAME_MAX]) {
             used += length + 1;
         }
     there[used] = 0;
-    const char *const texts[] = {PS_VERSION, __VERSION__, model, there};
+    const char *const texts[] = {PS_VERSION, __VERSION__, build, model, there};
     ps_cache_name("implementations", texts, sizeof texts / sizeof *texts, name);
 }
 
@@ -43,7 +41,7 @@ ps_status ps_choice_init(ps_error *error) {
         atomic_store(&by, forced);
         return PS_OK;
     }
-    cache_name(name);
+    ps_choice_cache_name(PS_BUILD_FLAGS, name);
     uint8_t *const text = ps_cache_read(name, &bytes);
     if (text && ps_calibration_apply((const char *)text, bytes)) atomic_store(&by, measured);
     free(text);
@@ -63,7 +61,7 @@ void ps_choice_measure(const atomic_bool *stop) {
     static const atomic_bool never = false;
     char name[PS_CACHE_NAME_MAX], text[PS_CALIBRATION_TEXT_MAX];
     if (ps_choice_known() || !ps_calibrate(stop != NULL ? stop : &never)) return;
-    cache_name(name);
+    ps_choice_cache_name(PS_BUILD_FLAGS, name);
     ps_cache_write(name, text, ps_calibration_text(text));
     atomic_store(&by, measured);
 }

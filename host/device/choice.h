@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "host/base/status.h"
+#include "host/device/cache.h"
 
 /* ps_dispatch_init(), then what the cache says. PS_ISA forces a level and leaves the cache alone.
  */
@@ -27,5 +28,10 @@ void ps_choice_measure(const atomic_bool *stop);
 
 /* "PS_ISA", "measured" or "not measured yet". */
 const char *ps_choice_by(void);
+
+/* The file of the cache: another processor, other implementations, or a program that was built
+ * otherwise (its compiler's flags: what a sanitizer slows down says nothing of the program that
+ * people use) have another. */
+void ps_choice_cache_name(const char *build, char name[PS_CACHE_NAME_MAX]);
 
 #endif
