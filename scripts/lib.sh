@@ -35,6 +35,30 @@ crashed_tests() { # crashed_tests LOG
     grep -hE 'Test +#[0-9]+: .*\*\*\*Exception: ' "$1" | sort -u
 }
 
+# What each test said that failed, if only at its first try: its promise or its failure, cmocka's with file and line, a
+# sanitizer's summary; where it said none of that, its last lines.
+failed_why() { # failed_why LOG
+    awk '
+        function tell() {
+            if (within && !told) for (i = lines > 3 ? lines - 3 : 0; i < lines; i++) print last[i % 3]
+            within = told = lines = 0
+        }
+        /^ *([0-9]+\/[0-9]+ )?Test +#[0-9]+: / {
+            tell()
+            within = /\*\*\*(Failed|Exception|Timeout)/
+            if (within) print
+            next
+        }
+        /^ +Start +[0-9]+: |^[0-9]+% tests passed, / { tell() }
+        !within || /^ *$/ { next }
+        /: FAILED: |BROKEN PROMISE: |FAIL: |\[  ERROR   \] |: error: |: runtime error: |(ERROR|SUMMARY|WARNING): [A-Za-z]+Sanitizer/ {
+            if (told++ < 12) print
+            next
+        }
+        { last[lines++ % 3] = $0 }
+        END { tell() }' "$1"
+}
+
 seconds_since() { printf '%d s' $((SECONDS - $1)); }
 
 # Package clients print where they download from; the reader needs what failed, not which mirror.

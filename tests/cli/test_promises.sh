@@ -100,9 +100,44 @@ for word in Failed Timeout; do
     ! crashed || echo "FAIL: a test is taken for one that crashed: $(cat found)" >>verdicts
 done
 
+# What the end of a run repeats: every test that failed, if only at first, and what it said, or if nothing, its last lines.
+why() { bash -o pipefail -c '. "$1/scripts/lib.sh"; failed_why "$2"' x "$root" "$work/log" >told.txt; }
+why_has() { grep -qF -- "$1" told.txt || echo "FAIL: the end of a run lacks '$1': $(cat told.txt)" >>verdicts; }
+why_lacks() { ! grep -qF -- "$1" told.txt || echo "FAIL: the end of a run has '$1': $(cat told.txt)" >>verdicts; }
+cat >log <<'END'
+      Start 111: one
+ 1/4 Test #111: one .....***Failed   43.56 sec
+one: seed 13049 (PS_SEED repeats it)
+one: BROKEN PROMISE: it still runs
+one: what this means to a user: rows
+
+      Start 111: one
+ 2/4 Test #119: two ...................   Passed   47.97 sec
+      Test #111: one .....   Passed   31.50 sec
+ 3/4 Test  #7: three ...........***Failed    0.01 sec
+[ RUN      ] kept
+[  ERROR   ] --- 0x1 != 0x2
+[   LINE   ] --- tests/test_three.c:12: error: Failure!
+      Start 112: four
+ 4/4 Test #112: four ............***Timeout  60.01 sec
+the first
+the second
+the third
+the last
+      Start 113: five
+
+100% tests passed, 0 tests failed out of 4
+END
+why
+for each in '#111: one' 'BROKEN PROMISE: it still runs' '#7: three' '0x1 != 0x2' 'test_three.c:12' '#112: four' 'the last'; do
+    why_has "$each"
+done
+for each in seed two 'RUN ' 'the first' five passed; do why_lacks "$each"; done
+
 # The rule is asked, and a second try meets the same world.
 grep -q 'crashed_tests "\$log"' "$root/scripts/test" || echo "FAIL: scripts/test does not ask who crashed" >>verdicts
 grep -q 'broken_promises "\$log"' "$root/scripts/test" || echo "FAIL: scripts/test does not ask" >>verdicts
+[ "$(grep -c 'remember_why "\$preset"' "$root/scripts/test")" -eq 2 ] || echo "FAIL: scripts/test does not say why" >>verdicts
 grep -q '^export PS_SEED=' "$root/scripts/test" || echo "FAIL: scripts/test repeats with another seed" >>verdicts
 failures=$(wc -l <verdicts)
 cat verdicts >&2
