@@ -94,6 +94,7 @@ static bool carry(ps_kafka_sink *sink, bool *full, ps_error *error, ps_status *s
         return false;
     slot->batch = NULL;
     sink->acknowledged = ticket;
+    sink->answered_ns = ps_clock_ns();
     sink->in_vain = (ps_kafka_patience){0, 0};
     return true;
 }
@@ -135,10 +136,12 @@ static bool write_state(ps_kafka_sink *sink, bool now, ps_error *error, ps_statu
         memcpy(sink->covered, delta->positions, delta->position_count * sizeof *sink->covered);
         ps_state_merge_clear(sink->merge);
         sink->merging_ns = 0;
+        if (sink->acknowledged >= sink->last_ticket) sink->answered_ns = ps_clock_ns();
         sink->merging = PS_KAFKA_WAITS;
         return true;
     case PS_KAFKA_WAITS:
         if (sink->states_unacknowledged > 0) return false;
+        sink->answered_ns = ps_clock_ns();
         ps_kafka_state_committed(sink); /* what was gathered meanwhile is not yet emitted */
         ps_kafka_positions_add(sink, sink->covered, sink->covered_count);
         sink->covered_count = 0;
@@ -203,7 +206,31 @@ void ps_kafka_least_answer(void *opaque, rd_kafka_resp_err_t err,
     count_commit(sink);
 }
 
-static void commit(ps_kafka_sink *sink, bool wait) {
+typedef struct answer {
+    rd_kafka_resp_err_t err;
+    bool heard;
+} answer;
+
+static void hear(rd_kafka_t *consumer, rd_kafka_resp_err_t err,
+                 rd_kafka_topic_partition_list_t *list, void *opaque) {
+    (void)consumer, (void)list;
+    *(answer *)opaque = (answer){err, true};
+}
+
+/* rd_kafka_commit() itself waits for as long as a session lasts where no coordinator answers. */
+static rd_kafka_resp_err_t
+commit_until(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list, int64_t until_ns) {
+    answer got = {RD_KAFKA_RESP_ERR__TIMED_OUT, false};
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
+    const rd_kafka_resp_err_t err = rd_kafka_commit_queue(consumer, list, queue, hear, &got);
+    while (err == RD_KAFKA_RESP_ERR_NO_ERROR && !got.heard && ps_clock_ns() < until_ns)
+        (void)rd_kafka_queue_poll_callback(queue, POLL_MS);
+    rd_kafka_queue_destroy(queue);
+    return err == RD_KAFKA_RESP_ERR_NO_ERROR ? got.err : err;
+}
+
+/* Waits for the answer until then, if that is to come. */
+static void commit(ps_kafka_sink *sink, int64_t until_ns) {
     rd_kafka_t *consumer = ps_kafka_link_consumer(sink->env);
     rd_kafka_topic_partition_list_t *list = consumer == NULL ? NULL : ps_kafka_positions_list(sink);
     if (list == NULL) return;
@@ -212,12 +239,13 @@ static void commit(ps_kafka_sink *sink, bool wait) {
         return;
     }
     sink->commit_ns = sink->offsets_ns = ps_clock_ns();
-    const rd_kafka_resp_err_t err = rd_kafka_commit(consumer, list, !wait);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && wait) {
+    if (sink->commit_ns >= until_ns) {
+        sink->offsets_under_way =
+            rd_kafka_commit(consumer, list, true) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    } else if (commit_until(consumer, list, until_ns) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         strike_out(sink, list);
         count_commit(sink);
     }
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && !wait) sink->offsets_under_way = true;
     rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -230,13 +258,12 @@ static bool may_produce(ps_kafka_sink *sink) {
 
 /* What cannot be written now must not be written later either, beside the state of who comes next:
  * the producer goes, and all is done again from what is committed. */
-static void settle_state(ps_kafka_sink *sink) {
-    const int64_t deadline_ns = ps_clock_ns() + ANSWER_NS_MAX;
+static void settle_state(ps_kafka_sink *sink, int64_t until_ns) {
     ps_error error;
     ps_status status = PS_OK;
     while (is_pending(sink)) {
         if (!may_produce(sink)) return;
-        if (is_lost(sink) || ps_clock_ns() > deadline_ns) {
+        if (is_lost(sink) || ps_clock_ns() >= until_ns) {
             ps_log(PS_LOG_INFO, "sink kafka",
                    "the state of the last rows is not written: they are repeated");
             sink->broken = true;
@@ -252,9 +279,17 @@ static void settle_state(ps_kafka_sink *sink) {
     }
 }
 
+/* An answer that the lane has waited for long enough is not waited for anew. */
+static int64_t patience_end(const ps_kafka_sink *sink) {
+    const bool is_out = sink->cursor.begun || sink->acknowledged < sink->last_ticket ||
+                        sink->merging == PS_KAFKA_WAITS;
+    return (is_out ? sink->answered_ns : ps_clock_ns()) + ANSWER_NS_MAX;
+}
+
 void ps_kafka_least_settle(ps_kafka_sink *sink) {
-    if (sink->merge != NULL) settle_state(sink);
-    if (sink->link.config != NULL && sink->moved_count > 0) commit(sink, true);
+    const int64_t until_ns = patience_end(sink);
+    if (sink->merge != NULL) settle_state(sink, until_ns);
+    if (sink->link.config != NULL && sink->moved_count > 0) commit(sink, until_ns);
 }
 
 ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
@@ -289,7 +324,7 @@ ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t 
     /* An answer that was lost with its consumer is not waited for. */
     if (sink->offsets_under_way && now_ns < due_ns + ANSWER_NS_MAX) return PS_OK;
     if (now_ns >= due_ns)
-        commit(sink, false);
+        commit(sink, now_ns);
     else if (due_ns < *ask_again_ns)
         *ask_again_ns = due_ns;
     return PS_OK;

@@ -69,6 +69,7 @@ static void begin_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t tic
     if (sink->fresh) sink->acknowledged = ticket - 1; /* tickets went on while we went back */
     sink->fresh = false;
     if (!sink->exactly_once) sink->flush_wanted = false; /* of what came before */
+    if (sink->acknowledged >= sink->last_ticket) sink->answered_ns = ps_clock_ns();
     *ps_kafka_slot_of(sink, ticket) = (ps_kafka_slot){.batch = batch, .ticket = ticket};
     sink->cursor = (ps_kafka_cursor){.ticket = ticket, .begun = true};
     if (sink->refused_count > 0) ps_kafka_refused_mark(sink, batch);

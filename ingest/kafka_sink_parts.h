@@ -118,9 +118,10 @@ struct ps_kafka_sink {
     uint32_t batch_bytes;        /* of records, as the producer at hand was made */
     uint32_t batch_bytes_wanted; /* of the next one: smaller after a refusal */
 
-    uint64_t acknowledged;          /* at least once: newest ticket that is safely out */
-    int64_t called_ns;              /* when the lane last came by */
-    int64_t offsets_ns;             /* when offsets were last committed */
+    uint64_t acknowledged; /* at least once: newest ticket that is safely out */
+    int64_t answered_ns;   /* the last acknowledgement, or when the first of what is out went out */
+    int64_t called_ns;     /* when the lane last came by */
+    int64_t offsets_ns;    /* when offsets were last committed */
     bool offsets_under_way;         /* a commit was sent and is not yet answered */
     uint32_t states_unacknowledged; /* state records whose delivery is not yet known */
     void *merge_memory;
