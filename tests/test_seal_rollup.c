@@ -327,6 +327,38 @@ static void test_quorum(void **state) {
     seal_log_remove(path);
 }
 
+/* If this fails, an operator who asks for witnesses of what was published without them hears that
+ * they have cosigned it, and auditors refuse it. */
+static void test_other_policy(void **state) {
+    (void)state;
+    ps_rollup *rollup = NULL;
+    ps_rollup_report report;
+    ps_error error;
+    (void)seal_log_folder(path);
+    open_outside();
+    open_rollup(NULL, &rollup);
+    must_add(rollup, 0, 1, true);
+    assert_int_equal(ps_rollup_publish(rollup, &report, &error), PS_OK);
+    ps_rollup_close(rollup);
+    outside.fake.answer = answer_tired;
+    open_rollup(&outside.policy, &rollup);
+    assert_int_equal(ps_rollup_publish(rollup, &report, &error), PS_AGAIN);
+    assert_non_null(strstr(error.message, "the quorum for 1 entry is missing: w answers 503"));
+    assert_int_equal(report.published, 1); /* as it was, for who does without */
+    ps_rollup_close(rollup);
+    outside.fake.answer = answer_seen;
+    open_rollup(&outside.policy, &rollup);
+    assert_int_equal(ps_rollup_publish(rollup, &report, &error), PS_OK);
+    assert_int_equal(report.cosigned, 1);
+    ps_rollup_close(rollup);
+    open_rollup(&outside.policy, &rollup);
+    outside.fake.answer = answer_tired;
+    assert_int_equal(ps_rollup_publish(rollup, &report, &error), PS_OK); /* it is in the file */
+    ps_rollup_close(rollup);
+    fake_close(&outside.fake);
+    seal_log_remove(path);
+}
+
 enum { BEFORE = 250, STEPS = 2 };
 
 /* Run `run` of a worker: its partitions have moved on, and come in an order of its own. 0: all of
@@ -456,10 +488,10 @@ static int make_keys(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_adds),           cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_kept_tiles),     cmocka_unit_test(test_opens),
-        cmocka_unit_test(test_quorum),         cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_power_failures),
+        cmocka_unit_test(test_adds),       cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_kept_tiles), cmocka_unit_test(test_opens),
+        cmocka_unit_test(test_quorum),     cmocka_unit_test(test_other_policy),
+        cmocka_unit_test(test_cuts),       cmocka_unit_test(test_power_failures),
     };
     return cmocka_run_group_tests(tests, make_keys, NULL);
 }

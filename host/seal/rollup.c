@@ -284,6 +284,12 @@ static ps_status ask_witnesses(ps_rollup *rollup, ps_error *error) {
     }
 }
 
+/* What was published before may have had a policy with a smaller quorum, or none. */
+static bool is_out(const ps_rollup *rollup) {
+    return rollup->published == rollup->tree.size &&
+           (rollup->witnesses == NULL || ps_witnesses_have_quorum(rollup->witnesses));
+}
+
 /* Who has not cosigned, and why not; as many as there is room for. */
 static ps_status missing(const ps_rollup *rollup, ps_error *error) {
     char text[400] = "";
@@ -314,7 +320,7 @@ static ps_status publish(ps_rollup *rollup, ps_error *error) {
     status =
         rollup->witnesses == NULL ? write_checkpoint(rollup, error) : ask_witnesses(rollup, error);
     PS_TRY(status);
-    return rollup->published == rollup->tree.size ? PS_OK : missing(rollup, error);
+    return is_out(rollup) ? PS_OK : missing(rollup, error);
 }
 
 ps_status ps_rollup_publish(ps_rollup *rollup, ps_rollup_report *report, ps_error *error) {

@@ -82,6 +82,7 @@ has_witness() {
 }
 
 witness() { # witness PORT: its process id in `witness_pid`
+    rm -f witness.log # of one before, which was listening, too
     "$programs/litewitness" -db witness.db -name witness.example/w -key "$(ssh-keygen -lf ssh.pub | cut -d' ' -f2)" \
         -listen "127.0.0.1:$1" -ssh-agent agent.sock >witness.log 2>&1 &
     witness_pid=$!
@@ -177,6 +178,7 @@ scenario() {
     done
     cp -r roll/. kept
     wait "$stream_pid" || fail "the producer failed"
+    produce --topic "$prefix.in" --rows 400 # which what was kept does not have, however far the fourth worker came
     run_to_here last rolled.yaml
     one_history
     verify_rolled
