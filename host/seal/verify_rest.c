@@ -38,10 +38,15 @@ static ps_status compare(ps_verify *v, const ps_tile *tile, const char *path, ui
         status = ps_tile_load(source, &now, v->bundle, sizeof v->bundle, &now_length, &why);
     if (status == PS_UNKNOWN_NAME || status == PS_TAMPERED) return PS_OK; /* said already */
     if (status != PS_OK) return ps_fail(error, status, "%s", why.message);
-    const bool whole = rows == tile->width; /* else what follows may still be being written */
+    const bool whole = rows == tile->width;
     if (!prefix(tile, v->bundle, now_length, rows, &wanted)) return PS_OK; /* said already */
-    if (!prefix(tile, v->other, length, rows, &is) || is != wanted ||
-        memcmp(v->bundle, v->other, wanted) != 0)
+    /* What the checkpoint does not speak of may still be being written, or was when its writer was
+     * killed. */
+    const bool torn = !whole && length < wanted;
+    const bool begins = torn ? memcmp(v->bundle, v->other, length) == 0
+                             : prefix(tile, v->other, length, rows, &is) && is == wanted &&
+                                   memcmp(v->bundle, v->other, wanted) == 0;
+    if (!begins)
         ps_verify_fault(v, path, "is not the beginning of what the tree has there");
     else if (whole && length != wanted)
         ps_verify_fault(v, path, "goes on behind its last %s",
