@@ -120,8 +120,7 @@ struct ps_kafka_sink {
 
     uint64_t acknowledged; /* at least once: newest ticket that is safely out */
     int64_t answered_ns;   /* the last acknowledgement, or when the first of what is out went out */
-    int64_t called_ns;     /* when the lane last came by */
-    int64_t offsets_ns;    /* when offsets were last committed */
+    int64_t called_ns, offsets_ns;  /* when the lane last came by, when offsets were committed */
     bool offsets_under_way;         /* a commit was sent and is not yet answered */
     uint32_t states_unacknowledged; /* state records whose delivery is not yet known */
     void *merge_memory;
