@@ -2,8 +2,8 @@
  * Runs every implementation of every kernel that this machine has against the reference. A kernel
  * row without its ps_check_<name> does not link. With --bench it also measures what passed. With
  * --level NAME it forces that level and, where the processor lacks it, wants exactly the error
- * that says so. With --backend NAME, or all, the implementations are the devices of that back-end.
- * A kernel's name restricts the run to it.
+ * that says so; --choice leaves it at what depends on the level. With --backend NAME, or all, the
+ * implementations are the devices of that back-end. A kernel's name restricts the run to it.
  */
 #include "tests/check_kernels.h"
 
@@ -205,7 +205,22 @@ static void check_backends(ps_check *total, const char *wanted, const char *only
     check_that(total, known, "there is no back-end %s", wanted);
 }
 
-static void check_all(ps_check *total, const char *level, const char *only, bool bench) {
+/* The same functions are compared wherever they may be chosen. Which of them are is the level's,
+ * and so is what hashes Merkle nodes. */
+static void check_choice(ps_check *total) {
+    for (uint32_t id = 0; id < PS_KERNEL_COUNT; id++) {
+        const char *name = "", *chosen = NULL;
+        for (uint32_t i = 0; i < ps_dispatch_count((ps_kernel_id)id); i++)
+            if (ps_dispatch_at((ps_kernel_id)id, i, &name) == ps_dispatch((ps_kernel_id)id))
+                chosen = name;
+        if (check_that(total, chosen != NULL, "%s: another level's is chosen", ps_kernels[id].name))
+            printf("     %-8s %s\n", ps_kernels[id].name, chosen);
+    }
+    check_kernel(total, PS_KERNEL_MERKLE, false);
+}
+
+static void check_all(ps_check *total, const char *level, const char *only, bool choice,
+                      bool bench) {
     ps_error error = {{0}};
     const ps_status started = ps_dispatch_init(&error);
     if (!check_that(total, started == PS_OK, "%s", error.message)) return;
@@ -215,6 +230,10 @@ static void check_all(ps_check *total, const char *level, const char *only, bool
     const int64_t took = ps_clock_ns() - from;
     check_that(total, status == PS_OK, "%s", error.message);
     printf("level %s, self-test %lld us\n", ps_dispatch_isa(), (long long)(took / PS_NS_PER_US));
+    if (choice) {
+        check_choice(total);
+        return;
+    }
     if (!only) ps_check_score(total);
     for (uint32_t id = 0; id < PS_KERNEL_COUNT; id++)
         if (!only || strcmp(only, ps_kernels[id].name) == 0)
@@ -229,7 +248,7 @@ static void bench_beside_libraries(ps_check *total, const char *only) {
 }
 
 int main(int count, char **arguments) {
-    bool bench = false;
+    bool bench = false, choice = false;
     const char *only = NULL, *level = NULL, *backend = NULL;
     ps_check total = {.name = "all", .random = 1};
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -240,6 +259,8 @@ int main(int count, char **arguments) {
             backend = arguments[++i];
         else if (strcmp(arguments[i], "--bench") == 0)
             bench = true;
+        else if (strcmp(arguments[i], "--choice") == 0)
+            choice = true;
         else
             only = arguments[i];
     }
@@ -249,7 +270,7 @@ int main(int count, char **arguments) {
     else if (backend)
         check_backends(&total, backend, only, bench);
     else
-        check_all(&total, level, only, bench);
+        check_all(&total, level, only, choice, bench);
     if (bench && !backend && total.failed == 0) bench_beside_libraries(&total, only);
     printf("%u passed, %u failed\n", total.passed, total.failed);
     return total.failed ? EXIT_FAILURE : EXIT_SUCCESS;
