@@ -102,6 +102,10 @@ static inline void v32_load_words(v32 w[16], const uint8_t *const *p, uint64_t a
     for (int i = 0; i < 4; i++) v32_load_quad(w + 4 * i, p, at + 16 * (uint64_t)i);
 }
 
+static inline void v32_load_words_from(v32 w[16], const uint8_t *p, const uint32_t *from) {
+    for (int i = 0; i < 4; i++) v32_load_quad_from(w + 4 * i, p + 16 * i, from);
+}
+
 static inline void v32_load_blocks(v32 w[16], const uint8_t *const *p) {
     const v32 swap = _mm512_broadcast_i32x4(_mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
     v32_load_words(w, p, 0);

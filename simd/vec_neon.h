@@ -83,6 +83,10 @@ static inline void v32_load_words(v32 w[16], const uint8_t *const *p, uint64_t a
     for (int i = 0; i < 4; i++) v32_load_quad(w + 4 * i, p, at + 16 * (uint64_t)i);
 }
 
+static inline void v32_load_words_from(v32 w[16], const uint8_t *p, const uint32_t *from) {
+    for (int i = 0; i < 4; i++) v32_load_quad_from(w + 4 * i, p + 16 * i, from);
+}
+
 static inline void v32_load_blocks(v32 w[16], const uint8_t *const *p) {
     v32_load_words(w, p, 0);
     for (int i = 0; i < 16; i++)
