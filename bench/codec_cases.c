@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The compressors: what penstock writes, frames that any tool reads, beside what the libraries take
- * for the bare blocks in them. One core, and two that compress chunks side by side, as lanes do.
+ * for the bare blocks in them. One core, and two that compress chunks side by side, as lanes do:
+ * beside them what two cores of this machine get out of the bare library, which is their limit.
  */
 #include <lz4.h>
-#include <pthread.h>
 #include <snappy-c.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
 
 #include "bench/kernels.h"
+#include "bench/pair.h"
 #include "host/base/check.h"
 #include "ingest/frames.h"
 
@@ -20,7 +21,7 @@ typedef struct codec_params {
     ps_frame_codec codec;
     size_t slot_bytes;
     ps_framer *framer[THREADS];
-    ZSTD_CCtx *zstd;
+    ZSTD_CCtx *zstd[THREADS];
 } codec_params;
 
 static uint32_t next_random(uint64_t *state) {
@@ -55,64 +56,52 @@ static void write_lines(char *out, size_t bytes) {
     }
 }
 
-static void write_frames(void *const *buf, const codec_params *p, uint32_t begin, uint32_t end,
-                         uint32_t thread) {
-    const uint8_t *const text = buf[0];
-    uint8_t *const slots = buf[1];
+static char *chunk_at(void *const *buf, uint32_t item) {
+    return (char *)buf[0] + (size_t)CHUNK_BYTES * item;
+}
+static char *slot_at(void *const *buf, const codec_params *p, uint32_t item) {
+    return (char *)buf[1] + p->slot_bytes * item;
+}
+
+static void write_frame(void *const *buf, const void *params, uint32_t item, uint32_t thread) {
+    const codec_params *const p = params;
     uint32_t *const length = buf[2];
-    for (uint32_t i = begin; i < end; i++)
-        length[i] = (uint32_t)ps_frame_write(p->framer[thread], text + (size_t)CHUNK_BYTES * i,
-                                             CHUNK_BYTES, slots + p->slot_bytes * i);
+    length[item] = (uint32_t)ps_frame_write(p->framer[thread], (const uint8_t *)chunk_at(buf, item),
+                                            CHUNK_BYTES, (uint8_t *)slot_at(buf, p, item));
 }
 
-static void run_frames(void *const *buf, const void *params, uint32_t begin, uint32_t end) {
-    write_frames(buf, params, begin, end, 0);
-}
-
-typedef struct half {
-    void *const *buf;
-    const codec_params *params;
-    uint32_t begin, end;
-} half;
-
-static void *run_half(void *argument) {
-    const half *const h = argument;
-    write_frames(h->buf, h->params, h->begin, h->end, 1);
-    return NULL;
-}
-
-static void run_two_threads(void *const *buf, const void *params, uint32_t begin, uint32_t end) {
-    half other = {buf, params, begin + (end - begin) / THREADS, end};
-    pthread_t thread;
-    PS_CHECK(pthread_create(&thread, NULL, run_half, &other) == 0);
-    write_frames(buf, params, begin, other.begin, 0);
-    PS_CHECK(pthread_join(thread, NULL) == 0);
-}
-
-static void run_lz4(void *const *buf, const void *params, uint32_t begin, uint32_t end) {
+static void write_lz4(void *const *buf, const void *params, uint32_t item, uint32_t thread) {
     const codec_params *const p = params;
-    for (uint32_t i = begin; i < end; i++)
-        PS_CHECK(LZ4_compress_default((const char *)buf[0] + (size_t)CHUNK_BYTES * i,
-                                      (char *)buf[1] + p->slot_bytes * i, CHUNK_BYTES,
-                                      (int)p->slot_bytes) > 0);
+    (void)thread;
+    PS_CHECK(LZ4_compress_default(chunk_at(buf, item), slot_at(buf, p, item), CHUNK_BYTES,
+                                  (int)p->slot_bytes) > 0);
 }
 
-static void run_zstd(void *const *buf, const void *params, uint32_t begin, uint32_t end) {
+static void write_zstd(void *const *buf, const void *params, uint32_t item, uint32_t thread) {
     const codec_params *const p = params;
-    for (uint32_t i = begin; i < end; i++)
-        PS_CHECK(!ZSTD_isError(
-            ZSTD_compressCCtx(p->zstd, (char *)buf[1] + p->slot_bytes * i, p->slot_bytes,
-                              (const char *)buf[0] + (size_t)CHUNK_BYTES * i, CHUNK_BYTES, 1)));
+    PS_CHECK(!ZSTD_isError(ZSTD_compressCCtx(p->zstd[thread], slot_at(buf, p, item), p->slot_bytes,
+                                             chunk_at(buf, item), CHUNK_BYTES, 1)));
 }
 
-static void run_snappy(void *const *buf, const void *params, uint32_t begin, uint32_t end) {
+static void write_snappy(void *const *buf, const void *params, uint32_t item, uint32_t thread) {
     const codec_params *const p = params;
-    for (uint32_t i = begin; i < end; i++) {
-        size_t length = p->slot_bytes;
-        PS_CHECK(snappy_compress((const char *)buf[0] + (size_t)CHUNK_BYTES * i, CHUNK_BYTES,
-                                 (char *)buf[1] + p->slot_bytes * i, &length) == SNAPPY_OK);
+    size_t length = p->slot_bytes;
+    (void)thread;
+    PS_CHECK(snappy_compress(chunk_at(buf, item), CHUNK_BYTES, slot_at(buf, p, item), &length) ==
+             SNAPPY_OK);
+}
+
+#define ALONE_AND_TWO(name, item)                                                                \
+    static void run_##name(void *const *buf, const void *params, uint32_t begin, uint32_t end) { \
+        for (uint32_t i = begin; i < end; i++) item(buf, params, i, 0);                          \
+    }                                                                                            \
+    static void two_##name(void *const *buf, const void *params, uint32_t begin, uint32_t end) { \
+        ps_pair_run(item, buf, params, begin, end);                                              \
     }
-}
+ALONE_AND_TWO(frames, write_frame)
+ALONE_AND_TWO(lz4, write_lz4)
+ALONE_AND_TWO(zstd, write_zstd)
+ALONE_AND_TWO(snappy, write_snappy)
 
 /* The framers and contexts of a codec, made once: both of its cases use them. */
 static const codec_params *open_params(ps_frame_codec codec) {
@@ -123,20 +112,23 @@ static const codec_params *open_params(ps_frame_codec codec) {
     p->codec = codec;
     /* Also what a bare block of any of the libraries may take. */
     p->slot_bytes = (ps_frame_bound(codec, CHUNK_BYTES) + CHUNK_BYTES / 2) / 64 * 64;
-    for (uint32_t i = 0; i < THREADS; i++)
+    for (uint32_t i = 0; i < THREADS; i++) {
         PS_CHECK(ps_framer_open(codec, CHUNK_BYTES, &p->framer[i], &error) == PS_OK);
-    p->zstd = ZSTD_createCCtx();
-    PS_CHECK(p->zstd != NULL);
+        p->zstd[i] = ZSTD_createCCtx();
+        PS_CHECK(p->zstd[i] != NULL);
+    }
     return p;
 }
 
 static const struct codec {
-    const char *kernel, *library;
+    const char *kernel, *library, *two;
     ps_frame_codec codec;
-    ps_kernel_fn *fn;
-} codecs[] = {{"lz4_frames", "liblz4", PS_FRAME_LZ4, run_lz4},
-              {"zstd_frames", "libzstd", PS_FRAME_ZSTD, run_zstd},
-              {"snappy_frames", "libsnappy", PS_FRAME_SNAPPY, run_snappy}};
+    ps_kernel_fn *fn, *two_fn;
+} codecs[] = {
+    {"lz4_frames", "liblz4", "two threads of liblz4", PS_FRAME_LZ4, run_lz4, two_lz4},
+    {"zstd_frames", "libzstd", "two threads of libzstd", PS_FRAME_ZSTD, run_zstd, two_zstd},
+    {"snappy_frames", "libsnappy", "two threads of libsnappy", PS_FRAME_SNAPPY, run_snappy,
+     two_snappy}};
 
 static void open_codec(const ps_kernel_case *row, ps_contest *out) {
     const struct codec *codec = codecs;
@@ -160,9 +152,12 @@ static void open_codec(const ps_kernel_case *row, ps_contest *out) {
         (ps_contestant){.name = "frames", .fn = run_frames, .own = true, .chosen = true};
     if (row->max == THREADS)
         out->contestant[out->count++] = (ps_contestant){
-            .name = "frames, two threads", .fn = run_two_threads, .own = true, .chosen = true};
+            .name = "frames, two threads", .fn = two_frames, .own = true, .chosen = true};
     out->contestant[out->count++] =
         (ps_contestant){.name = codec->library, .fn = codec->fn, .free = true};
+    if (row->max == THREADS)
+        out->contestant[out->count++] =
+            (ps_contestant){.name = codec->two, .fn = codec->two_fn, .free = true, .limit = true};
 }
 
 #define CASES(kernel)                                                           \

@@ -121,7 +121,7 @@ static double spread(const ps_samples *samples) {
 static uint32_t best_library(const ps_contest *c) {
     uint32_t best = c->count;
     for (uint32_t i = 0; i < c->count; i++)
-        if (!c->contestant[i].own &&
+        if (!c->contestant[i].own && !c->contestant[i].limit &&
             (best == c->count ||
              ps_samples_median(&c->contestant[i].ns) < ps_samples_median(&c->contestant[best].ns)))
             best = i;

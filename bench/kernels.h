@@ -44,6 +44,7 @@ typedef struct ps_contestant {
     bool own, chosen;
     bool free;     /* not compared: it does less than the kernel and says how fast that can be, or
                       its answer is right and another one */
+    bool limit;    /* says how far the machine goes: no library that others are measured beside */
     ps_samples ns; /* of one record, a sample a round */
 } ps_contestant;
 
