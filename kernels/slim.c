@@ -229,13 +229,10 @@ PS_FN void ps_slim_weekly(ps_slim_state *s, ps_slim_row *r) {
     ps_slim_reseat(s, r, off, after);
 }
 
-/* The prototype that has been of least use gives way. */
-PS_FN ps_u32 ps_slim_room(ps_slim_state *s) {
-    const ps_u32 banked = s->word[PS_SLIM_BANKED];
-    if (banked < PS_SLIM_PROTOTYPES) {
-        s->word[PS_SLIM_BANKED] = banked + 1u;
-        return banked;
-    }
+/* Who has instructions for them brings its own of these two. */
+#if !defined(PS_SLIM_SEARCHES)
+/* The prototype that has been of least use, the lowest of equals. */
+PS_FN ps_u32 ps_slim_least_used(const ps_slim_state *s) {
     ps_i64 least = 0x7fffffffffffffff; /* bits of positive floats are in their order */
     for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) {
         const ps_i64 key = (ps_i64)((ps_u64)s->word[PS_SLIM_USES + i] << 5 | i);
@@ -265,6 +262,15 @@ PS_FN ps_u32 ps_slim_nearest(const ps_slim_state *s, double scale, double *dista
     for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) least = key[i] < least ? key[i] : least;
     *distance = ps_sqrt(ps_f64_from_bits((ps_u64)least & ~(ps_u64)31u) * 0.25);
     return (ps_u32)least & 31u;
+}
+#endif
+
+/* It gives way. */
+PS_FN ps_u32 ps_slim_room(ps_slim_state *s) {
+    const ps_u32 banked = s->word[PS_SLIM_BANKED];
+    if (banked >= PS_SLIM_PROTOTYPES) return ps_slim_least_used(s);
+    s->word[PS_SLIM_BANKED] = banked + 1u;
+    return banked;
 }
 
 /* Uses lose a thousandth of their weight with every value, as counts do in ps_slim_age(). */

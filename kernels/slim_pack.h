@@ -17,6 +17,8 @@ PS_FN void ps_slim_settle(ps_slim_state *s, ps_u32 channel) {
     s->above[channel] = above;
 }
 
+/* Who has instructions for it brings its own of what follows, up to ps_slim_pack(). */
+#if !defined(PS_SLIM_PACKS)
 /* Eight bins. */
 PS_FN ps_u32 ps_slim_octave(const ps_u32 *h, ps_u32 from) {
     ps_u32 sum = 0;
@@ -49,18 +51,7 @@ PS_FN void ps_slim_count(ps_slim_state *s) {
         ps_slim_settle(s, channel);
     }
 }
-
-PS_FN void ps_slim_begin(ps_slim_state *s) {
-    for (ps_u32 i = 0; i < PS_SLIM_PACKED; i++) s->packed[i] = 0u;
-    for (ps_u32 i = 0; i < PS_SLIM_WORDS; i++) s->word[i] = 0u;
-    ps_slim_put64(s, PS_SLIM_UNIT, ps_f64_to_bits(1.0));
-    ps_slim_put64(s, PS_SLIM_USE, ps_f64_to_bits(1.0));
-    ps_slim_count(s);
-}
-
-/* Six words, two groups of four numbers, are three planes. Who has instructions for it brings its
- * own. */
-#if !defined(PS_SLIM_PACKS)
+/* Six words, two groups of four numbers, are three planes. */
 PS_FN void ps_slim_unpack(ps_u32 *to, PS_GLOBAL const ps_u64 *from) {
     for (ps_u32 i = 0; i < PS_SLIM_PACKED / 8u; i++) {
         const ps_u64 a = from[3u * i], b = from[3u * i + 1u], c = from[3u * i + 2u];
@@ -85,6 +76,14 @@ PS_FN void ps_slim_pack(PS_GLOBAL ps_u64 *to, const ps_u32 *from) {
     }
 }
 #endif
+
+PS_FN void ps_slim_begin(ps_slim_state *s) {
+    for (ps_u32 i = 0; i < PS_SLIM_PACKED; i++) s->packed[i] = 0u;
+    for (ps_u32 i = 0; i < PS_SLIM_WORDS; i++) s->word[i] = 0u;
+    ps_slim_put64(s, PS_SLIM_UNIT, ps_f64_to_bits(1.0));
+    ps_slim_put64(s, PS_SLIM_USE, ps_f64_to_bits(1.0));
+    ps_slim_count(s);
+}
 
 PS_FN void ps_slim_load(ps_slim_state *s, PS_GLOBAL const ps_u64 *from) {
     ps_slim_unpack(s->packed, from);
