@@ -25,6 +25,7 @@
 #include "kernels/exponential.h"
 #include "kernels/log_table.h"
 #include "kernels/slim_pack.h"
+#include "kernels/slim_shape.h"
 
 PS_TABLE double ps_slim_eighth[8] = {1.0, /* 2^(i / 8) */
                                      1.0905077326652577,
@@ -38,23 +39,6 @@ PS_TABLE double ps_slim_share[16] = {1.0 / 1,  1.0 / 2,  1.0 / 3,  1.0 / 4, /* 1
                                      1.0 / 5,  1.0 / 6,  1.0 / 7,  1.0 / 8,  1.0 / 9,  1.0 / 10,
                                      1.0 / 11, 1.0 / 12, 1.0 / 13, 1.0 / 14, 1.0 / 15, 1.0 / 16};
 PS_TABLE double ps_slim_weight[PS_SLIM_AVERAGES] = {1.0, 0.5, 2.0 / 7.0, 2.0 / 13.0};
-
-/* What the parts of one value's score are made from. */
-typedef struct ps_slim_row {
-    double v, young; /* 1 / (values with this one) */
-    double unit;     /* what the value adds to a histogram */
-    ps_u32 t;        /* values before it */
-    ps_u32 hour, half_hour, block;
-    double part[PS_SLIM_CHANNELS]; /* the first four: deviations, then what they come to */
-} ps_slim_row;
-
-PS_FN double ps_slim_larger(double a, double b) {
-    return a > b ? a : b;
-}
-
-PS_FN double ps_slim_within(double x, double limit) {
-    return x > limit ? limit : x < -limit ? -limit : x;
-}
 
 /* 2^(eighths / 8 - 8). */
 PS_FN double ps_slim_edge(ps_u32 eighths) {
@@ -227,94 +211,6 @@ PS_FN void ps_slim_weekly(ps_slim_state *s, ps_slim_row *r) {
     ps_slim_spread_put(s, bin, own + a * (ps_fabs(d) - own), seen + 1u);
     ps_slim_put(s, PS_SLIM_WEEK_SPREAD, after);
     ps_slim_reseat(s, r, off, after);
-}
-
-/* Who has instructions for them brings its own of these two. */
-#if !defined(PS_SLIM_SEARCHES)
-/* The prototype that has been of least use, the lowest of equals. */
-PS_FN ps_u32 ps_slim_least_used(const ps_slim_state *s) {
-    ps_i64 least = 0x7fffffffffffffff; /* bits of positive floats are in their order */
-    for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) {
-        const ps_i64 key = (ps_i64)((ps_u64)s->word[PS_SLIM_USES + i] << 5 | i);
-        least = key < least ? key : least;
-    }
-    return (ps_u32)least & 31u;
-}
-
-/* Distances are positive, so their order is that of their bits; the last five of these make room
- * for the prototype's number. */
-PS_FN ps_u32 ps_slim_nearest(const ps_slim_state *s, double scale, double *distance) {
-    const ps_u32 banked = s->word[PS_SLIM_BANKED];
-    double w[4];
-    for (ps_u32 k = 0; k < 4u; k++) w[k] = ps_slim_get(s, PS_SLIM_WINDOW + k);
-    ps_i64 key[PS_SLIM_PROTOTYPES];
-    for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) {
-        const ps_u32 at = PS_SLIM_BANK + i;
-        const double a = (w[0] - ps_slim_get(s, at)) * scale;
-        const double b = (w[1] - ps_slim_get(s, at + PS_SLIM_PROTOTYPES)) * scale;
-        const double c = (w[2] - ps_slim_get(s, at + 2u * PS_SLIM_PROTOTYPES)) * scale;
-        const double d = (w[3] - ps_slim_get(s, at + 3u * PS_SLIM_PROTOTYPES)) * scale;
-        const double far = (a * a + b * b) + (c * c + d * d);
-        const ps_u64 none = (0 - (ps_u64)(i >= banked)) & 0x7ff0000000000000u; /* beyond all */
-        key[i] = (ps_i64)((ps_f64_to_bits(far) & ~(ps_u64)31u) | i | none);
-    }
-    ps_i64 least = key[0];
-    for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++) least = key[i] < least ? key[i] : least;
-    *distance = ps_sqrt(ps_f64_from_bits((ps_u64)least & ~(ps_u64)31u) * 0.25);
-    return (ps_u32)least & 31u;
-}
-#endif
-
-/* It gives way. */
-PS_FN ps_u32 ps_slim_room(ps_slim_state *s) {
-    const ps_u32 banked = s->word[PS_SLIM_BANKED];
-    if (banked >= PS_SLIM_PROTOTYPES) return ps_slim_least_used(s);
-    s->word[PS_SLIM_BANKED] = banked + 1u;
-    return banked;
-}
-
-/* Uses lose a thousandth of their weight with every value, as counts do in ps_slim_age(). */
-PS_FN double ps_slim_use(ps_slim_state *s) {
-    double use = ps_f64_from_bits(ps_slim_get64(s, PS_SLIM_USE)) * 1.001001001001001;
-    if (use >= 1048576.0) {
-        use *= 1.0 / 1048576.0;
-        for (ps_u32 i = 0; i < PS_SLIM_PROTOTYPES; i++)
-            ps_slim_put(s, PS_SLIM_USES + i, ps_slim_get(s, PS_SLIM_USES + i) * (1.0 / 1048576.0));
-    }
-    ps_slim_put64(s, PS_SLIM_USE, ps_f64_to_bits(use));
-    return use;
-}
-
-PS_FN void ps_slim_match(ps_slim_state *s, ps_slim_row *r, double spread) {
-    double distance;
-    const ps_u32 best = ps_slim_nearest(s, 1.0 / spread, &distance);
-    const ps_u32 any = s->word[PS_SLIM_BANKED] > 1u;
-    const double use = ps_slim_use(s);
-    r->part[PS_SLIM_SHAPE] = any ? distance : 0.0;
-    const ps_u32 known = any && distance < 0.35;
-    const ps_u32 to = known ? best : ps_slim_room(s);
-    for (ps_u32 k = 0; k < 4u; k++) {
-        const ps_u32 at = PS_SLIM_BANK + k * PS_SLIM_PROTOTYPES + to;
-        const double w = ps_slim_get(s, PS_SLIM_WINDOW + k), p = ps_slim_get(s, at);
-        ps_slim_put(s, at, known ? p + 0.05 * (w - p) : w);
-    }
-    const double before = known ? ps_slim_get(s, PS_SLIM_USES + to) : use;
-    ps_slim_put(s, PS_SLIM_USES + to, before + use);
-}
-
-PS_FN void ps_slim_shape(ps_slim_state *s, ps_slim_row *r) {
-    double mean = ps_slim_get(s, PS_SLIM_SHAPE_MEAN), spread = ps_slim_get(s, PS_SLIM_SHAPE_SPREAD);
-    double d = r->v - mean;
-    if (r->t > 50u && spread > 0.0) d = ps_slim_within(d, 6.0 * spread);
-    const double a = ps_slim_larger(0.002, r->young);
-    mean += a * d;
-    spread += a * (ps_fabs(d) - spread);
-    ps_slim_put(s, PS_SLIM_SHAPE_MEAN, mean);
-    ps_slim_put(s, PS_SLIM_SHAPE_SPREAD, spread);
-    for (ps_u32 k = 0; k < 3u; k++) s->word[PS_SLIM_WINDOW + k] = s->word[PS_SLIM_WINDOW + k + 1u];
-    ps_slim_put(s, PS_SLIM_WINDOW + 3u, r->v);
-    r->part[PS_SLIM_SHAPE] = 0.0;
-    if (r->t >= 3u) ps_slim_match(s, r, spread + 1e-9 + 1e-6 * ps_fabs(mean));
 }
 
 PS_FN void ps_slim_range(ps_slim_state *s, ps_slim_row *r) {

@@ -85,21 +85,33 @@ PS_FN void ps_slim_begin(ps_slim_state *s) {
     ps_slim_count(s);
 }
 
+/* The words behind the numbers: as they lie where the lower half of a plane does come first. */
+PS_FN void ps_slim_words(ps_u32 *to, PS_GLOBAL const ps_u64 *from) {
+#if defined(PS_PLAIN_C) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(to, from, PS_SLIM_WORDS * sizeof *to);
+#else
+    for (ps_u32 i = 0; i < PS_SLIM_WORDS / 2u; i++) {
+        to[2u * i] = (ps_u32)from[i];
+        to[2u * i + 1u] = (ps_u32)(from[i] >> 32);
+    }
+#endif
+}
+
 PS_FN void ps_slim_load(ps_slim_state *s, PS_GLOBAL const ps_u64 *from) {
     ps_slim_unpack(s->packed, from);
-    PS_GLOBAL const ps_u64 *const words = from + PS_SLIM_PACKED / 8u * 3u;
-    for (ps_u32 i = 0; i < PS_SLIM_WORDS / 2u; i++) {
-        s->word[2u * i] = (ps_u32)words[i];
-        s->word[2u * i + 1u] = (ps_u32)(words[i] >> 32);
-    }
+    ps_slim_words(s->word, from + PS_SLIM_PACKED / 8u * 3u);
     ps_slim_count(s);
 }
 
 PS_FN void ps_slim_store(const ps_slim_state *s, PS_GLOBAL ps_u64 *to) {
     ps_slim_pack(to, s->packed);
     PS_GLOBAL ps_u64 *const words = to + PS_SLIM_PACKED / 8u * 3u;
+#if defined(PS_PLAIN_C) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(words, s->word, sizeof s->word);
+#else
     for (ps_u32 i = 0; i < PS_SLIM_WORDS / 2u; i++)
         words[i] = (ps_u64)s->word[2u * i + 1u] << 32 | s->word[2u * i];
+#endif
 }
 
 #endif

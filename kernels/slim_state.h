@@ -101,4 +101,21 @@ PS_FN void ps_slim_spread_put(ps_slim_state *s, ps_u32 at, double spread, ps_u32
     s->packed[at] = even << 4 | (seen < 15u ? seen : 15u);
 }
 
+/* What the parts of one value's score are made from. */
+typedef struct ps_slim_row {
+    double v, young; /* 1 / (values with this one) */
+    double unit;     /* what the value adds to a histogram */
+    ps_u32 t;        /* values before it */
+    ps_u32 hour, half_hour, block;
+    double part[PS_SLIM_CHANNELS]; /* the first four: deviations, then what they come to */
+} ps_slim_row;
+
+PS_FN double ps_slim_larger(double a, double b) {
+    return a > b ? a : b;
+}
+
+PS_FN double ps_slim_within(double x, double limit) {
+    return x > limit ? limit : x < -limit ? -limit : x;
+}
+
 #endif

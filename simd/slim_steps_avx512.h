@@ -39,6 +39,24 @@ static inline __mmask8 slim_beyond(const ps_slim_state *s, __m256d v) {
     return _mm256_cmp_pd_mask(v, edge, _CMP_GT_OQ);
 }
 
+static inline __m512d slim_halves(__m256d low, __m256d high) {
+    return _mm512_insertf64x4(_mm512_castpd256_pd512(low), high, 1);
+}
+
+/* Vectors are put together in registers: one that lies in memory in parts that were just written
+ * is waited for. */
+static inline void slim_ask(const ps_slim_row *r, ps_slim_asked *a) {
+    const __m256d v = _mm256_loadu_pd(r->part);
+    const __m512d of =
+        slim_halves(_mm256_add_pd(v, _mm256_set1_pd(1e-12)), _mm256_add_pd(_mm256_set1_pd(1.0), v));
+    _mm512_storeu_pd(a->first, ps_slim_logs(of));
+}
+
+static inline void slim_answer(ps_slim_asked *a) {
+    const __m256d low = _mm256_loadu_pd(a->second), high = _mm256_loadu_pd(a->second + 4);
+    _mm512_storeu_pd(a->second, ps_slim_logs(slim_halves(low, high)));
+}
+
 static inline void slim_look(const ps_slim_state *s, const ps_slim_row *r, ps_slim_asked *a) {
     const __m256d v = _mm256_loadu_pd(r->part), unit = _mm256_set1_pd(r->unit);
     const __m256d log_v = _mm256_loadu_pd(a->first);
@@ -50,6 +68,7 @@ static inline void slim_look(const ps_slim_state *s, const ps_slim_row *r, ps_sl
     const __m256d low = _mm256_maskz_max_pd(counts, eighths, _mm256_setzero_pd());
     const __m256d x = _mm256_min_pd(_mm256_set1_pd(94.999), low);
     _mm256_storeu_pd(a->x, x);
+    _mm256_storeu_pd(a->second, _mm256_set1_pd(1.0));
     if (r->t < 30u) return;
     const __m128i bins = _mm256_cvttpd_epi32(x);
     ps_u32 bin[4];
@@ -65,15 +84,15 @@ static inline void slim_look(const ps_slim_state *s, const ps_slim_row *r, ps_sl
     const __m256d total = _mm256_cvtepu32_pd(_mm_loadu_si128((const __m128i *)s->total));
     const __m256d p = _mm256_div_pd(_mm256_add_pd(more, _mm256_mul_pd(unit, _mm256_set1_pd(0.5))),
                                     _mm256_add_pd(total, unit));
-    _mm256_storeu_pd(a->second, _mm256_max_pd(p, _mm256_set1_pd(1e-20)));
-    ps_u32 beyond = slim_beyond(s, v);
-    if (beyond == 0u) return;
+    __m256d best = p;
     double plain[4];
     _mm256_storeu_pd(plain, p);
-    for (; beyond != 0u; beyond &= beyond - 1u) {
+    for (ps_u32 beyond = slim_beyond(s, v); beyond != 0u; beyond &= beyond - 1u) {
         const ps_u32 c = (ps_u32)__builtin_ctz(beyond);
-        a->second[c] = ps_slim_larger(ps_slim_beyond(s, c, r->part[c], plain[c]), 1e-20);
+        const double own = ps_slim_beyond(s, c, r->part[c], plain[c]);
+        best = _mm256_mask_mov_pd(best, (__mmask8)(1u << c), _mm256_set1_pd(own));
     }
+    _mm256_storeu_pd(a->second, _mm256_max_pd(best, _mm256_set1_pd(1e-20)));
 }
 
 static inline void slim_learn(ps_slim_state *s, const ps_slim_row *r, const ps_slim_asked *a) {
