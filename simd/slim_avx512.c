@@ -5,6 +5,4 @@
 #define PS_SLIM_LANES 4
 #define ENTRY         ps_slim_avx512
 #include "simd/slim_avx512.h"
-#include "simd/slim_pack_avx512.h"
-#include "simd/slim_shape_avx512.h"
 #include "simd/slim_lanes.inc"

@@ -9,6 +9,8 @@
 
 #define PS_LOG_OF_EIGHT
 #include "kernels/log_table.h"
+#include "simd/slim_pack_avx512.h"
+#include "simd/slim_shape_avx512.h"
 
 static inline __m512d ps_slim_logs(__m512d x) {
     const __m512i bits = _mm512_castpd_si512(x);

@@ -67,29 +67,6 @@ static inline void slim_envelope(ps_slim_state *s, ps_slim_row *r) {
     r->part[PS_SLIM_ENVELOPE] = slim_outside(outside, out, range);
 }
 
-/* Both levels: mean and deviation of one, then of the other. What is asked of them is the second
- * half of what is asked last. */
-static inline void slim_level(ps_slim_state *s, const ps_slim_row *r, ps_slim_asked *a) {
-    const __m256d was = slim_four(s->word + PS_SLIM_SHORT);
-    const __m256d mean = _mm256_movedup_pd(was), spread = _mm256_permute_pd(was, 0xf);
-    const __m256d weight =
-        _mm256_max_pd(_mm256_setr_pd(2.0 / 289.0, 2.0 / 289.0, 2.0 / 3001.0, 2.0 / 3001.0),
-                      _mm256_set1_pd(r->young));
-    const __m256d sign = _mm256_set1_pd(-0.0);
-    const __m256d d = _mm256_sub_pd(_mm256_set1_pd(r->v), mean), size = _mm256_andnot_pd(sign, d);
-    const __m256d off = _mm256_blend_pd(d, _mm256_sub_pd(size, spread), 0xa);
-    const __m128 kept = slim_rounded(_mm256_add_pd(was, _mm256_mul_pd(weight, off)));
-    _mm_storeu_ps((float *)(void *)(s->word + PS_SLIM_SHORT), kept);
-    const __m256d unit =
-        _mm256_add_pd(_mm256_add_pd(spread, _mm256_set1_pd(1e-9)),
-                      _mm256_mul_pd(_mm256_set1_pd(1e-6), _mm256_andnot_pd(sign, mean)));
-    const __mmask8 counts = r->t <= 10u ? 0 : 0xf;
-    const __m256d far = _mm256_maskz_div_pd(counts, size, unit);
-    const __m256d two = _mm256_permute4x64_pd(far, 0x08);
-    _mm256_storeu_pd(a->second + 4,
-                     _mm256_add_pd(_mm256_set1_pd(1.0), _mm256_maskz_mov_pd(0x3, two)));
-}
-
 /* Weighs the parts; their sum, and which of them is the greatest, the lowest of equals. */
 static inline float slim_sum(ps_slim_row *r, const ps_slim_params *p, ps_u8 *channel) {
     const __mmask8 six = (1u << PS_SLIM_CHANNELS) - 1u;

@@ -45,8 +45,10 @@ static inline __m512d slim_halves(__m256d low, __m256d high) {
 
 /* Vectors are put together in registers: one that lies in memory in parts that were just written
  * is waited for. */
-static inline void slim_ask(const ps_slim_row *r, ps_slim_asked *a) {
-    const __m256d v = _mm256_loadu_pd(r->part);
+static inline void slim_ask(ps_slim_row *r, ps_slim_asked *a) {
+    const __m256d shape = _mm256_set1_pd(r->part[PS_SLIM_SHAPE]);
+    const __m256d v = _mm256_blend_pd(_mm256_loadu_pd(a->x), shape, 1 << PS_SLIM_SHAPE);
+    _mm256_storeu_pd(r->part, v);
     const __m512d of =
         slim_halves(_mm256_add_pd(v, _mm256_set1_pd(1e-12)), _mm256_add_pd(_mm256_set1_pd(1.0), v));
     _mm512_storeu_pd(a->first, ps_slim_logs(of));
