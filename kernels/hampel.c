@@ -11,23 +11,40 @@
  */
 #include "kernels/hampel.h"
 
-/* The window in ascending order, private to a work-item. */
+/* The window in ascending order, private to a work-item; what is not filled lies beyond all. */
 typedef struct ps_hampel_sorted {
-    double at[PS_HAMPEL_WINDOW];
+    double at[PS_HAMPEL_PLANES];
     ps_u32 count;
 } ps_hampel_sorted;
 
-PS_FN void ps_hampel_insert(ps_hampel_sorted *sorted, double x) {
-    ps_u32 i = sorted->count++;
-    for (; i > 0u && sorted->at[i - 1u] > x; i--) sorted->at[i] = sorted->at[i - 1u];
-    sorted->at[i] = x;
+/* How many are less: counted without a branch, because where a value goes cannot be foreseen. */
+PS_FN ps_u32 ps_hampel_place(const ps_hampel_sorted *sorted, double x) {
+    ps_u64 less[8] = {0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u};
+    for (ps_u32 from = 0u; from < sorted->count; from += 8u)
+        for (ps_u32 i = 0u; i < 8u; i++) less[i] += sorted->at[from + i] < x ? 1u : 0u;
+    return (ps_u32)(((less[0] + less[1]) + (less[2] + less[3])) +
+                    ((less[4] + less[5]) + (less[6] + less[7])));
 }
 
-PS_FN void ps_hampel_remove(ps_hampel_sorted *sorted, double x) {
-    ps_u32 i = 0u;
-    while (sorted->at[i] != x) i++;
-    sorted->count--;
-    for (; i < sorted->count; i++) sorted->at[i] = sorted->at[i + 1u];
+PS_FN void ps_hampel_begin(ps_hampel_sorted *sorted) {
+    sorted->count = 0u;
+    for (ps_u32 i = 0u; i < PS_HAMPEL_PLANES; i++)
+        sorted->at[i] = ps_f64_from_bits(0x7ff0000000000000u);
+}
+
+PS_FN void ps_hampel_insert(ps_hampel_sorted *sorted, double x) {
+    const ps_u32 to = ps_hampel_place(sorted, x);
+    for (ps_u32 i = sorted->count++; i > to; i--) sorted->at[i] = sorted->at[i - 1u];
+    sorted->at[to] = x;
+}
+
+/* x in the place of `old`, which is there: only what lies between them moves. */
+PS_FN void ps_hampel_replace(ps_hampel_sorted *sorted, double old, double x) {
+    ps_u32 i = ps_hampel_place(sorted, old);
+    const ps_u32 to = ps_hampel_place(sorted, x);
+    for (; i + 1u < to; i++) sorted->at[i] = sorted->at[i + 1u];
+    for (; i > to; i--) sorted->at[i] = sorted->at[i - 1u];
+    sorted->at[i] = x;
 }
 
 PS_FN double ps_hampel_median(const ps_hampel_sorted *sorted) {
@@ -36,24 +53,50 @@ PS_FN double ps_hampel_median(const ps_hampel_sorted *sorted) {
     return 0.5 * sorted->at[middle - 1u] + 0.5 * sorted->at[middle];
 }
 
-/* The median of |value - median|: deviations grow towards both ends, so the least of the two sides
- * is taken off until the middle. */
+/* How far the i-th value below `border` lies below the median, and the i-th from it on above. */
+PS_FN double ps_hampel_below(const ps_hampel_sorted *sorted, double median, ps_u32 border,
+                             ps_u32 i) {
+    return ps_deviation(median, sorted->at[border - 1u - i]);
+}
+
+PS_FN double ps_hampel_above(const ps_hampel_sorted *sorted, double median, ps_u32 border,
+                             ps_u32 i) {
+    return ps_deviation(sorted->at[border + i], median);
+}
+
+/* The largest of the nearest `low` below and the nearest `high` above. */
+PS_FN double ps_hampel_farthest(const ps_hampel_sorted *sorted, double median, ps_u32 border,
+                                ps_u32 low, ps_u32 high) {
+    const double below = low > 0u ? ps_hampel_below(sorted, median, border, low - 1u) : 0.0;
+    const double above = high > 0u ? ps_hampel_above(sorted, median, border, high - 1u) : 0.0;
+    return below > above ? below : above;
+}
+
+/* The median of |value - median|: deviations grow towards both ends, so how many of the nearest
+ * half lie below is found by halving. */
 PS_FN double ps_hampel_mad(const ps_hampel_sorted *sorted, double median) {
-    const ps_u32 n = sorted->count, wanted = n / 2u;
-    ps_u32 right = 0u;
-    while (right < n && sorted->at[right] < median) right++;
-    ps_u32 left = right; /* the side below is [0, left) */
-    double before = 0.0, d = 0.0;
-    for (ps_u32 k = 0u; k <= wanted; k++) {
-        const double below = left > 0u ? ps_deviation(median, sorted->at[left - 1u]) : 0.0;
-        const double above = right < n ? ps_deviation(sorted->at[right], median) : 0.0;
-        const ps_u32 take_below = (ps_u32)(right == n || (left > 0u && below < above));
-        left -= take_below;
-        right += 1u - take_below;
-        before = d;
-        d = take_below ? below : above;
+    const ps_u32 n = sorted->count, nearest = n / 2u + 1u;
+    ps_u32 border = n / 2u;
+    while (border < n && sorted->at[border] < median) border++;
+    while (border > 0u && sorted->at[border - 1u] > median) border--;
+    ps_u32 low = nearest > n - border ? nearest - (n - border) : 0u;
+    ps_u32 high = nearest < border ? nearest : border;
+    while (low < high) {
+        const ps_u32 i = (low + high) / 2u;
+        const ps_u32 more = ps_hampel_below(sorted, median, border, i) <
+                            ps_hampel_above(sorted, median, border, nearest - 1u - i);
+        low = more ? i + 1u : low;
+        high = more ? high : i;
     }
-    return n % 2u != 0u ? d : 0.5 * before + 0.5 * d;
+    const ps_u32 rest = nearest - low;
+    const double d = ps_hampel_farthest(sorted, median, border, low, rest);
+    if (n % 2u != 0u) return d;
+    /* The one before it: without the one that it is. */
+    const ps_u32 last =
+        low > 0u && (rest == 0u || ps_hampel_below(sorted, median, border, low - 1u) == d);
+    const double before =
+        ps_hampel_farthest(sorted, median, border, low - last, rest - (1u - last));
+    return 0.5 * before + 0.5 * d;
 }
 
 PS_FN double ps_hampel_mean(const ps_hampel_sorted *sorted, double median) {
@@ -82,7 +125,7 @@ PS_FN void ps_hampel_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value
     double ring[PS_HAMPEL_WINDOW];
     ps_hampel_sorted sorted;
     double count = 0.0;
-    sorted.count = 0u;
+    ps_hampel_begin(&sorted);
     if (!fresh[segment]) count = at[plane * PS_HAMPEL_WINDOW];
     const ps_u32 filled = count < (double)p.window ? (ps_u32)count : p.window;
     for (ps_u32 i = 0u; i < PS_HAMPEL_WINDOW; i++) {
@@ -100,8 +143,10 @@ PS_FN void ps_hampel_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value
             continue;
         }
         score[row] = count < warmup ? 0.0f : ps_hampel_score(&sorted, x);
-        if (sorted.count == p.window) ps_hampel_remove(&sorted, ring[place]);
-        ps_hampel_insert(&sorted, x);
+        if (sorted.count == p.window)
+            ps_hampel_replace(&sorted, ring[place], x);
+        else
+            ps_hampel_insert(&sorted, x);
         ring[place] = x;
         place = place + 1u == p.window ? 0u : place + 1u;
         count += 1.0;
