@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# shellcheck source=tests/integration/scenarios/seal.sh
-. "$here/scenarios/seal.sh"
+# shellcheck source=tests/integration/sealing.sh
+. "$here/sealing.sh"
 breaks="delivered at least once, a sealed topic's log misses records or has them twice after kill -9"
 delivery=at_least_once
 
 scenario() {
-    local n i producer before deadline
+    local n producer
     n=$(rows 60000 600000)
     topics in out dead
     "$build/penstock" seal keygen example.org/audit -o seal.key >vkey
@@ -13,17 +13,7 @@ scenario() {
     produce --topic "$prefix.in" --rows "$n" --rate $((n / 12)) --mode some-bad &
     producer=$!
     pids+=("$producer")
-    for i in 1 2 3 4; do
-        before=$(admin committed "$prefix" "$prefix.in" 2>/dev/null || echo 0)
-        deadline=$((SECONDS + 60))
-        worker "worker$i" seal.yaml
-        until [ "$(admin committed "$prefix" "$prefix.in" 2>/dev/null || echo 0)" -gt "$before" ]; do
-            [ $SECONDS -lt "$deadline" ] || fail "worker$i commits nothing: $(last_words "worker$i")"
-            sleep 0.05
-        done
-        nap 300 900
-        kill_hard "$worker_pid"
-    done
+    killed_workers 4 seal.yaml
     wait "$producer" || fail "the producer failed"
     run_to_end last 90 seal.yaml
     whole seal "$n" "$prefix.out"
