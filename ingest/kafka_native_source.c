@@ -330,9 +330,8 @@ static void take_failure(ps_kafka_source *source, const ps_wire_fetched *fetched
         ps_kafka_source_fail(source, PS_IO,
                              "%s/%" PRIu32 ": the log lost its end: what was read from offset "
                              "%" PRId64 " on is no longer there (a leader was elected that had "
-                             "not all records); decide with `penstock reset FILE --to "
-                             "earliest|latest`",
-                             topic, within, fetched->first);
+                             "not all records); %s",
+                             topic, within, fetched->first, ps_kafka_source_range_advice(source));
         return;
     case PS_WIRE_NO_TOPIC:
         ps_kafka_source_fail(source, PS_IO, "topic %s is gone: was it deleted?", topic);

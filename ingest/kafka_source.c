@@ -101,6 +101,9 @@ static void take_fatal(ps_kafka_source *source) {
 }
 
 const char *ps_kafka_source_range_advice(const ps_kafka_source *source) {
+    if (source->env->plan->seal.sealer != NULL)
+        return "ALARM: it was sealed up to there, and a log neither goes back nor leaves records "
+               "out: `penstock seal verify topic` says what is gone";
     return source->env->plan->replays
                ? "state of policy replay is rebuilt from the records before the committed offset: "
                  "`penstock reset FILE --state` forgets it (with --to earliest|latest where that "

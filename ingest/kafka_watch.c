@@ -99,20 +99,26 @@ static void answer_lane(ps_kafka_source *source) {
     ps_wake_signal(source->env->wake);
 }
 
+/* False: nobody says. */
+static bool ask_end(ps_kafka_source *source, uint32_t p, int64_t *end) {
+    const ps_partitions *all = source->env->partitions;
+    uint32_t within;
+    int64_t low;
+    const char *topic = all->topic[ps_partitions_topic(all, p, &within)].name;
+    return rd_kafka_query_watermark_offsets(source->client, topic, (int32_t)within, &low, end,
+                                            ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 /* The ends, once; without the mutex: only this thread writes them before `ends_known`. */
 static void look_at_ends(ps_kafka_source *source) {
     ps_kafka_watch *watch = &source->watch;
     const ps_partitions *all = source->env->partitions;
     if (source->client == NULL) return;
     for (uint32_t p = 0; p < all->count; p++) {
+        int64_t end;
         if (watch->end[p] >= 0) continue;
-        uint32_t within;
-        int64_t low, high;
-        const char *topic = all->topic[ps_partitions_topic(all, p, &within)].name;
-        if (rd_kafka_query_watermark_offsets(source->client, topic, (int32_t)within, &low, &high,
-                                             ASK_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return;
-        watch->end[p] = high;
+        if (!ask_end(source, p, &end)) return;
+        watch->end[p] = end;
     }
     atomic_store(&watch->ends_known, true);
 }
@@ -131,6 +137,15 @@ static rd_kafka_t *onlooker(ps_kafka_source *source) {
     return watch->onlooker;
 }
 
+/* A group that stands behind the end is not at it: the partition lost its end, which whoever reads
+ * there is told at once, and nothing was reached; or its new leader does not know yet what is
+ * committed. Others may have committed since the ends were asked for. */
+static bool is_beyond(ps_kafka_source *source, uint32_t p) {
+    int64_t end;
+    if (source->watch.reached[p] <= source->watch.end[p]) return false;
+    return !ask_end(source, p, &end) || end < source->watch.reached[p];
+}
+
 /* The whole group's progress, other workers' partitions included. */
 static void look_at_progress(ps_kafka_source *source) {
     ps_kafka_watch *watch = &source->watch;
@@ -145,7 +160,8 @@ static void look_at_progress(ps_kafka_source *source) {
         const uint32_t p = ps_kafka_partition(source->env->partitions, of->topic, of->partition);
         if (of->err == RD_KAFKA_RESP_ERR_NO_ERROR) watch->reached[p] = of->offset;
     }
-    for (uint32_t p = 0; p < count; p++) all = all && watch->reached[p] >= watch->end[p];
+    for (uint32_t p = 0; p < count; p++)
+        all = all && watch->reached[p] >= watch->end[p] && !is_beyond(source, p);
     rd_kafka_topic_partition_list_destroy(list);
     if (!all) return;
     atomic_store(&watch->all_reached, true);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "host/base/clock.h"
+#include "host/cli/metrics_seal.h"
 #include "host/flow/watch.h"
 
 typedef struct metric metric;
@@ -30,14 +31,6 @@ static void write_counter(FILE *out, const metric *row, const ps_metrics_source 
                       ps_read(counter_at(ps_pipeline_metrics(source->pipeline, i), row->at)));
 }
 
-static void write_label(FILE *out, const char *text) {
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\') (void)fputc('\\', out);
-        if (*text == '\n') (void)fputs("\\n", out);
-        if (*text != '\n') (void)fputc(*text, out);
-    }
-}
-
 /* Only partitions of which this process has seen anything: a group's other workers tell the rest.
  */
 static void write_partitions(FILE *out, const metric *row, const ps_metrics_source *source) {
@@ -45,13 +38,17 @@ static void write_partitions(FILE *out, const metric *row, const ps_metrics_sour
     for (uint32_t i = 0; i < partitions->count; i++) {
         const ps_partition_metrics *counts = ps_pipeline_partition_metrics(source->pipeline, i);
         if (ps_read(&counts->rows_in) == 0) continue;
-        uint32_t within;
-        const uint32_t topic = ps_partitions_topic(partitions, i, &within);
-        (void)fprintf(out, "%s{topic=\"", row->name);
-        write_label(out, partitions->topic[topic].name);
-        (void)fprintf(out, "\",partition=\"%" PRIu32 "\"} %" PRIu64 "\n", within,
-                      ps_read(counter_at(counts, row->at)));
+        ps_metrics_write_partition(out, row->name, partitions, i);
+        (void)fprintf(out, "%" PRIu64 "\n", ps_read(counter_at(counts, row->at)));
     }
+}
+
+static void write_logs(FILE *out, const metric *row, const ps_metrics_source *source) {
+    ps_metrics_write_logs(out, row->name, (ps_log_number)row->at, source->pipeline);
+}
+
+static void write_roll(FILE *out, const metric *row, const ps_metrics_source *source) {
+    if (source->pipeline != NULL) ps_metrics_write_roll(out, row->name, row->at, source->pipeline);
 }
 
 static void write_rejects(FILE *out, const metric *row, const ps_metrics_source *source) {
@@ -234,6 +231,10 @@ static void write_cpu(FILE *out, const metric *row, const ps_metrics_source *sou
         "penstock_partition_" name, "counter", "topic, partition", help, \
             offsetof(ps_partition_metrics, member), write_partitions     \
     }
+#define LOG_METRIC(number, name, type, help) \
+    { "penstock_log_" name, type, "topic, partition", help, number, write_logs }
+#define ROLL_METRIC(member, name, type, help) \
+    { "penstock_rollup_" name, type, "", help, offsetof(ps_roll_metrics, member), write_roll }
 #define LANE_GAUGE(member, name, help) \
     { "penstock_" name, "gauge", "lane", help, offsetof(ps_lane_metrics, member), write_counter }
 
@@ -254,6 +255,33 @@ static const metric metrics[] = {
     PARTITION_COUNTER(rows_rejected, "rows_rejected_total",
                       "Records of it that were rejected. in = out + filtered + rejected at every "
                       "commit, for each partition."),
+    LOG_METRIC(PS_LOG_SIZE, "entries", "gauge",
+               "Entries of the sealed log of a source partition that are committed. Partitions "
+               "that this worker does not seal now are left out, here and below."),
+    LOG_METRIC(PS_LOG_SIGNED, "signed_entries", "gauge",
+               "Entries of the tree that was signed last."),
+    LOG_METRIC(PS_LOG_UNSIGNED, "unsigned_entries", "gauge",
+               "Entries that no checkpoint speaks of yet. Alert where this stays above 0 while "
+               "the next one grows: nothing can be signed."),
+    LOG_METRIC(PS_LOG_AGE, "checkpoint_age_seconds", "gauge",
+               "Since the log was signed last; since this worker took it over where it has not "
+               "signed it. A log that does not grow is not signed."),
+    LOG_METRIC(PS_LOG_SEALED, "sealed_total", "counter", "Entries that this process has sealed."),
+    LOG_METRIC(PS_LOG_FAULTS, "faults_total", "counter",
+               "Times the log has stopped its lane: what came is not what was sealed, or its "
+               "files could not be written. The message says which; `ALARM` means tampering."),
+    ROLL_METRIC(size, "entries", "gauge",
+                "Checkpoints in the roll-up, where there is one, that are signed."),
+    ROLL_METRIC(published, "published_entries", "gauge",
+                "Of these, those that the published checkpoint speaks of."),
+    ROLL_METRIC(cosignatures, "cosignatures_total", "counter",
+                "Cosignatures that witnesses have given."),
+    ROLL_METRIC(rounds_without_quorum, "quorum_missing_total", "counter",
+                "Times witnesses were asked and too few had cosigned afterwards."),
+    ROLL_METRIC(refused, "refused_total", "counter",
+                "Checkpoints that the roll-up did not take: they do not extend what it has."),
+    ROLL_METRIC(errors, "errors_total", "counter",
+                "Times it could not be written, or a witness had seen another history."),
     METRIC("penstock_rejects_total", "counter", "lane, code", write_rejects,
            "Rejected records by reason."),
     LANE_COUNTER(

@@ -26,6 +26,8 @@ void ps_totals_take(const ps_pipeline *pipeline, ps_totals *out) {
         out->lag = lag < 0 || out->lag < 0 ? -1 : out->lag + lag;
     }
     out->remaining = ps_pipeline_remaining(pipeline);
+    ps_metrics_trouble(ps_pipeline_partition_metrics(pipeline, 0),
+                       ps_pipeline_partitions(pipeline)->count, out->time_ns, out->trouble);
 }
 
 static double rate(uint64_t now, uint64_t before, double seconds) {
@@ -110,8 +112,8 @@ static int put_line(const layout *as, const ps_totals *now, const ps_totals *bef
     if (now->lag >= 0)
         (void)snprintf(lag, sizeof lag, "%slag %s", gap,
                        count_text(as, (uint64_t)now->lag, number));
-    return snprintf(line, bytes, "%s%s rows%s%s%s%s%s%srejects %s%sanomalies %s", progress,
-                    count_text(as, now->rows_in, rows), gap, tight(as, per_second),
+    return snprintf(line, bytes, "%s%s%s rows%s%s%s%s%s%srejects %s%sanomalies %s", now->trouble,
+                    progress, count_text(as, now->rows_in, rows), gap, tight(as, per_second),
                     as->brief ? "/s" : " rows/s", size, lag, gap,
                     count_text(as, now->rows_rejected, rejects), gap,
                     count_text(as, now->anomalies, anomalies));

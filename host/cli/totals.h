@@ -5,14 +5,15 @@
 #ifndef PS_HOST_CLI_TOTALS_H
 #define PS_HOST_CLI_TOTALS_H
 
-#include "host/flow/pipeline.h"
+#include "host/cli/metrics_seal.h"
 
 typedef struct ps_totals {
     uint64_t rows_in, rows_out, rows_filtered, rows_rejected, anomalies, bytes_in;
     uint64_t commits, aborts;
-    int64_t lag;       /* -1: unknown to some lane */
-    int64_t remaining; /* rows until the ends seen at start, -1: unknown */
-    int64_t time_ns;   /* monotonic: when it was taken */
+    int64_t lag;                          /* -1: unknown to some lane */
+    int64_t remaining;                    /* rows until the ends seen at start, -1: unknown */
+    int64_t time_ns;                      /* monotonic: when it was taken */
+    char trouble[PS_METRICS_TROUBLE_MAX]; /* of sealed logs: before all else */
 } ps_totals;
 
 void ps_totals_take(const ps_pipeline *pipeline, ps_totals *out);

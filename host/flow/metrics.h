@@ -59,10 +59,28 @@ typedef struct ps_lane_metrics {
     ps_watch_metrics watch[PS_WATCHES_MAX];
 } ps_lane_metrics;
 
+/* Of a partition's log, where the pipeline seals; signed_* are written by the thread that signs. */
+typedef struct ps_log_metrics {
+    ps_counter mine;             /* 1: this worker seals it now */
+    ps_counter size, sealed;     /* entries: of what is committed; committed by this process */
+    ps_counter faults;           /* times it has stopped its lane */
+    ps_counter signed_size;      /* of the checkpoint that was signed last … */
+    _Atomic int64_t signed_ns;   /* … and when; before that: since when it is `mine` */
+    _Atomic int64_t behind_ns;   /* since when some entries are not signed */
+    _Atomic int64_t interval_ns; /* between two signatures, at least */
+} ps_log_metrics;
+
 /* Of one source partition: written by the lane that owns it, and so by one at a time. */
 typedef struct ps_partition_metrics {
     ps_counter rows_in, rows_out, rows_filtered, rows_rejected;
+    ps_log_metrics log;
 } ps_partition_metrics;
+
+/* Of the log of the logs' checkpoints. */
+typedef struct ps_roll_metrics {
+    ps_counter size, published; /* entries that are signed; that are shown, with their quorum */
+    ps_counter cosignatures, rounds_without_quorum, refused, errors;
+} ps_roll_metrics;
 
 /* One writer: a relaxed load and store is enough and costs no bus lock. */
 static inline void ps_count(ps_counter *counter, uint64_t n) {
@@ -71,6 +89,16 @@ static inline void ps_count(ps_counter *counter, uint64_t n) {
 }
 static inline uint64_t ps_read(const ps_counter *counter) {
     return atomic_load_explicit((ps_counter *)(uintptr_t)counter, memory_order_relaxed);
+}
+
+static inline int64_t ps_read_time(const _Atomic int64_t *at) {
+    return atomic_load_explicit((_Atomic int64_t *)(uintptr_t)at, memory_order_relaxed);
+}
+static inline void ps_set(ps_counter *counter, uint64_t value) {
+    atomic_store_explicit(counter, value, memory_order_relaxed);
+}
+static inline void ps_set_time(_Atomic int64_t *at, int64_t ns) {
+    atomic_store_explicit(at, ns, memory_order_relaxed);
 }
 
 static inline void ps_histogram_add(ps_histogram *histogram, int64_t ns) {

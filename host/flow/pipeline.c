@@ -328,6 +328,10 @@ void ps_pipeline_stop(ps_pipeline *pipeline) {
 uint32_t ps_pipeline_lanes(const ps_pipeline *pipeline) {
     return pipeline->lanes;
 }
+const ps_roll_metrics *ps_pipeline_rolled(const ps_pipeline *pipeline) {
+    const ps_sealer *sealer = pipeline->config.plan->seal.sealer;
+    return sealer == NULL ? NULL : sealer->rolled(pipeline->sealer_shared);
+}
 const ps_lane_metrics *ps_pipeline_metrics(const ps_pipeline *pipeline, uint32_t lane) {
     return &pipeline->worker[lane].metrics;
 }

@@ -80,6 +80,8 @@ ps_status ps_pipeline_run(ps_pipeline *pipeline, ps_error *error) PS_MUST_USE;
 void ps_pipeline_stop(ps_pipeline *pipeline);
 
 uint32_t ps_pipeline_lanes(const ps_pipeline *pipeline);
+/* Of the roll-up that its sealed logs go into; NULL: there is none. */
+const ps_roll_metrics *ps_pipeline_rolled(const ps_pipeline *pipeline);
 const ps_lane_metrics *ps_pipeline_metrics(const ps_pipeline *pipeline, uint32_t lane);
 /* `partition`: below the count of ps_pipeline_partitions. */
 const ps_partition_metrics *ps_pipeline_partition_metrics(const ps_pipeline *pipeline,

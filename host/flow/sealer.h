@@ -16,6 +16,7 @@
 
 #include "host/batch/batch.h"
 #include "host/batch/partitions.h"
+#include "host/flow/metrics.h"
 
 struct ps_lane_env;
 struct ps_plan;
@@ -33,6 +34,8 @@ typedef struct ps_sealer {
     ps_status (*share)(const struct ps_plan *plan, void **shared, ps_error *);
     void (*unshare)(void *shared);
     size_t (*shared_memory)(const struct ps_plan *plan);
+    /* What its roll-up tells, from any thread; NULL: there is none. */
+    const ps_roll_metrics *(*rolled)(const void *shared);
 
     ps_status (*open)(const struct ps_lane_env *env, void **self, ps_error *);
     void (*close)(void *self);

@@ -61,6 +61,7 @@ static ps_status sign(ps_projector *projector, const item *of, ps_error *error) 
     pthread_mutex_lock(&projector->mutex);
     log->signed_tree = tree;
     pthread_mutex_unlock(&projector->mutex);
+    ps_log_signed(log->metrics, tree.size);
     if (projector->roller == NULL) return PS_OK;
     const ps_published published = {
         log->partition, log->signer.verifier.name, tree, {(const uint8_t *)note, (uint32_t)length}};
@@ -79,6 +80,7 @@ static ps_status write_item(ps_projector *projector, const item *of, ps_error *e
 
 static void fail(ps_projector *projector, uint32_t log, ps_status status, const ps_error *why) {
     projector->status = status;
+    ps_log_failed(projector->logs[log].metrics);
     (void)ps_fail(&projector->error, status, "%s%s: %s", status == PS_TAMPERED ? "ALARM: " : "",
                   ps_seal_folder_path(projector->logs[log].folder), why->message);
 }

@@ -14,6 +14,7 @@
 #include "host/seal/checkpoint.h"
 #include "host/seal/entry.h"
 #include "host/seal/folder.h"
+#include "host/seal/log_metrics.h"
 #include "host/seal/roller.h"
 
 enum {
@@ -27,8 +28,9 @@ typedef struct ps_projected {
     ps_seal_folder *folder; /* NULL: it was not opened yet */
     ps_signer signer;
     uint32_t partition;
-    bool named;          /* its `vkey` is there */
-    ps_tree signed_tree; /* last; see ps_projector_signed() */
+    ps_log_metrics *metrics; /* NULL: nobody asks */
+    bool named;              /* its `vkey` is there */
+    ps_tree signed_tree;     /* last; see ps_projector_signed() */
 } ps_projected;
 
 typedef struct ps_projector ps_projector;

@@ -44,6 +44,8 @@ struct ps_roller {
     ps_status said;      /* of the round before, if it was a bad one */
     int64_t said_ns;
     ps_witness_verdict witness_said[PS_WITNESSES_MAX];
+    ps_roll_metrics metrics;
+    uint32_t cosigned; /* witnesses, the tree that was signed last */
     slot at_hand;
     slot slot[]; /* under the mutex, but for `taken`, `rolled` and `refused` */
 };
@@ -185,6 +187,7 @@ static ps_status add(ps_roller *roller, uint32_t partition, ps_error *error) {
         status = ps_rollup_add(roller->rollup, (ps_bytes){taken->note, taken->length}, &log, NULL,
                                error);
     const bool refused = status == PS_TAMPERED || status == PS_BAD_CONFIG;
+    if (refused) ps_count(&roller->metrics.refused, 1);
     if (refused && !roller->slot[partition].refused)
         ps_log(PS_LOG_WARNING, "seal",
                "%sroll-up %s does not take a checkpoint: %s; `penstock seal verify` says which of "
@@ -201,6 +204,18 @@ static ps_status roll(ps_roller *roller, ps_rollup_report *report, ps_error *err
     return ps_rollup_publish(roller->rollup, report, error);
 }
 
+static void count(ps_roller *roller, ps_status status, const ps_rollup_report *report) {
+    ps_roll_metrics *to = &roller->metrics;
+    if (status != PS_OK) ps_count(status == PS_AGAIN ? &to->rounds_without_quorum : &to->errors, 1);
+    if (report->tree.size == 0) return; /* it did not come so far */
+    if (report->tree.size != ps_read(&to->size)) roller->cosigned = 0;
+    if (report->cosigned > roller->cosigned)
+        ps_count(&to->cosignatures, report->cosigned - roller->cosigned);
+    roller->cosigned = report->cosigned;
+    ps_set(&to->size, report->tree.size);
+    ps_set(&to->published, report->published);
+}
+
 static void work(ps_roller *roller) {
     ps_rollup_report report = {.due_ns = INT64_MAX};
     ps_error why;
@@ -210,6 +225,7 @@ static void work(ps_roller *roller) {
     if (roller->rollup != NULL) roller->signed_tree = ps_rollup_tree(roller->rollup);
     say(roller, status, &why);
     if (status == PS_OK) say_witnesses(roller);
+    count(roller, status, &report);
     /* Signed, though a quorum may be missing. */
     if (status != PS_OK && status != PS_AGAIN && report.forked == 0) {
         give_up(roller);
@@ -283,6 +299,10 @@ ps_status ps_roller_open(const ps_roller_options *options, ps_roller **out, ps_e
     else
         discard(roller);
     return status;
+}
+
+const ps_roll_metrics *ps_roller_metrics(const ps_roller *roller) {
+    return &roller->metrics;
 }
 
 void ps_roller_close(ps_roller *roller) {

@@ -11,6 +11,7 @@
 #ifndef PS_HOST_SEAL_ROLLER_H
 #define PS_HOST_SEAL_ROLLER_H
 
+#include "host/flow/metrics.h"
 #include "host/seal/rollup.h"
 #include "host/seal/stage_seal.h"
 
@@ -33,6 +34,9 @@ ps_status ps_roller_open(const ps_roller_options *options, ps_roller **out,
 
 /* Threads: any. Neither waits nor takes memory. */
 void ps_roller_offer(ps_roller *roller, const ps_published *published);
+
+/* From any thread. */
+const ps_roll_metrics *ps_roller_metrics(const ps_roller *roller);
 
 /* What was offered is signed first. A witness that does not answer holds this up for
  * PS_ROLLER_STOP_MS and the timeout of one question. */

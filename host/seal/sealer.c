@@ -19,6 +19,7 @@ ps_status ps_sealer_fail(const ps_lane_sealer *sealer, uint32_t partition, ps_st
     const ps_partitions *all = sealer->env->partitions;
     const uint32_t topic = ps_partitions_topic(all, partition, &within);
     va_list arguments;
+    if (status == PS_TAMPERED) ps_log_failed(sealer->projected[partition].metrics);
     va_start(arguments, format);
     (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
@@ -97,6 +98,8 @@ static ps_status make_signers(ps_lane_sealer *sealer, ps_error *error) {
         char origin[PS_ORIGIN_MAX];
         (void)ps_seal_origin(sealer->config->origin, sealer->env->partitions, p, origin);
         sealer->projected[p].partition = p;
+        if (sealer->env->partition_metrics != NULL)
+            sealer->projected[p].metrics = &sealer->env->partition_metrics[p].log;
         status = ps_signer_of_seed(origin, PS_KEY_ED25519, secret.seed,
                                    &sealer->projected[p].signer, error);
     }
@@ -201,6 +204,7 @@ static ps_status finish(void *self, ps_error *error) {
 static void forget(void *self, uint32_t partition) {
     ps_lane_sealer *sealer = self;
     atomic_store(&sealer->log[partition].given, false);
+    ps_log_left(sealer->projected[partition].metrics);
 }
 
 static bool stands(const void *self, uint32_t partition, int64_t *next) {
@@ -213,6 +217,7 @@ const ps_sealer ps_sealer_logs = {
     .share = ps_sealer_share,
     .unshare = ps_sealer_unshare,
     .shared_memory = ps_sealer_shared_memory,
+    .rolled = ps_sealer_rolled,
     .open = open_sealer,
     .close = close_sealer,
     .memory = memory,

@@ -105,6 +105,7 @@ ps_roller *ps_sealer_roller(const void *shared);
 ps_status ps_sealer_share(const ps_plan *plan, void **shared, ps_error *error) PS_MUST_USE;
 void ps_sealer_unshare(void *shared);
 size_t ps_sealer_shared_memory(const ps_plan *plan);
+const ps_roll_metrics *ps_sealer_rolled(const void *shared);
 ps_status ps_sealer_rows(void *self, const ps_batch *batch, ps_error *error) PS_MUST_USE;
 bool ps_sealer_next(void *self, bool closing, ps_sealed *out);
 void ps_sealer_taken(void *self);

@@ -95,6 +95,7 @@ void ps_sealer_committed(void *self) {
         if (!log->grown) continue;
         log->committed = log->frontier;
         ps_sealer_due(sealer, log->published_ns + sealer->config->interval_ns);
+        ps_log_grew(sealer->projected[sealer->dirty[i]].metrics, log->committed.size);
     }
     clear(sealer);
 }

@@ -358,6 +358,8 @@ ps_status ps_sealer_restored(void *self, uint32_t partition, bool all, ps_error 
     projected->signed_tree = shown;
     if (gathered->found && gathered->record.signed_tree.size > shown.size)
         projected->signed_tree = gathered->record.signed_tree;
+    ps_log_begun(projected->metrics, log->committed.size, projected->signed_tree.size,
+                 sealer->config->interval_ns);
     atomic_store_explicit(&log->given, true, memory_order_release);
     ps_sealer_due(sealer, 0);
     return PS_OK;

@@ -75,6 +75,11 @@ size_t ps_sealer_shared_memory(const ps_plan *plan) {
     return ps_roller_bytes((uint32_t)config->logs_max, config->policy != NULL);
 }
 
+const ps_roll_metrics *ps_sealer_rolled(const void *self) {
+    const ps_roller *roller = ps_sealer_roller(self);
+    return roller == NULL ? NULL : ps_roller_metrics(roller);
+}
+
 ps_roller *ps_sealer_roller(const void *self) {
     const shared *all = self;
     return all == NULL ? NULL : all->roller;

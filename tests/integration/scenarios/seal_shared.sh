@@ -29,7 +29,7 @@ scenario() {
     mkdir kept
     "$build/penstock" seal keygen example.org/audit -o seal.key >vkey
     write_seal seal.yaml "$prefix" seal "$prefix.out"
-    produce --topic "$prefix.in" --rows "$n" --rate $((n / 16)) --mode some-bad &
+    produce --topic "$prefix.in" --rows "$n" --rate $((n / 24)) --mode some-bad &
     producer=$!
     pids+=("$producer")
     worker first seal.yaml --set runtime.instance=one
@@ -39,17 +39,20 @@ scenario() {
     # One joins and leaves as it should; one joins and is killed; the first is killed too, and a last one takes all.
     worker second seal.yaml --set runtime.instance=two
     second=$worker_pid
+    await_words second 20 'partitions? assigned'
     for i in 1 2 3; do sleep 1 && kept; done
     kill -TERM "$second"
     leaves second "$second" 0 20
     kept
     worker third seal.yaml --set runtime.instance=three
     second=$worker_pid
-    sleep 3
+    await_words third 20 'partitions? assigned'
+    sleep 2
     kept
     kill_hard "$second"
     sleep 1
     worker fourth seal.yaml --set runtime.instance=four
+    await_words fourth 20 'partitions? assigned'
     sleep 1
     kill_hard "$first"
     wait "$producer" || fail "the producer failed"
