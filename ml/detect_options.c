@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a pipeline file may say of the stage detect; `penstock score` has the same options.
  */
+#include <string.h>
+
+#include "host/base/text.h"
 #include "kernels/discord.h"
 #include "kernels/hampel.h"
 #include "kernels/holt_winters.h"
@@ -174,3 +177,42 @@ const ps_option ps_detect_options[] = {
      .type = PS_OPTION_STRING,
      .at = offsetof(ps_detect_config, warm_state)},
     {.name = NULL}};
+
+/* Options that only some detectors have. */
+static const struct {
+    const char *option, *detectors;
+} owned[] = {{"span", "ewma|cusum|holt_winters|discord|half_space_trees|prototype|"
+                      "spectral_residual"},
+             {"slack", "cusum"},
+             {"reset", "cusum"},
+             {"window", "hampel"},
+             {"length", "discord"},
+             {"floor", "discord"},
+             {"memory", "mzscore|iqr"},
+             {"season", "holt_winters"},
+             {"level_span", "holt_winters"}};
+
+/* An option that says what it says anyway is no mistake: a file that lists all of them is right. */
+static bool is_preset(const ps_option *option, const ps_detect_config *config) {
+    ps_detect_config other;
+    ps_options_preset(ps_detect_options, &other);
+    const size_t bytes = option->type == PS_OPTION_NUMBER ? sizeof(double) : sizeof(int64_t);
+    return memcmp((const char *)config + option->at, (const char *)&other + option->at, bytes) == 0;
+}
+
+static bool is_used(const ps_detect_config *config, const char *detectors) {
+    uint32_t index;
+    for (uint32_t i = 0; i < config->detectors.count; i++)
+        if (ps_words_find(detectors, config->detectors.at[i], &index)) return true;
+    return false;
+}
+
+ps_status ps_detect_options_check(const ps_detect_config *config, ps_error *error) {
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        if (!is_used(config, owned[i].detectors) &&
+            !is_preset(ps_option_find(ps_detect_options, owned[i].option), config))
+            return ps_fail(error, PS_BAD_CONFIG,
+                           "%s: no detector here has it, only %s: leave it out, or add one",
+                           owned[i].option, owned[i].detectors);
+    return PS_OK;
+}

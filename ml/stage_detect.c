@@ -41,7 +41,7 @@ static ps_status check_field(detect *d) {
     const ps_type type = schema->column[d->field].type;
     const bool declared =
         d->field >= schema->field_first && d->field - schema->field_first < schema->field_count;
-    if (!declared || (type != PS_TYPE_F64 && type != PS_TYPE_I64))
+    if (!declared || schema->column[d->field].time || (type != PS_TYPE_F64 && type != PS_TYPE_I64))
         return ps_fail(d->error, PS_BAD_CONFIG,
                        "field: '%s' is not a number: declare it under decode as float or int",
                        name);
@@ -144,6 +144,11 @@ static ps_status check_verdict(detect *d) {
         d->threshold[i] = config->threshold != 0.0
                               ? config->threshold
                               : (own == 0.0 ? PS_DETECTOR_THRESHOLD : own) / sensitivity;
+        if (d->detector[i]->kernel == PS_KERNEL_CUSUM && d->threshold[i] > config->reset)
+            return ps_fail(d->error, PS_BAD_CONFIG,
+                           "reset: the sums of cusum begin anew at %g, before they reach the "
+                           "threshold, %g: set reset to that or more",
+                           config->reset, d->threshold[i]);
     }
     if (config->weights.count > 0 && d->threshold[0] > (double)PS_VOTE_BOUND)
         return ps_fail(d->error, PS_BAD_CONFIG,
@@ -355,6 +360,7 @@ static ps_status plan_detect(const void *config, ps_plan *plan, ps_error *error)
     PS_TRY(check_field(&d));
     PS_TRY(check_time(&d));
     PS_TRY(check_detectors(&d));
+    PS_TRY(ps_detect_options_check(d.config, error));
     PS_TRY(check_weights(&d));
     PS_TRY(check_verdict(&d));
     PS_TRY(ps_plan_group(plan, error));

@@ -36,4 +36,7 @@ typedef struct ps_detect_config {
 extern const ps_option ps_detect_options[]; /* ml/detect_options.c */
 extern const ps_stage ps_stage_detect;
 
+/* Refuses what is said for a detector that is not among those of `config`. */
+ps_status ps_detect_options_check(const ps_detect_config *config, ps_error *error) PS_MUST_USE;
+
 #endif

@@ -82,10 +82,12 @@ static ps_status plan_drift(const void *config, ps_plan *plan, ps_error *error) 
                                     .pane = (uint32_t)(drift->window / PS_DRIFT_PANES),
                                     .renew = drift->renew,
                                     .capacity = plan->series_capacity};
-    char meaning[256];
-    (void)snprintf(meaning, sizeof meaning, "drift(%" PRId64 " %" PRId64 " %.17g %.17g %d) of %s",
-                   drift->baseline, drift->window, drift->threshold, drift->effect, drift->renew,
-                   drift->field);
+    char meaning[256], verdict[64] = "";
+    /* Where a drift begins no new baseline, what counts as one may change and the state stays. */
+    if (drift->renew)
+        (void)snprintf(verdict, sizeof verdict, " %.17g %.17g", drift->threshold, drift->effect);
+    (void)snprintf(meaning, sizeof meaning, "drift(%" PRId64 " %" PRId64 "%s %d) of %s",
+                   drift->baseline, drift->window, verdict, drift->renew, drift->field);
     return ps_found_call_add(&call, &(ps_found_kernel){.kernel = PS_KERNEL_DRIFT,
                                                        .meaning = meaning,
                                                        .planes = PS_DRIFT_PLANES,

@@ -63,7 +63,7 @@ static ps_detect_config config_of(const ps_detector *detector) {
     ps_options_preset(ps_stage_detect.about.options, &config);
     config.detectors = (ps_string_list){&detector->name, 1};
     config.threshold = 2.0;
-    config.season = 24;
+    if (strcmp(detector->name, "holt_winters") == 0) config.season = 24;
     config.quiet_ns = INT64_C(3600) * PS_NS_PER_S * 4;
     return config;
 }

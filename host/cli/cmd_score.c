@@ -14,7 +14,7 @@
 #include "simd/dispatch.h"
 
 typedef struct score_options {
-    ps_string_list detector;
+    ps_string_list detector, weight;
     const char *output, *save, *series;
     bool levels;
     ps_detect_config detect;
@@ -26,6 +26,11 @@ static const ps_option options[] = {
      .type = PS_OPTION_LIST,
      .flags = PS_OPTION_REQUIRED,
      .at = offsetof(score_options, detector)},
+    {.name = "weights",
+     .help = "Instead of --vote: NAME=N, several behind commas, how much each detector's score "
+             "counts in their mean: whole numbers from 0 to 255, 1 unless given.",
+     .type = PS_OPTION_LIST,
+     .at = offsetof(score_options, weight)},
     {.name = "output",
      .help = "Or -o: a folder, made where it is missing, for a file of the same name each.",
      .type = PS_OPTION_STRING,
@@ -69,17 +74,38 @@ static int failed(ps_status status, const ps_error *error) {
     return status == PS_BAD_CONFIG ? PS_EXIT_USAGE : PS_EXIT_FAILED;
 }
 
-/* Detectors as the stage takes them: every name between commas an entry. */
+enum { WORDS_MAX = PS_DETECTORS_MAX + 1 }; /* one too many is for the stage to refuse */
+
+/* As the stage takes them: every word between commas an entry. */
 static ps_string_list listed(const ps_string_list *written, ps_pool *pool) {
-    const char **at = ps_pool_take(pool, (PS_DETECTORS_MAX + 1) * sizeof *at);
+    const char **at = ps_pool_take(pool, WORDS_MAX * sizeof *at);
     ps_string_list list = {at, 0};
     for (uint32_t i = 0; i < written->count; i++)
-        for (const char *name = written->at[i]; name != NULL && list.count <= PS_DETECTORS_MAX;) {
+        for (const char *name = written->at[i]; name != NULL && list.count < WORDS_MAX;) {
             const size_t length = strcspn(name, ",");
             at[list.count++] = ps_pool_text(pool, name, length);
             name = name[length] == ',' ? name + length + 1 : NULL;
         }
     return list;
+}
+
+static ps_status read_weights(const ps_string_list *written, ps_pool *pool, ps_string_map *weights,
+                              ps_error *error) {
+    const ps_string_list words = listed(written, pool);
+    ps_string_pair *at = ps_pool_take(pool, WORDS_MAX * sizeof *at);
+    for (uint32_t i = 0; i < words.count; i++) {
+        const char *equals = strchr(words.at[i], '=');
+        if (equals == NULL)
+            return ps_fail(error, PS_BAD_CONFIG, "--weights: '%s' is not NAME=N, as in slim=4",
+                           words.at[i]);
+        at[i].name = ps_pool_text(pool, words.at[i], (size_t)(equals - words.at[i]));
+        at[i].value = equals + 1;
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(at[k].name, at[i].name) == 0)
+                return ps_fail(error, PS_BAD_CONFIG, "--weights: '%s' is listed twice", at[i].name);
+    }
+    *weights = (ps_string_map){at, words.count};
+    return PS_OK;
 }
 
 static ps_status with_level(ps_detect_config *config, const char *level, ps_error *error) {
@@ -96,7 +122,7 @@ static ps_status open_run(const score_options *chosen, const ps_string_list *det
         configs[i].detectors = *detectors;
         if (detectors->count == 1 && strcmp(detectors->at[0], "vote") == 0) {
             configs[i].detectors = ps_detector_vote;
-            configs[i].weights = ps_detector_weights;
+            if (configs[i].weights.count == 0) configs[i].weights = ps_detector_weights;
         }
         if (i > 0) PS_TRY(with_level(&configs[i], level_names[i - 1], error));
     }
@@ -217,7 +243,7 @@ static ps_status score_files(const score_options *chosen, const ps_args *args, p
     return PS_OK;
 }
 
-static int work(const score_options *chosen, const ps_args *args) {
+static int work(score_options *chosen, const ps_args *args) {
     ps_error error = {0};
     ps_score_run *run = NULL;
     if (chosen->detector.count == 0)
@@ -230,6 +256,8 @@ static int work(const score_options *chosen, const ps_args *args) {
                       &error);
     const ps_string_list detectors = listed(&chosen->detector, args->pool);
     ps_status status = ps_dispatch_init(&error);
+    if (status == PS_OK)
+        status = read_weights(&chosen->weight, args->pool, &chosen->detect.weights, &error);
     if (status == PS_OK) status = open_run(chosen, &detectors, &run, &error);
     if (status == PS_OK) status = score_files(chosen, args, run, &error);
     ps_score_run_close(run);

@@ -80,11 +80,14 @@ ps_status ps_plan_add(ps_plan *plan, const char *name, ps_type type, ps_extent e
 ps_status ps_plan_state(ps_plan *plan, const char *name, uint32_t planes, ps_operand *state,
                         ps_operand *image, ps_error *error) {
     if (plan->state_count == PS_STAGES_MAX)
-        return ps_fail(error, PS_BAD_CONFIG, "more than %d detectors keep state", PS_STAGES_MAX);
-    if (plan->plane_count + planes > PS_STATE_PLANES_MAX)
         return ps_fail(error, PS_BAD_CONFIG,
-                       "the detectors keep more than %d numbers per series: use fewer",
-                       PS_STATE_PLANES_MAX);
+                       "more than %d parts of stages keep state: use fewer detectors",
+                       PS_STAGES_MAX);
+    if (plan->plane_count + planes > PS_STATE_PLANES_MAX)
+        return ps_fail(
+            error, PS_BAD_CONFIG,
+            "the stages keep more than %d numbers of each series: use fewer detectors or fields",
+            PS_STATE_PLANES_MAX);
     plan->plane_count += planes;
     char column_name[PS_NAME_MAX];
     (void)snprintf(column_name, sizeof column_name, "$image-%u", plan->state_count);

@@ -36,6 +36,30 @@ run 0 --detector vote --levels "$speed"
 err_has "sensitivity  threshold"
 err_has "high"
 
+# If this fails, a vote that a pipeline may hold cannot be tried on a file, or is not what --detector vote stands for.
+run 0 --detector vote "$speed"
+cp out voted
+run 0 --detector slim,cusum --weights slim=4,cusum=1 "$speed"
+cmp -s out voted || fail "slim and cusum by their weights are not vote"
+run 0 --detector slim,cusum --weights cusum=0 "$speed"
+cmp -s out voted && fail "weights change nothing"
+run 2 --detector slim,cusum --weights slim "$speed"
+err_has "is not NAME=N, as in slim=4"
+run 2 --detector slim,cusum --weights slim=4,slim=2 "$speed"
+err_has "listed twice"
+run 2 --detector slim,cusum --weights ewma=4 "$speed"
+err_has "'ewma' is not among the detectors"
+run 2 --detector slim,cusum --weights slim=999 "$speed"
+err_has "not a whole number from 0 to 255"
+
+# If this fails, an option is taken and does nothing, or hinders what is asked for.
+run 2 --detector ewma --window 20 "$speed"
+err_has "window: no detector here has it, only hampel"
+run 0 --detector ewma --window 63 "$speed"
+run 2 --detector cusum --threshold 20 "$speed"
+err_has "set reset to that or more"
+run 0 --detector cusum --threshold 20 --reset 20 "$speed"
+
 # Rows without a value stay, with an empty score; the state goes on behind them.
 {
     echo timestamp,value
