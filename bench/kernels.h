@@ -46,6 +46,7 @@ typedef struct ps_contestant {
                       its answer is right and another one */
     bool limit;    /* says how far the machine goes: no library that others are measured beside */
     ps_samples ns; /* of one record, a sample a round */
+    uint32_t disturbed; /* samples beside which the core was not quiet (bench/quiet.h) */
 } ps_contestant;
 
 /* A case that is open: its operands, and who runs on them. */
