@@ -196,7 +196,8 @@ static int dispatch(const ps_args *args, const ps_seal_options *chosen) {
         }
     }
     if (job.count < what->min || job.count > what->max) {
-        ps_log(PS_LOG_ERROR, "seal", "%s wants %s", what->name, what->operands);
+        ps_log(PS_LOG_ERROR, "seal", "%s%s wants %s; see penstock seal --help",
+               job.operand > args->operand + 1 ? "verify " : "", what->name, what->operands);
         return PS_EXIT_USAGE;
     }
     const ps_status status = ps_dispatch_init(&error);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "host/cli/seal_logs.h"
 #include "host/cli/seal_policy.h"
 
 #include <errno.h>
@@ -140,6 +141,14 @@ ps_status ps_seal_log_init(ps_seal_log *log, const char *path, const ps_seal_opt
     memset(log, 0, sizeof *log);
     const ps_status status = open_log(log, path, chosen, error);
     if (status == PS_OK || log->bytes == NULL) return status; /* it names the path itself */
+    ps_seal_logs below;
+    if (status == PS_UNKNOWN_NAME && log->place.folder != NULL) {
+        if (ps_seal_logs_init(&below, path, error) == PS_OK)
+            (void)ps_fail(error, status, "%s: is no log, but has %" PRIu32 " below it: say %s%s",
+                          path, below.count, below.path[0], below.count > 1 ? ", for one" : "");
+        ps_seal_logs_deinit(&below);
+        return status;
+    }
     return ps_fail_in(error, status, path);
 }
 

@@ -109,7 +109,26 @@ static ps_status look(ps_seal_reach *r, ps_error *error) {
     return r->one_log || status == PS_UNKNOWN_NAME ? PS_OK : status;
 }
 
+/* Before any broker is asked. */
+static bool are_numbers(const ps_seal_options *chosen) {
+    const struct {
+        const char *name, *text;
+    } all[] = {
+        {"partition", chosen->partition}, {"offset", chosen->offset}, {"from", chosen->from}};
+    uint64_t ignored;
+    ps_error error;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (all[i].text == NULL ||
+            ps_seal_number(all[i].name, all[i].text, &ignored, &error) == PS_OK)
+            continue;
+        ps_log(PS_LOG_ERROR, "seal", "%s", error.message);
+        return false;
+    }
+    return true;
+}
+
 static int check_options(const ps_seal_job *job) {
+    if (!are_numbers(job->chosen)) return PS_EXIT_USAGE;
     if (job->chosen->dir == NULL) return lacks("where is the log? say --dir DIR or --dir URL");
     if (job->chosen->brokers == NULL && job->chosen->pipeline == NULL)
         return lacks("where is the topic? say --brokers HOST:PORT, or --pipeline FILE");

@@ -91,8 +91,12 @@ static ps_status read_file(ps_seal_log *log, const ps_seal_job *job, ps_proof_fi
     }
     log->has_key = job->chosen->key.count > 0;
     if (log->has_key) PS_TRY(ps_seal_key(job->chosen->key.at[0], &log->key, error));
-    PS_TRY(ps_note_parse(bytes, &log->note, error));
-    return ps_checkpoint_parse(log->note.text, &log->checkpoint, error);
+    ps_error why;
+    ps_status status = ps_note_parse(bytes, &log->note, &why);
+    if (status == PS_OK) status = ps_checkpoint_parse(log->note.text, &log->checkpoint, &why);
+    if (status == PS_OK) return PS_OK;
+    return ps_fail(error, status, "%s: is neither a checkpoint nor a proof: %.300s",
+                   job->operand[0], why.message);
 }
 
 static int show(const ps_seal_job *job, ps_seal_log *log) {

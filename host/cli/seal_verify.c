@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/base/log.h"
@@ -88,6 +89,12 @@ static ps_status find_logs(check *c, ps_error *error) {
     char path[PATH_BYTES];
     /* Nobody lists what is below a URL. */
     if (ps_seal_web_is_url(c->root)) return find_log(c, "/checkpoint", error);
+    struct stat about;
+    if (stat(c->root, &about) == 0 && !S_ISDIR(about.st_mode))
+        return ps_fail(error, PS_BAD_CONFIG,
+                       "%s: is a file: `verify` takes the directory of a log, `verify proof` a "
+                       "proof, `show` either",
+                       c->root);
     PS_TRY(ps_seal_folder_open(c->root, false, &folder, error));
     (void)snprintf(path, sizeof path, "%s/checkpoint", c->root);
     ps_status status = PS_OK;

@@ -97,7 +97,10 @@ ps_status ps_seal_http_ask(ps_seal_http *http, const char *url, ps_bytes body, u
         return ps_fail(error, PS_TAMPERED, "the answer has more than %zu bytes", room);
     const char *const why = http->why[0] != '\0' ? http->why : http->curl->easy_strerror(done);
     if (done == PS_CURL_UNSUPPORTED_PROTOCOL || done == PS_CURL_BAD_URL)
-        return ps_fail(error, PS_BAD_CONFIG, "'%.200s' is no http or https URL: %s", url, why);
+        return strchr(url, '@') != NULL /* what is before it may be secret */
+                   ? ps_fail(error, PS_BAD_CONFIG, "no http or https URL: %s", why)
+                   : ps_fail(error, PS_BAD_CONFIG, "'%.200s' is no http or https URL: %s", url,
+                             why);
     if (done != PS_CURL_DONE) return ps_fail(error, PS_IO, "no answer: %s", why);
     (void)http->curl->easy_getinfo(http->easy, PS_CURL_RESPONSE_CODE, &code);
     *answer = (ps_seal_http_answer){(uint32_t)code, http->length};

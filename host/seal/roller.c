@@ -41,8 +41,11 @@ struct ps_roller {
     int64_t next_ns, due_ns; /* when something new may be signed; when a witness may be asked */
     int64_t reopen_ns, wait_ns;
     ps_tree signed_tree; /* last */
-    ps_status said;      /* of the round before, if it was a bad one */
-    int64_t said_ns;
+    bool told;           /* that it goes wrong, and not yet that it is well again */
+    bool alarmed;        /* what was told last was an alarm */
+    int64_t said_ns;     /* when, 0: never */
+    uint64_t unsaid;     /* bad rounds since */
+    int64_t witness_said_ns[PS_WITNESSES_MAX];
     ps_witness_verdict witness_said[PS_WITNESSES_MAX];
     ps_roll_metrics metrics;
     uint32_t cosigned; /* witnesses, the tree that was signed last */
@@ -87,24 +90,43 @@ static const char *path_of(const ps_roller *roller) {
     return roller->options.rollup.dir;
 }
 
-/* One line when it begins, one a while, and one when it is over. */
-static void say(ps_roller *roller, ps_status status, const ps_error *why) {
-    const int64_t now_ns = ps_clock_ns();
-    if (status == PS_OK && roller->said != PS_OK)
-        ps_log(PS_LOG_INFO, "seal", "roll-up %s: signed and published again", path_of(roller));
-    const bool is_news = status != roller->said || now_ns - roller->said_ns > REMIND_NS;
-    roller->said = status;
-    if (status == PS_OK || !is_news) return;
+/* A bad round: one line, and one a while with how many there were since; however often they come
+ * and go. An alarm is told at once. */
+static bool is_to_be_said(ps_roller *roller, ps_status status, int64_t now_ns) {
+    const bool alarm = status == PS_TAMPERED;
+    if (roller->said_ns != 0 && now_ns - roller->said_ns <= REMIND_NS &&
+        (!alarm || roller->alarmed)) {
+        roller->unsaid++;
+        return false;
+    }
     roller->said_ns = now_ns;
+    roller->alarmed = alarm;
+    roller->told = true;
+    return true;
+}
+
+static void say(ps_roller *roller, ps_status status, const ps_error *why) {
+    char more[64] = "";
+    if (status == PS_OK) {
+        if (roller->told)
+            ps_log(PS_LOG_INFO, "seal", "roll-up %s: signed and published again", path_of(roller));
+        roller->told = false;
+        return;
+    }
+    if (!is_to_be_said(roller, status, ps_clock_ns())) return;
+    if (roller->unsaid > 0)
+        (void)snprintf(more, sizeof more, " (and %" PRIu64 " times since this was said last)",
+                       roller->unsaid);
+    roller->unsaid = 0;
     if (status == PS_TAMPERED)
         ps_log(PS_LOG_WARNING, "seal",
-               "ALARM: roll-up %s: %s; records are sealed as before, and nothing else of the "
+               "ALARM: roll-up %s: %s%s; records are sealed as before, and nothing else of the "
                "roll-up is published until this is found out",
-               path_of(roller), why->message);
+               path_of(roller), why->message, more);
     else
         ps_log(PS_LOG_WARNING, "seal",
-               "roll-up %s: %s; records are sealed as before, and this is tried again by itself",
-               path_of(roller), why->message);
+               "roll-up %s: %s%s; records are sealed as before, and this is tried again by itself",
+               path_of(roller), why->message, more);
 }
 
 /* Those that the quorum does without. */
@@ -113,7 +135,14 @@ static void say_witnesses(ps_roller *roller) {
     for (uint32_t i = 0; all != NULL && i < ps_witnesses_count(all); i++) {
         const ps_witness *one = ps_witnesses_at(all, i);
         const ps_witness_verdict before = roller->witness_said[i];
+        const int64_t now_ns = ps_clock_ns();
         if (one->verdict == PS_WITNESS_WAITING || one->verdict == before) continue;
+        /* One that comes and goes is told of once a while. */
+        if (one->verdict != PS_WITNESS_COSIGNED) {
+            if (roller->witness_said_ns[i] != 0 && now_ns - roller->witness_said_ns[i] <= REMIND_NS)
+                continue;
+            roller->witness_said_ns[i] = now_ns;
+        }
         roller->witness_said[i] = one->verdict;
         if (one->verdict != PS_WITNESS_COSIGNED)
             ps_log(PS_LOG_WARNING, "seal", "roll-up %s: witness %.*s %s; the quorum is there",

@@ -34,10 +34,9 @@ static size_t take(char *bytes, size_t size, size_t count, void *context) {
     return length;
 }
 
-static void set_up(ps_seal_web *web) {
+static int set_numbers(ps_seal_web *web) {
+    const long any = PS_CURL_HTTP | PS_CURL_HTTPS;
     const bool is_secure = strncasecmp(web->url, "https://", 8) == 0;
-    const ps_curl *const curl = web->curl;
-    ps_curl_take *const taker = take;
     const struct {
         int option;
         long value;
@@ -47,24 +46,34 @@ static void set_up(ps_seal_web *web) {
                    {PS_CURL_CONNECT_TIMEOUT, CONNECT_S},
                    {PS_CURL_LOW_SPEED_LIMIT, 1},
                    {PS_CURL_LOW_SPEED_TIME, SILENT_S},
-                   {PS_CURL_TCP_KEEPALIVE, 1}};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        (void)curl->easy_setopt(web->easy, numbers[i].option, numbers[i].value);
-    const long any = PS_CURL_HTTP | PS_CURL_HTTPS, secure = PS_CURL_HTTPS;
-    (void)curl->easy_setopt(web->easy, PS_CURL_PROTOCOLS, any);
-    (void)curl->easy_setopt(web->easy, PS_CURL_REDIRECT_PROTOCOLS, is_secure ? secure : any);
-    (void)curl->easy_setopt(web->easy, PS_CURL_USER_AGENT, "penstock");
-    (void)curl->easy_setopt(web->easy, PS_CURL_ERROR_BUFFER, web->why);
-    (void)curl->easy_setopt(web->easy, PS_CURL_WRITE_FUNCTION, taker);
-    (void)curl->easy_setopt(web->easy, PS_CURL_WRITE_DATA, web);
+                   {PS_CURL_TCP_KEEPALIVE, 1},
+                   {PS_CURL_PROTOCOLS, any},
+                   {PS_CURL_REDIRECT_PROTOCOLS, is_secure ? (long)PS_CURL_HTTPS : any}};
+    int code = PS_CURL_DONE;
+    for (size_t i = 0; code == PS_CURL_DONE && i < sizeof numbers / sizeof numbers[0]; i++)
+        code = web->curl->easy_setopt(web->easy, numbers[i].option, numbers[i].value);
+    return code;
+}
+
+/* A limit that was not set is none: what a library does not take is not done without. */
+static ps_status set_up(ps_seal_web *web, ps_error *error) {
+    const ps_curl *const curl = web->curl;
+    ps_curl_take *const taker = take;
+    int code = set_numbers(web);
+    if (code == PS_CURL_DONE) code = curl->easy_setopt(web->easy, PS_CURL_USER_AGENT, "penstock");
+    if (code == PS_CURL_DONE) code = curl->easy_setopt(web->easy, PS_CURL_ERROR_BUFFER, web->why);
+    if (code == PS_CURL_DONE) code = curl->easy_setopt(web->easy, PS_CURL_WRITE_FUNCTION, taker);
+    if (code == PS_CURL_DONE) code = curl->easy_setopt(web->easy, PS_CURL_WRITE_DATA, web);
+    if (code == PS_CURL_DONE) return PS_OK;
+    return ps_fail(error, PS_UNSUPPORTED, "libcurl does not take an option: %s",
+                   curl->easy_strerror(code));
 }
 
 static ps_status open_web(ps_seal_web *web, ps_error *error) {
     PS_TRY(ps_curl_load(&web->curl, error));
     web->easy = web->curl->easy_init();
     if (web->easy == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for libcurl");
-    set_up(web);
-    return PS_OK;
+    return set_up(web, error);
 }
 
 /* A path goes behind it, and messages show it. What is refused is not shown: it may hold a secret.
@@ -135,7 +144,9 @@ static ps_status read_file(void *context, const char *path, uint8_t *to, size_t 
     bool again = true;
     ps_status status = PS_IO;
     (void)snprintf(url, sizeof url, "%s/%s", web->url, path);
-    (void)web->curl->easy_setopt(web->easy, PS_CURL_URL, url);
+    *length = 0;
+    if (web->curl->easy_setopt(web->easy, PS_CURL_URL, url) != PS_CURL_DONE)
+        return ps_fail(error, PS_NO_MEMORY, "no memory for a URL");
     for (int attempt = 0; again && attempt < TRIES; attempt++) {
         const struct timespec pause = {.tv_nsec = (100000000L << attempt) / 2};
         if (attempt > 0) (void)nanosleep(&pause, NULL);

@@ -42,6 +42,27 @@ keys() {
     "$write" k1 seal/orders/1 5 || fail "write"
 }
 
+# If this fails, who mistypes waits for brokers, or is told what is wrong in words that do not say where.
+mistaken() {
+    run 2 verify topic orders --dir seal --brokers localhost:1 --from -3
+    err_has "--from: '-3' is no number from 0"
+    run 2 verify record orders --dir seal --brokers localhost:1 --partition 0 --offset x
+    err_has "--offset: 'x' is no number from 0"
+    run 1 show seal
+    err_has "seal: is no log, but has 2 below it: say seal/orders/0, for one"
+    run 1 prove seal --index 3
+    err_has "say seal/orders/0"
+    mkdir hollow
+    run 1 show hollow
+    err_has "hollow: has no log in it, nor below"
+    run 1 show v0
+    err_has "v0: is neither a checkpoint nor a proof"
+    run 2 verify seal/orders/0/checkpoint
+    err_has "seal/orders/0/checkpoint: is a file"
+    run 2 verify topic
+    err_has "verify topic wants TOPIC"
+}
+
 # If this fails, what is beyond the room of a reader passes, one file that cannot be read hides what is wrong with another, or a log
 # behind a link is passed over.
 odd_files() {
@@ -155,7 +176,7 @@ assert d["bad/orders/0"]["result"] == "tampered" and d["bad/orders/0"]["faults"]
     out_has "cannot tell"
     run 0 verify bad/orders/0 --key v0
     run 3 verify nowhere
-    mkdir empty
+    mkdir hollow
     run 3 verify empty
     run 2 verify
     run 2 verfy seal
@@ -381,6 +402,7 @@ topics() {
 }
 
 keys
+mistaken
 odd_files
 whole
 proofs
