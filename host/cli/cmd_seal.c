@@ -104,24 +104,44 @@ typedef struct verb {
     const char *name, *operands;
     uint32_t min, max;
     int (*run)(const ps_seal_job *job);
+    const char *options; /* that it looks at, a blank around each */
+    const char *summary;
 } verb;
 
-static const verb verbs[] = {{"keygen", "NAME -o FILE", 1, 1, ps_seal_keygen},
-                             {"rollup", "DIR --into DIR --signer FILE", 1, 1, ps_seal_rollup},
-                             {"show", "DIR, URL or FILE", 1, 1, ps_seal_show},
-                             {"prove", "DIR|URL --index NUMBER [-o FILE]", 1, 1, ps_seal_prove},
-                             {"verify", "DIR or URL", 1, 1, ps_seal_verify},
-                             {"serve", "DIR", 1, 1, ps_seal_serve}};
+static const verb verbs[] = {
+    {"keygen", "NAME -o FILE", 1, 1, ps_seal_keygen, " output ",
+     "Makes a secret key in FILE, for its owner alone, and prints its verifier key. NAME is what\n"
+     "the log will be called, such as example.org/audit."},
+    {"rollup", "DIR --into DIR --signer FILE", 1, 1, ps_seal_rollup,
+     " into signer policy wait key json ",
+     "Adds the checkpoints of all logs below DIR to one log, and has that one cosigned."},
+    {"show", "DIR, URL or FILE", 1, 1, ps_seal_show, " index key json ",
+     "Puts a log's checkpoint, a file with a checkpoint or a proof, or an entry into words."},
+    {"prove", "DIR|URL --index NUMBER [-o FILE]", 1, 1, ps_seal_prove, " index output key ",
+     "Writes a proof of one entry, which is checked without the log."},
+    {"verify", "DIR or URL", 1, 1, ps_seal_verify, " key policy json ",
+     "Checks every byte of a log, or of every log below a directory. `verify topic`, `verify\n"
+     "record`, `verify proof` and `verify consistency` check other things and have help of their "
+     "own."},
+    {"serve", "DIR", 1, 1, ps_seal_serve, " listen ",
+     "Serves the files of all logs below DIR over HTTP, read only."}};
 
 /* Behind `verify`; whatever is none of them is a directory. */
 static const verb verifies[] = {
 #ifdef PS_HAVE_KAFKA
-    {"topic", "TOPIC --dir DIR|URL --brokers HOST:PORT", 1, 1, ps_seal_verify_topic},
+    {"topic", "TOPIC --dir DIR|URL --brokers HOST:PORT", 1, 1, ps_seal_verify_topic,
+     " dir brokers pipeline property partition from key json ",
+     "Checks the logs of a topic's partitions, and every record of the topic against them."},
     {"record", "TOPIC --partition N --offset N --dir DIR|URL --brokers HOST:PORT", 1, 1,
-     ps_seal_verify_record},
+     ps_seal_verify_record, " dir brokers pipeline property partition offset key json ",
+     "Finds one record's entry, proves that it is in the log, and compares the two."},
 #endif
-    {"proof", "FILE", 1, 1, ps_seal_verify_proof},
-    {"consistency", "OLD NEW [DIR]", 2, 3, ps_seal_verify_consistency}};
+    {"proof", "FILE", 1, 1, ps_seal_verify_proof, " key policy entry leaf json ",
+     "Checks a proof that `prove` or anybody else has written, with nothing but the key."},
+    {"consistency", "OLD NEW [DIR]", 2, 3, ps_seal_verify_consistency, " key json ",
+     "Checks that the tree of checkpoint OLD is the beginning of NEW's; DIR has NEW's tiles where\n"
+     "NEW is a file that does not lie in its log."}};
+enum { VERBS = sizeof verbs / sizeof verbs[0], VERIFIES = sizeof verifies / sizeof verifies[0] };
 
 static int write_key(const char *path, const ps_signer *signer) {
     char text[PS_KEY_TEXT_MAX + 1];
@@ -163,8 +183,7 @@ int ps_seal_keygen(const ps_seal_job *job) {
 
 static int unknown_verb(const char *word) {
     ps_nearest nearest = ps_nearest_to(word);
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        ps_nearest_offer(&nearest, verbs[i].name);
+    for (size_t i = 0; i < VERBS; i++) ps_nearest_offer(&nearest, verbs[i].name);
     const char *meant = ps_nearest_take(&nearest);
     if (meant != NULL)
         ps_log(PS_LOG_ERROR, "seal", "cannot '%s'; did you mean '%s'?", word, meant);
@@ -180,15 +199,42 @@ static const verb *find(const verb *all, size_t count, const char *word) {
     return NULL;
 }
 
+/* Whether the words ask for help with one verb, which is then printed: `penstock seal verify topic
+ * --help`. Without a verb it is the command's own help. */
+static bool gave_help(int argc, char **argv) {
+    bool asked = false;
+    for (int i = 1; i < argc; i++)
+        asked = asked || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+    const verb *what = asked ? find(verbs, VERBS, argv[1]) : NULL;
+    if (what == NULL) return false;
+    const verb *more =
+        what->run == ps_seal_verify && argc > 2 ? find(verifies, VERIFIES, argv[2]) : NULL;
+    char name[64];
+    ps_option chosen[sizeof options / sizeof options[0]];
+    size_t count = 0;
+    (void)snprintf(name, sizeof name, "seal %s%s%s", what->name, more == NULL ? "" : " ",
+                   more == NULL ? "" : more->name);
+    if (more != NULL) what = more;
+    for (const ps_option *each = options; each->name != NULL; each++) {
+        char word[40];
+        (void)snprintf(word, sizeof word, " %s ", each->name);
+        if (strstr(what->options, word) != NULL) chosen[count++] = *each;
+    }
+    chosen[count] = (ps_option){.name = NULL};
+    const ps_command about = {
+        .name = name, .operands = what->operands, .summary = what->summary, .options = chosen};
+    ps_command_help(&about);
+    return true;
+}
+
 static int dispatch(const ps_args *args, const ps_seal_options *chosen) {
     const char *word = args->operand[0];
-    const verb *what = find(verbs, sizeof verbs / sizeof verbs[0], word);
+    const verb *what = find(verbs, VERBS, word);
     ps_seal_job job = {chosen, args->operand + 1, args->count - 1, args->pool};
     ps_error error;
     if (what == NULL) return unknown_verb(word);
     if (what->run == ps_seal_verify && job.count > 0) {
-        const verb *const more =
-            find(verifies, sizeof verifies / sizeof verifies[0], job.operand[0]);
+        const verb *const more = find(verifies, VERIFIES, job.operand[0]);
         if (more != NULL) {
             what = more;
             job.operand++;
@@ -208,6 +254,7 @@ static int dispatch(const ps_args *args, const ps_seal_options *chosen) {
 static int seal(int argc, char **argv) {
     ps_seal_options chosen = {0};
     ps_args args;
+    if (gave_help(argc, argv)) return PS_EXIT_OK;
     int code = ps_args_init(&args, &ps_command_seal, argc, argv, &chosen);
     if (code == PS_EXIT_GO_ON) code = dispatch(&args, &chosen);
     ps_args_deinit(&args);

@@ -52,15 +52,24 @@ mistaken() {
     err_has "seal: is no log, but has 2 below it: say seal/orders/0, for one"
     run 1 prove seal --index 3
     err_has "say seal/orders/0"
-    mkdir hollow
-    run 1 show hollow
-    err_has "hollow: has no log in it, nor below"
+    mkdir nolog
+    run 1 show nolog
+    err_has "nolog: has no log in it, nor below"
     run 1 show v0
     err_has "v0: is neither a checkpoint nor a proof"
     run 2 verify seal/orders/0/checkpoint
     err_has "seal/orders/0/checkpoint: is a file"
     run 2 verify topic
     err_has "verify topic wants TOPIC"
+    # Help of one verb has its options and no other's.
+    run 0 verify topic --help
+    out_has "usage: penstock seal verify topic TOPIC"
+    out_has "--from"
+    grep -q -- --listen out && fail "verify topic --help speaks of the options of serve"
+    run 0 serve --help
+    out_has "--listen"
+    run 0 --help
+    out_has "seal keygen NAME"
 }
 
 # If this fails, what is beyond the room of a reader passes, one file that cannot be read hides what is wrong with another, or a log
