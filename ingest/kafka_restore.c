@@ -117,7 +117,9 @@ static bool begin(ps_kafka_state *state, uint32_t partition, uint32_t *left) {
     const rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(
         state->sink->helper, state->sink->state_topic.name, within, &low, &high, ASK_MS);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        if (!ps_kafka_is_away(err) && !is_missing(state, err))
+        if (ps_kafka_is_away(err))
+            learn_leader(state);
+        else if (!is_missing(state, err))
             fail(state, "its beginning", err, rd_kafka_err2str(err));
         return false;
     }

@@ -55,6 +55,14 @@ static void rest(reading *r) {
     pthread_mutex_unlock(&seal->mutex);
 }
 
+/* The client believes what it knew of a leader for minutes, where nobody refuses it. */
+static ps_status ask_who_leads(reading *r) {
+    const rd_kafka_metadata_t *known;
+    if (rd_kafka_metadata(r->seal->sink->helper, 0, r->topic, &known, ASK_MS) == 0)
+        rd_kafka_metadata_destroy(known);
+    return PS_AGAIN;
+}
+
 /* Where the partition begins and ends; AGAIN: nobody says. */
 static ps_status look(reading *r) {
     ps_kafka_sink *sink = r->seal->sink;
@@ -66,18 +74,13 @@ static ps_status look(reading *r) {
     const bool may_come = err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
                           err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        if (ps_kafka_is_away(err) || may_come) return PS_AGAIN;
+        if (ps_kafka_is_away(err) || may_come) return ask_who_leads(r);
         fail(r, PS_IO, "its beginning", rd_kafka_err2str(err));
         return PS_IO;
     }
     const ps_status status =
         ps_kafka_true_end(sink->helper, name, r->within, ASK_MS, &r->end, &error);
-    if (status == PS_AGAIN) { /* asks anew who leads */
-        const rd_kafka_metadata_t *known;
-        if (rd_kafka_metadata(sink->helper, 0, r->topic, &known, ASK_MS) == 0)
-            rd_kafka_metadata_destroy(known);
-        return PS_AGAIN;
-    }
+    if (status == PS_AGAIN) return ask_who_leads(r);
     if (status == PS_OK) return PS_OK;
     fail(r, PS_IO, "its end", error.message);
     return status;
