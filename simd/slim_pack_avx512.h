@@ -94,7 +94,7 @@ static inline void ps_slim_count(ps_slim_state *s) {
         const __m512i bins = _mm512_maskz_loadu_epi32(0x00ff, h + 8u * at);
         const __m512i from =
             _mm512_add_epi32(ps_slim_from_here_on(bins), _mm512_set1_epi32((int)beyond));
-        const ps_u32 bin = 7u - ps_slim_lesser(at ? 0xff : 0xfe, from, total);
+        const ps_u32 bin = 7u - ps_slim_lesser(0xff, from, total);
         s->tail[c] = 8u * at + bin;
         s->above[c] = (ps_u32)_mm_cvtsi128_si32(_mm512_castsi512_si128(
             _mm512_permutexvar_epi32(_mm512_set1_epi32((int)bin + 1), from)));

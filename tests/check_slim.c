@@ -230,6 +230,26 @@ static void check_constant(ps_check *c) {
     check_release(c);
 }
 
+/* If this fails, the level of the week is not moved after a leap as the reference moves it. */
+static void check_leap(ps_check *c) {
+    const ps_slim_params p = {.envelope = 1.0, .calibrated = 0.25, .level = 2.0};
+    rows r = rows_take(c, 400, 1);
+    const result expected = result_take(c, 400, 1, 1), actual = result_take(c, 400, 1, 1);
+    for (uint32_t row = 0; row < 400; row++) {
+        const double x = (row < 300 ? 100.0 : 1000.0) + (double)(check_random(c) % 1000) / 1000.0;
+        memcpy(&r.value[row], &x, sizeof x);
+        r.time[row] = INT64_C(1400000000000) + row;
+    }
+    series_of(&r, 400);
+    run(c->kernel->reference, &r, &expected, &p, 0, 1);
+    run(c->fn, &r, &actual, &p, 0, 1);
+    check_that(c,
+               !memcmp(expected.score, actual.score, 400 * sizeof(float)) &&
+                   !memcmp(expected.image, actual.image, PLANES * 8),
+               "a series that leaps and stays there");
+    check_release(c);
+}
+
 /* Another program's scores, in doubles all the way: the state is floats, hence the tolerance. */
 static void check_golden(ps_check *c, uint32_t column) {
     static const ps_slim_params presets[2] = {{.envelope = 1.5, .calibrated = 0.5},
@@ -309,6 +329,7 @@ void ps_check_slim(ps_check *c) {
     check_cut(c, true);
     check_clocks(c);
     check_constant(c);
+    check_leap(c);
     check_golden(c, 0);
     check_golden(c, 1);
     if (!c->bench || c->failed) return;
