@@ -294,15 +294,15 @@ void ps_kafka_least_settle(ps_kafka_sink *sink) {
         commit(sink, until_ns);
 }
 
-ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
-                                 ps_error *error) {
+bool ps_kafka_least_slept(ps_kafka_sink *sink) {
     const int64_t called_ns = ps_clock_ns();
     const bool slept = sink->called_ns > 0 && called_ns - sink->called_ns > ASLEEP_NS;
     sink->called_ns = called_ns;
-    if (slept && sink->dirty) {
-        sink->broken = true;
-        return PS_OK;
-    }
+    return slept && sink->dirty;
+}
+
+ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
+                                 ps_error *error) {
     PS_TRY(carry_all(sink, ask_again_ns, error));
     if (sink->seal != NULL) {
         const bool last = sink->flush_wanted && sink->acknowledged == sink->last_ticket;

@@ -172,7 +172,11 @@ static ps_status commit_when_due(ps_kafka_sink *sink, int64_t *ask_again_ns, ps_
 
 static ps_status ready(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
                        ps_error *error) {
-    sink->way->serve(sink, 0);
+    /* What lingers here must not go out beside what an heir has written meanwhile. */
+    if (!sink->exactly_once && ps_kafka_least_slept(sink))
+        sink->broken = true;
+    else
+        sink->way->serve(sink, 0);
     if (sink->way->deadline != NULL) sooner(ask_again_ns, sink->way->deadline(sink));
     if (sink->full) sooner(ask_again_ns, ps_clock_ns() + PS_NS_PER_MS);
     sink->full = false;

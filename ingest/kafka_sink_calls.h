@@ -94,6 +94,9 @@ void ps_kafka_refused_trim(ps_kafka_sink *sink);
 /* kafka_least.c. What it needs to merge, where it does. */
 ps_status ps_kafka_least_open(ps_kafka_sink *sink, ps_error *error) PS_MUST_USE;
 size_t ps_kafka_least_bytes(const ps_plan *plan);
+/* Whether the lane was not here for so long that somebody may have its partitions, with something
+ * under way. Asked once a step, before anything is sent. */
+bool ps_kafka_least_slept(ps_kafka_sink *sink);
 ps_status ps_kafka_least_flushed(ps_kafka_sink *sink, uint64_t *ticket, int64_t *ask_again_ns,
                                  ps_error *error) PS_MUST_USE;
 /* Writes the state of what is out, commits it and waits for the answers: a partition is about to
