@@ -7,6 +7,7 @@
 #include "bench/detect.h"
 #include "host/base/check.h"
 #include "ingest/series_csv.h"
+#include "kernels/vote.h"
 #include "ml/solo.h"
 
 /* Thresholds that are tried where not all scores can be: a stage that is quiet after an alert
@@ -44,6 +45,9 @@ static ps_status run(scores *s, const ps_detect_config *config, double threshold
     ps_detect_config own = *config;
     ps_solo *solo = NULL;
     if (threshold != 0.0) own.threshold = threshold;
+    /* Beyond what a weighed vote can score there is nothing to be quiet after. */
+    if (own.weights.count > 0 && threshold > (double)PS_VOTE_BOUND)
+        own.threshold = (double)PS_VOTE_BOUND;
     PS_TRY(ps_solo_open(&own, BATCH_ROWS, &solo, error));
     for (uint32_t i = 0; i < s->nab->files; i++) {
         const ps_nab_file *file = &s->nab->file[i];

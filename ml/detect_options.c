@@ -117,7 +117,9 @@ const ps_option ps_detect_options[] = {
      .max = 10},
     {.name = "reset",
      .preset = "12",
-     .help = "Of cusum: the score at which its sums begin anew.",
+     .help =
+         "Of cusum: the score at which its sums begin anew; a threshold far above it is reached by "
+         "few.",
      .type = PS_OPTION_NUMBER,
      .at = offsetof(ps_detect_config, reset),
      .min = 0.01,

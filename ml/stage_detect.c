@@ -144,11 +144,6 @@ static ps_status check_verdict(detect *d) {
         d->threshold[i] = config->threshold != 0.0
                               ? config->threshold
                               : (own == 0.0 ? PS_DETECTOR_THRESHOLD : own) / sensitivity;
-        if (d->detector[i]->kernel == PS_KERNEL_CUSUM && d->threshold[i] > config->reset)
-            return ps_fail(d->error, PS_BAD_CONFIG,
-                           "reset: the sums of cusum begin anew at %g, before they reach the "
-                           "threshold, %g: set reset to that or more",
-                           config->reset, d->threshold[i]);
     }
     if (config->weights.count > 0 && d->threshold[0] > (double)PS_VOTE_BOUND)
         return ps_fail(d->error, PS_BAD_CONFIG,

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "bench/detect.h"
+#include "host/base/clock.h"
 #include "ml/solo.h"
 
 #define FOLDER "tests/golden/nab"
@@ -110,6 +111,26 @@ static void detectors_score_what_the_oracle_says(void **unused) {
             assert_true(found.held_out[p] <= found.best[p].score);
         }
     }
+    ps_nab_close(nab);
+}
+
+/* Breaks if the shipped vote, which is quiet after an alert and scores 12 at most, cannot be judged
+ * at thresholds beyond that. */
+static void vote_is_judged_at_every_threshold(void **unused) {
+    (void)unused;
+    ps_nab *nab = open_nab();
+    ps_detect_config config = {0};
+    ps_detect_nab found;
+    ps_error error = {""};
+    ps_options_preset(ps_stage_detect.about.options, &config);
+    config.detectors = ps_detector_vote;
+    config.weights = ps_detector_weights;
+    config.quiet_ns = INT64_C(12) * 3600 * PS_NS_PER_S;
+    const uint32_t files = nab->files;
+    nab->files = 1; /* enough, and quick */
+    if (ps_detect_on_nab(nab, &config, &found, &error) != PS_OK) fail_msg("%s", error.message);
+    assert_true(found.best[0].threshold <= 12.0);
+    nab->files = files;
     ps_nab_close(nab);
 }
 
@@ -241,6 +262,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(reads_the_folder),
                                        cmocka_unit_test(points_are_the_oracles),
                                        cmocka_unit_test(detectors_score_what_the_oracle_says),
+                                       cmocka_unit_test(vote_is_judged_at_every_threshold),
                                        cmocka_unit_test(rules_hold),
                                        cmocka_unit_test(probation_ends),
                                        cmocka_unit_test(scores_of_others_are_judged_alike),
