@@ -50,7 +50,8 @@ PS_FN void ps_hampel_replace(ps_hampel_sorted *sorted, double old, double x) {
 PS_FN double ps_hampel_median(const ps_hampel_sorted *sorted) {
     const ps_u32 middle = sorted->count / 2u;
     if (sorted->count % 2u != 0u) return sorted->at[middle];
-    return 0.5 * sorted->at[middle - 1u] + 0.5 * sorted->at[middle];
+    const double low = sorted->at[middle - 1u], high = sorted->at[middle];
+    return low == high ? low : 0.5 * low + 0.5 * high; /* the least numbers have no half */
 }
 
 /* How far the i-th value below `border` lies below the median, and the i-th from it on above. */

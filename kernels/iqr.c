@@ -35,7 +35,9 @@ PS_FN void ps_iqr_at(ps_u32 segment, PS_GLOBAL const ps_u8 *PS_RESTRICT value,
         const ps_u32 seen = ps_quantiles_seen(&q);
         const double below = ps_quantile_value(&q.first, seen),
                      above = ps_quantile_value(&q.second, seen);
-        const double d = q.count == 0.0 ? 0.0 : x - (0.5 * below + 0.5 * above);
+        /* The least numbers have no half. */
+        const double middle = below == above ? below : 0.5 * below + 0.5 * above;
+        const double d = q.count == 0.0 ? 0.0 : x - middle;
         const double range = above - below;
         score[row] =
             q.count < warmup ? 0.0f : ps_score_robust(d, range / PS_SIGMAS_OF_QUARTILE, q.mean);

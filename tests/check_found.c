@@ -8,7 +8,13 @@
 #include "kernels/found.h"
 #include "kernels/moment.h"
 
-enum { ROWS = CHECK_FOUND_ROWS, SERIES = CHECK_FOUND_SERIES, WORDS_MAX = 64, PLACE = 64 };
+enum {
+    ROWS = CHECK_FOUND_ROWS,
+    SERIES = CHECK_FOUND_SERIES,
+    WORDS_MAX = 64,
+    PLACE = 64,
+    INPUTS_MAX = 8
+};
 
 typedef struct rows {
     uint32_t segments, table[WORDS_MAX];
@@ -232,6 +238,54 @@ void check_found_series(ps_check *c, const check_found_kernel *k, uint32_t count
     check_release(c);
 }
 
+/* What a series has that nobody wishes for, all the time: kind 0 is a constant, 7 grows. */
+static double hostile(uint32_t kind, uint32_t row, uint32_t input) {
+    static const double one[] = {7.0, 1e300, 1e-300, 5e-324, 1e140};
+    const double sign = (row + input) % 2 == 0 ? 1.0 : -1.0;
+    switch (kind) {
+    case 5:
+        return sign * 1.7976931348623157e308;
+    case 6:
+        return sign * 1e-200;
+    case 7:
+        return ldexp(1.0, (int)row - 1000);
+    case 8:
+        return sign * 1e140;
+    case 9:
+        return row % 100 == 99 ? 1e139 : 1e-300;
+    case 10:
+        return row == 0 ? 3.0 : (double)NAN; /* one value */
+    default:
+        return one[kind];
+    }
+}
+enum { HOSTILE = 11 };
+
+/* Series that are nothing else, whose clock goes on, stands still, goes back, or leaps to the ends
+ * of time: if it fails, an event carries what is no number. */
+static void check_hostile(ps_check *c, const check_found_kernel *k) {
+    static double values[INPUTS_MAX * ROWS], out[CHECK_FOUND_OUTPUTS * ROWS];
+    static int64_t time_ms[ROWS];
+    for (uint32_t kind = 0; kind < HOSTILE; kind++)
+        for (uint32_t clock = 0; clock < (k->timed ? 4u : 1u); clock++) {
+            uint32_t wrong = 0;
+            for (uint32_t row = 0; row < ROWS; row++) {
+                const int64_t leap = row % 2 == 0 ? INT64_MAX : 0;
+                const int64_t clocks[] = {(int64_t)row * 1000, 5000, (int64_t)(ROWS - row) * 1000,
+                                          leap};
+                time_ms[row] = clocks[clock];
+                for (uint32_t i = 0; i < k->inputs; i++)
+                    values[(size_t)i * ROWS + row] = hostile(kind, row, i);
+            }
+            check_found_series(c, k, ROWS, values, time_ms, out);
+            for (size_t i = 0; i < (size_t)k->outputs * ROWS; i++) wrong += isinf(out[i]) != 0;
+            if (kind == 10 && k->width[0] != 1)
+                for (uint32_t row = 0; row < ROWS; row++) wrong += out[row] == out[row];
+            check_that(c, wrong == 0, "hostile series %u, clock %u: %u numbers that are none", kind,
+                       clock, wrong);
+        }
+}
+
 static void bench(ps_check *c, const check_found_kernel *k) {
     rows r = rows_take(c, k, SERIES, PS_VALUE_F64);
     void *buf[12];
@@ -254,5 +308,6 @@ void check_found(ps_check *c, const check_found_kernel *k) {
         for (uint32_t type = PS_VALUE_F64; type <= PS_VALUE_I64; type++)
             for (uint32_t wild = 0; wild < 2; wild++) check_batches(c, k, segments, type, wild);
     check_cut(c, k);
+    check_hostile(c, k);
     if (c->bench && !c->failed) bench(c, k);
 }

@@ -134,6 +134,54 @@ static void vote_is_judged_at_every_threshold(void **unused) {
     ps_nab_close(nab);
 }
 
+static void score_rows(const ps_detect_config *config, const ps_nab_file *file, uint32_t count,
+                       float *score, uint8_t *anomaly) {
+    ps_solo *solo = NULL;
+    ps_error error = {""};
+    if (ps_solo_open(config, 1000, &solo, &error) != PS_OK) fail_msg("%s", error.message);
+    ps_solo_run(solo, &(ps_solo_rows){.count = count, file->time_ns, file->value, score, anomaly});
+    ps_solo_close(solo);
+}
+
+/* The first half of a file, scored alone, against the same rows of the whole. */
+static void first_half_is_the_same(const ps_detect_config *config, const ps_nab_file *file) {
+    const uint32_t half = file->rows / 2;
+    float *const whole = calloc(file->rows, sizeof *whole), *const part =
+                                                                calloc(half, sizeof *part);
+    uint8_t *const said = calloc(file->rows, 1), *const said_of_part = calloc(half, 1);
+    score_rows(config, file, file->rows, whole, said);
+    score_rows(config, file, half, part, said_of_part);
+    const bool same = memcmp(whole, part, half * sizeof *part) == 0;
+    if (!same || memcmp(said, said_of_part, half) != 0)
+        fail_msg("%s, %s: the first half alone has other scores", config->detectors.at[0],
+                 file->name);
+    free(whole);
+    free(part);
+    free(said);
+    free(said_of_part);
+}
+
+/* Breaks if any detector, either preset, or the shipped vote with its silence, knows what comes. */
+static void detectors_do_not_know_what_comes(void **unused) {
+    (void)unused;
+    ps_nab *nab = open_nab();
+    for (uint32_t i = 0; i < nab->files; i++)
+        for (const ps_detector *d = ps_detectors;; d++) {
+            for (uint32_t preset = 0; preset < PS_DETECT_PRESETS; preset++) {
+                ps_detect_config config = {0};
+                ps_options_preset(ps_stage_detect.about.options, &config);
+                config.detectors =
+                    d->name == NULL ? ps_detector_vote : (ps_string_list){&d->name, 1};
+                if (d->name == NULL) config.weights = ps_detector_weights;
+                config.preset = preset;
+                config.quiet_ns = preset * INT64_C(12) * 3600 * PS_NS_PER_S;
+                first_half_is_the_same(&config, &nab->file[i]);
+            }
+            if (d->name == NULL) break;
+        }
+    ps_nab_close(nab);
+}
+
 /* A file made by hand: what counts, what does not. */
 static void rules_hold(void **unused) {
     (void)unused;
@@ -263,6 +311,7 @@ int main(void) {
                                        cmocka_unit_test(points_are_the_oracles),
                                        cmocka_unit_test(detectors_score_what_the_oracle_says),
                                        cmocka_unit_test(vote_is_judged_at_every_threshold),
+                                       cmocka_unit_test(detectors_do_not_know_what_comes),
                                        cmocka_unit_test(rules_hold),
                                        cmocka_unit_test(probation_ends),
                                        cmocka_unit_test(scores_of_others_are_judged_alike),
