@@ -24,6 +24,7 @@ static int check(int argc, char **argv) {
         ps_config config;
         bool good = ps_config_init(&config, args.operand[0], NULL, &chosen.set);
         good = ps_config_check_memory(&config) && good;
+        good = good && ps_config_check_warm(&config);
         ps_faults_print(&config.faults);
         if (good)
             (void)printf("%s: pipeline '%s' is fine\n", config.faults.file, config.top.pipeline);

@@ -95,4 +95,7 @@ void ps_config_pipeline(const ps_config *config, const ps_plan *plan, ps_pipelin
  * same. */
 bool ps_config_check_memory(ps_config *config);
 
+/* Reads the warm states that stages begin from as a run would: all of them, whole. */
+bool ps_config_check_warm(ps_config *config);
+
 #endif

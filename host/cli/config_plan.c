@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/cli/config_read.h"
+#include "host/flow/warm.h"
 
 static bool quotes(const char *message, const char *text) {
     char quoted[PS_NAME_MAX + 2];
@@ -285,5 +286,21 @@ bool ps_config_check_memory(ps_config *config) {
                  ps_spot_of(section == NULL ? NULL : section->value, "memory_max",
                             section == NULL ? config->root->place : section->place),
                  "%s", error.message);
+    return false;
+}
+
+bool ps_config_check_warm(ps_config *config) {
+    const ps_item *section = ps_node_item(config->root, "stages");
+    ps_error error;
+    ps_warm *warm = NULL;
+    if (!config->planned) return true;
+    ps_plan *plan = ps_pool_take(config->pool, sizeof *plan);
+    ps_status status = ps_config_plan(config, plan, &error);
+    if (status == PS_OK) status = ps_warm_open(plan, &warm, &error);
+    ps_warm_close(warm);
+    ps_plan_deinit(plan);
+    if (status == PS_OK) return true;
+    ps_fault_add(&config->faults, section == NULL ? config->root->place : section->place,
+                 "warm_state: %s", error.message);
     return false;
 }

@@ -3,6 +3,7 @@
  * the head, which counts them, last.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,13 +86,29 @@ ps_status ps_warm_writer_add(ps_warm_writer *writer, ps_bytes key, const double 
     return ps_fail(error, PS_IO, "cannot write %.300s: %s", writer->part, strerror(errno));
 }
 
+/* Or the new name may be gone after a power cut. The file that bears it is whole either way. */
+static ps_status sync_folder(ps_warm_writer *writer, ps_error *error) {
+    char *const slash = strrchr(writer->part, '/'); /* which nobody needs any more */
+    if (slash != NULL) slash[slash == writer->part] = '\0';
+    const char *folder = slash == NULL ? "." : writer->part;
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool done =
+        fd >= 0 && (fsync(fd) == 0 || errno == EINVAL); /* which has nothing to sync */
+    const int why = errno;
+    if (fd >= 0) (void)close(fd);
+    if (done) return PS_OK;
+    return ps_fail(error, PS_IO, "cannot sync the folder of %.300s: %s", writer->path,
+                   strerror(why));
+}
+
 ps_status ps_warm_writer_finish(ps_warm_writer *writer, ps_error *error) {
     PS_TRY(write_head(writer, error));
     const bool whole = fflush(writer->out) == 0 && fsync(fileno(writer->out)) == 0;
     const int why = errno;
     const bool closed = fclose(writer->out) == 0;
     writer->out = NULL;
-    if (whole && closed && rename(writer->part, writer->path) == 0) return PS_OK;
+    if (whole && closed && rename(writer->part, writer->path) == 0)
+        return sync_folder(writer, error);
     (void)unlink(writer->part);
     return ps_fail(error, PS_IO, "cannot write %.300s: %s", writer->path,
                    strerror(whole ? errno : why));

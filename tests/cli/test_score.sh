@@ -162,6 +162,13 @@ rm -rf events
 sed -nE 's/.*[{,]"score":([-0-9.e+]+).*/\1/p' events/*.ndjson | cmp -s - wanted || fail "beside a blind stage a warm one scores otherwise"
 sed -nE 's/.*"other_score":([-0-9.e+]+).*/\1/p' events/*.ndjson | cmp -s - blind || fail "beside a warm stage a blind one is not blind"
 "$penstock" explain warm.yaml 2>&1 | grep -q "warm states" || fail "explain says nothing of the state's memory"
+# What check finds fine, run must not refuse: a state whose last series was altered.
+"$penstock" check warm.yaml >/dev/null 2>err || fail "check refuses a good state: $(head -n 3 err)"
+{ head -c -20 old.warm; printf 'x'; tail -c 19 old.warm; } >harmed.warm
+sed 's/old.warm/harmed.warm/' warm.yaml >harmed.yaml
+"$penstock" check harmed.yaml >/dev/null 2>err
+[ $? -eq 2 ] || fail "check takes a state that is broken: $(head -n 3 err)"
+err_has "harmed.warm: is broken behind 0 of 1 series"
 sed -i 's/old.warm/none.warm/' warm.yaml
 "$penstock" check warm.yaml >err 2>&1
 [ $? -eq 2 ] && err_has "warm.yaml:5:" || fail "check of a state that is not there"
