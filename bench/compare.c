@@ -53,9 +53,13 @@ static ps_status read_rows(const char *path, rows *out, ps_error *error) {
     char line[LINE_MAX_BYTES];
     FILE *in = fopen(path, "re");
     if (in == NULL) return ps_fail(error, PS_IO, "%s: %s", path, strerror(errno));
-    while (fgets(line, sizeof line, in) != NULL && out->count < ROWS_MAX)
-        if (strncmp(line, "{\"kernel\"", 9) == 0) out->at[out->count++] = row_of(line);
+    uint32_t count = 0;
+    while (fgets(line, sizeof line, in) != NULL)
+        if (strncmp(line, "{\"kernel\"", 9) == 0 && count++ < ROWS_MAX)
+            out->at[out->count++] = row_of(line);
     (void)fclose(in);
+    if (count > ROWS_MAX)
+        return ps_fail(error, PS_IO, "%s: %u rows, and %d can be compared", path, count, ROWS_MAX);
     if (out->count > 0) return PS_OK;
     return ps_fail(error, PS_IO, "%s: no row of results: it is what `penstock bench --json` writes",
                    path);

@@ -117,11 +117,23 @@ static ps_status check_names(const risk *r, const char *option, const ps_string_
     return PS_OK;
 }
 
+/* Listed twice a field would count twice, and its output would be there twice. */
+static ps_status check_once(const risk *r) {
+    const ps_string_list *fields = &r->config->fields;
+    for (uint32_t i = 1; i < fields->count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (strcmp(fields->at[i], fields->at[k]) == 0)
+                return ps_fail(r->call.error, PS_BAD_CONFIG, "fields: '%s' is listed twice",
+                               fields->at[i]);
+    return PS_OK;
+}
+
 static ps_status read_fields(risk *r) {
     const ps_string_list *fields = &r->config->fields;
     if (fields->count == 0 || fields->count > PS_RISK_FIELDS_MAX)
         return ps_fail(r->call.error, PS_BAD_CONFIG, "fields: name 1 to %u, not %u",
                        PS_RISK_FIELDS_MAX, fields->count);
+    PS_TRY(check_once(r));
     PS_TRY(check_names(r, "limits", &r->config->limits));
     PS_TRY(check_names(r, "weights", &r->config->weights));
     for (uint32_t i = 0; i < fields->count; i++) {

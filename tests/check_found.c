@@ -139,14 +139,17 @@ static double output(const check_found_kernel *k, const rows *r, uint32_t index,
     return number;
 }
 
+static bool is_number_or_none(double x, uint32_t width) {
+    const double nan = width == 4 ? (double)ps_nan() : ps_nan64();
+    return isfinite(x) || memcmp(&x, &nan, sizeof x) == 0;
+}
+
 /* Nothing infinite, and of all NaNs the one. */
 static bool sane(const check_found_kernel *k, const rows *r) {
     bool right = true;
     for (uint32_t i = 0; i < k->outputs; i++)
         for (uint32_t at = 0; at < r->first[r->segments]; at++) {
-            const double x = output(k, r, i, r->order[at]);
-            const double nan = k->width[i] == 4 ? (double)ps_nan() : ps_nan64();
-            right &= isfinite(x) || memcmp(&x, &nan, sizeof x) == 0;
+            right &= is_number_or_none(output(k, r, i, r->order[at]), k->width[i]);
         }
     return right;
 }
@@ -278,7 +281,8 @@ static void check_hostile(ps_check *c, const check_found_kernel *k) {
                     values[(size_t)i * ROWS + row] = hostile(kind, row, i);
             }
             check_found_series(c, k, ROWS, values, time_ms, out);
-            for (size_t i = 0; i < (size_t)k->outputs * ROWS; i++) wrong += isinf(out[i]) != 0;
+            for (size_t i = 0; i < (size_t)k->outputs * ROWS; i++)
+                wrong += !is_number_or_none(out[i], k->width[i / ROWS]);
             if (kind == 10 && k->width[0] != 1)
                 for (uint32_t row = 0; row < ROWS; row++) wrong += out[row] == out[row];
             check_that(c, wrong == 0, "hostile series %u, clock %u: %u numbers that are none", kind,
@@ -304,10 +308,10 @@ static void bench(ps_check *c, const check_found_kernel *k) {
 }
 
 void check_found(ps_check *c, const check_found_kernel *k) {
+    check_hostile(c, k);
     for (uint32_t segments = 1; segments <= SERIES; segments += 1 + segments / 2)
         for (uint32_t type = PS_VALUE_F64; type <= PS_VALUE_I64; type++)
             for (uint32_t wild = 0; wild < 2; wild++) check_batches(c, k, segments, type, wild);
     check_cut(c, k);
-    check_hostile(c, k);
     if (c->bench && !c->failed) bench(c, k);
 }

@@ -213,6 +213,23 @@ static void test_what_is_no_result_is_refused(void **state) {
     assert_int_equal(ps_bench_compare(&config, &slower, &error), PS_IO);
 }
 
+/* Breaks if rows that do not fit are left out and nobody is told. */
+static void test_more_rows_than_fit_are_refused(void **state) {
+    fixture *f = *state;
+    uint32_t slower;
+    ps_error error;
+    const ps_compare_config config = {.before = f->path, .after = f->path, .band = 5, .p = 0.001};
+    for (uint32_t rows = 4096; rows <= 4097; rows++) {
+        FILE *out = fopen(f->path, "we");
+        assert_non_null(out);
+        for (uint32_t i = 0; i < rows; i++)
+            (void)fprintf(out, "{\"kernel\":\"k\",\"case\":\"64\",\"ns_per_record\":1}\n");
+        (void)fclose(out);
+        assert_int_equal(ps_bench_compare(&config, &slower, &error), rows > 4096 ? PS_IO : PS_OK);
+    }
+    assert_non_null(strstr(error.message, "4097 rows, and 4096 can be compared"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_median_and_spread),
@@ -231,6 +248,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_slower_is_what_chance_does_not_explain, open_fixture,
                                         close_fixture),
         cmocka_unit_test_setup_teardown(test_what_is_no_result_is_refused, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(test_more_rows_than_fit_are_refused, open_fixture,
                                         close_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -227,6 +227,9 @@ static void what_risk_refuses(void **unused) {
     wrong = risk;
     wrong.fields.count = 0;
     refuses(&ps_stage_risk, &wrong, "fields: name 1 to 8, not 0");
+    static const char *const twice[] = {"cpu", "mem", "cpu"};
+    wrong.fields = (ps_string_list){twice, 3};
+    refuses(&ps_stage_risk, &wrong, "fields: 'cpu' is listed twice");
 }
 
 static void what_multivariate_refuses(void **unused) {
