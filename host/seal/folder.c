@@ -8,16 +8,17 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/base/directory.h"
 
-enum { PATH_BYTES = 4096, DEPTH_MAX = 16, COMPARE = 4096 };
+enum { PATH_BYTES = 4096, DEPTH_MAX = 16, COMPARE = 4096, TURN_MS = 5000, GAP_MAX = 64 };
 
 struct ps_seal_folder {
     int fd;
-    bool durable;
-    uint64_t kept; /* entries, where it is durable */
+    bool durable, loose;
+    uint64_t kept; /* entries, where it is one of these */
     char path[];
 };
 
@@ -48,7 +49,7 @@ ps_status ps_seal_folder_open(const char *path, bool create, ps_seal_folder **ou
         return ps_fail(error, PS_NO_MEMORY, "no memory for %s", path);
     }
     (*out)->fd = fd;
-    (*out)->durable = false;
+    (*out)->durable = (*out)->loose = false;
     (*out)->kept = 0;
     memcpy((*out)->path, path, length + 1);
     return PS_OK;
@@ -88,6 +89,31 @@ void ps_seal_folder_keep(ps_seal_folder *folder, uint64_t entries) {
     if (!folder->durable) sync_outside(folder);
     folder->durable = true;
     folder->kept = entries;
+}
+
+void ps_seal_folder_loose(ps_seal_folder *folder, uint64_t entries) {
+    folder->loose = true;
+    folder->kept = entries;
+}
+
+void ps_seal_folder_strict(ps_seal_folder *folder) {
+    folder->loose = false;
+}
+
+ps_status ps_seal_folder_turn(ps_seal_folder *folder, ps_error *error) {
+    for (int waited_ms = 0; waited_ms < TURN_MS; waited_ms++) {
+        if (flock(folder->fd, LOCK_EX | LOCK_NB) == 0) return PS_OK;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return ps_fail(error, PS_IO, "%s: cannot be locked: %s", folder->path, strerror(errno));
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return ps_fail(error, PS_IO,
+                   "%s: another process has held it for %d s: is one stopped that seals there?",
+                   folder->path, TURN_MS / 1000);
+}
+
+void ps_seal_folder_turn_over(ps_seal_folder *folder) {
+    (void)flock(folder->fd, LOCK_UN);
 }
 
 /* Up to `room` bytes from `offset`; -1: errno says why. */
@@ -179,7 +205,7 @@ static bool sync_names(const ps_seal_folder *folder, const char *path) {
 static bool is_kept(const ps_seal_folder *folder, const ps_tile *tile) {
     const uint32_t level = tile->level == PS_TILE_ENTRIES ? 0 : (uint32_t)tile->level;
     const uint64_t nodes = tile->index * PS_TILE_WIDTH + tile->width;
-    return !folder->durable || nodes <= folder->kept >> (level * PS_TILE_HEIGHT);
+    return !(folder->durable || folder->loose) || nodes <= folder->kept >> (level * PS_TILE_HEIGHT);
 }
 
 static ps_status sink_put(void *context, const ps_tile *tile, const uint8_t *bytes, size_t length,
@@ -214,12 +240,6 @@ ps_tile_sink ps_seal_folder_sink(ps_seal_folder *folder) {
     return (ps_tile_sink){sink_put, folder};
 }
 
-bool ps_seal_folder_has(const ps_seal_folder *folder, const char *path, size_t length) {
-    struct stat about;
-    return fstatat(folder->fd, path, &about, 0) == 0 && S_ISREG(about.st_mode) &&
-           (size_t)about.st_size == length;
-}
-
 void ps_seal_folder_drop_partial(const ps_seal_folder *folder, const ps_tile *full) {
     char tile[PS_TILE_PATH_MAX], path[PS_TILE_PATH_MAX + 4];
     (void)snprintf(path, sizeof path, "%s.p", ps_tile_path(full, tile));
@@ -245,20 +265,42 @@ static bool has_tile(const ps_seal_folder *folder, const ps_tile *tile) {
     return faccessat(folder->fd, ps_tile_path(tile, path), F_OK, 0) == 0;
 }
 
+/* The full one, or a directory of partial ones. */
+static bool has_any(const ps_seal_folder *folder, const ps_tile *full) {
+    char tile[PS_TILE_PATH_MAX], path[PS_TILE_PATH_MAX + 4];
+    (void)snprintf(path, sizeof path, "%s.p", ps_tile_path(full, tile));
+    return has_tile(folder, full) || faccessat(folder->fd, path, F_OK, 0) == 0;
+}
+
+/* Behind the last tile from `first` on; a file or two before it may be lost. */
+static uint64_t end_of(const ps_seal_folder *folder, int32_t level, uint64_t first) {
+    ps_tile tile = {level, PS_TILE_WIDTH, first};
+    uint64_t end = first;
+    for (; tile.index < end + GAP_MAX; tile.index++)
+        if (has_any(folder, &tile)) end = tile.index + 1;
+    return end;
+}
+
+/* What the tile has beyond its first `kept`. Where the full one alone has those, it stays. */
+static void cut_tile(const ps_seal_folder *folder, ps_tile tile, uint32_t kept) {
+    for (tile.width = kept + 1; tile.width < PS_TILE_WIDTH; tile.width++)
+        (void)delete_tile(folder, &tile);
+    tile.width = kept;
+    const bool spared = kept > 0 && !has_tile(folder, &tile);
+    tile.width = PS_TILE_WIDTH;
+    if (!spared) (void)delete_tile(folder, &tile);
+}
+
 void ps_seal_folder_cut(const ps_seal_folder *folder, uint64_t entries) {
     for (int32_t level = PS_TILE_ENTRIES; level < PS_TILE_LEVELS; level++) {
-        const uint64_t nodes = ps_tile_nodes(level, entries);
-        ps_tile tile = {.level = level, .index = nodes / PS_TILE_WIDTH};
-        uint32_t kept = (uint32_t)(nodes % PS_TILE_WIDTH);
-        /* A full one has others behind it. Where it alone has what was signed, it stays. */
-        for (bool more = true; more; tile.index++, kept = 0) {
-            for (tile.width = kept + 1; tile.width < PS_TILE_WIDTH; tile.width++)
-                (void)delete_tile(folder, &tile);
-            tile.width = kept;
-            const bool spared = kept > 0 && !has_tile(folder, &tile);
-            tile.width = PS_TILE_WIDTH;
-            more = spared ? has_tile(folder, &tile) : delete_tile(folder, &tile);
+        const uint64_t nodes = ps_tile_nodes(level, entries), edge = nodes / PS_TILE_WIDTH;
+        for (uint64_t end = end_of(folder, level, edge + 1); end > edge + 1; end--) {
+            const ps_tile beyond = {level, PS_TILE_WIDTH, end - 1};
+            ps_seal_folder_drop_partial(folder, &beyond);
+            (void)delete_tile(folder, &beyond);
         }
+        cut_tile(folder, (ps_tile){.level = level, .index = edge},
+                 (uint32_t)(nodes % PS_TILE_WIDTH));
     }
 }
 

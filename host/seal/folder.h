@@ -27,6 +27,16 @@ ps_status ps_seal_folder_lock(ps_seal_folder *folder, ps_error *error) PS_MUST_U
  * beyond the first `entries` takes the place of what is there: that was never signed. */
 void ps_seal_folder_keep(ps_seal_folder *folder, uint64_t entries);
 
+/* A tile that reaches beyond the first `entries` takes the place of what is there, as above,
+ * without waiting for the disk; until ps_seal_folder_strict(). */
+void ps_seal_folder_loose(ps_seal_folder *folder, uint64_t entries);
+void ps_seal_folder_strict(ps_seal_folder *folder);
+
+/* For the moment in which a checkpoint is compared with the one that is there and takes its place:
+ * processes that share the directory take turns. Fails, PS_IO: one has held it for long. */
+ps_status ps_seal_folder_turn(ps_seal_folder *folder, ps_error *error) PS_MUST_USE;
+void ps_seal_folder_turn_over(ps_seal_folder *folder);
+
 /* Its files as a source and a sink of tiles. put: PS_TAMPERED where the file is there with other
  * bytes than these; the same bytes are left alone. */
 ps_tile_source ps_seal_folder_source(ps_seal_folder *folder);
@@ -37,14 +47,12 @@ ps_tile_sink ps_seal_folder_sink(ps_seal_folder *folder);
 ps_status ps_seal_folder_read(ps_seal_folder *folder, const char *path, uint8_t *to, size_t room,
                               size_t *length, ps_error *error) PS_MUST_USE;
 
-/* Whether a file of that name and length is there. */
-bool ps_seal_folder_has(const ps_seal_folder *folder, const char *path, size_t length);
-
 /* Deletes the partial tiles that a full one, which is there, has replaced. */
 void ps_seal_folder_drop_partial(const ps_seal_folder *folder, const ps_tile *full);
 
 /* Deletes tiles that reach beyond the first `entries`, which were never signed: what a killed
- * writer left would be taken for a part of the log once that is as large. */
+ * writer left would be taken for a part of the log once that is as large. The last ones first, so
+ * that one that is killed here leaves none behind a gap. */
 void ps_seal_folder_cut(const ps_seal_folder *folder, uint64_t entries);
 
 /* Puts a whole file in the place of what was there. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/seal/projector.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "host/base/check.h"
+#include "host/base/log.h"
 
 typedef struct item {
     uint32_t log, length;
@@ -46,25 +48,107 @@ static ps_status name_log(ps_projected *log, ps_error *error) {
     return PS_OK;
 }
 
+ps_status ps_projected_shown(const ps_projected *projected, ps_tree *out, ps_error *error) {
+    uint8_t bytes[PS_CHECKPOINT_MAX];
+    size_t length = 0;
+    ps_checkpoint checkpoint;
+    out->size = 0;
+    ps_status status =
+        ps_seal_folder_read(projected->folder, "checkpoint", bytes, sizeof bytes, &length, error);
+    if (status == PS_UNKNOWN_NAME) return PS_OK;
+    if (status != PS_OK) return status;
+    ps_note *note = malloc(sizeof *note);
+    if (note == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a checkpoint");
+    status = ps_checkpoint_open((ps_bytes){bytes, (uint32_t)length}, &projected->signer.verifier,
+                                note, &checkpoint, error);
+    free(note);
+    if (status == PS_OK) *out = checkpoint.tree;
+    return status;
+}
+
+static bool is_same(const ps_tree *a, const ps_tree *b) {
+    return a->size == b->size && ps_hash_is(&a->root, &b->root);
+}
+
+/* Another worker has signed `shown` since we did: that must be the beginning of our tree. */
+static ps_status check_extends(const ps_projected *log, const ps_tree *shown, const ps_tree *tree,
+                               ps_error *error) {
+    const ps_tile_source source = ps_seal_folder_source(log->folder);
+    ps_tree before = {.size = shown->size};
+    if (shown->size < tree->size) {
+        ps_tiles *tiles = malloc(sizeof *tiles);
+        if (tiles == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a log's tiles");
+        ps_tiles_init(tiles, &source, tree->size);
+        const ps_status status = ps_tiles_root(tiles, shown->size, &before.root, error);
+        free(tiles);
+        PS_TRY(status);
+    } else {
+        before = *tree;
+    }
+    if (is_same(&before, shown)) return PS_OK;
+    return ps_fail(error, PS_TAMPERED,
+                   "`checkpoint` has another history, of %" PRIu64 " entries, than the %" PRIu64
+                   " that this worker has: nothing else is signed",
+                   shown->size, tree->size);
+}
+
+/* What the full ones have replaced that have come since that checkpoint: they are committed. */
+static void drop_partials(const ps_projected *log, const ps_tree *shown, const ps_tree *tree) {
+    for (int32_t level = PS_TILE_ENTRIES; level < PS_TILE_LEVELS; level++) {
+        const uint64_t before = ps_tile_nodes(level, shown->size);
+        const ps_tile edge = {level, PS_TILE_WIDTH, before / PS_TILE_WIDTH};
+        if (before % PS_TILE_WIDTH != 0 &&
+            edge.index < ps_tile_nodes(level, tree->size) / PS_TILE_WIDTH)
+            ps_seal_folder_drop_partial(log->folder, &edge);
+    }
+}
+
+/* Puts the checkpoint there, if what is there is older; false: it is newer. A worker that was
+ * stopped for long finds that its heir has gone on. */
+static ps_status publish(const ps_projected *log, const ps_tree *tree, ps_bytes note, bool *done,
+                         ps_error *error) {
+    ps_tree shown;
+    PS_TRY(ps_projected_shown(log, &shown, error));
+    *done = shown.size <= tree->size;
+    if (!*done) {
+        ps_log(
+            PS_LOG_WARNING, "seal",
+            "%s: another worker has signed %" PRIu64 " entries there: this one, which has %" PRIu64
+            ", signs nothing. Was it stopped, or does another pipeline seal into this directory?",
+            ps_seal_folder_path(log->folder), shown.size, tree->size);
+        return PS_OK;
+    }
+    if (shown.size > 0 && !is_same(&shown, &log->signed_tree))
+        PS_TRY(check_extends(log, &shown, tree, error));
+    if (shown.size == tree->size) return PS_OK;
+    drop_partials(log, &shown, tree);
+    return ps_seal_folder_replace(log->folder, "checkpoint", (const char *)note.data, note.length,
+                                  error);
+}
+
 static ps_status sign(ps_projector *projector, const item *of, ps_error *error) {
     ps_projected *log = &projector->logs[of->log];
     ps_frontier frontier;
     ps_tree tree;
-    char note[PS_CHECKPOINT_MAX];
+    char text[PS_CHECKPOINT_MAX];
     size_t length = 0;
+    bool done = false;
     memcpy(&frontier, of->bytes, sizeof frontier);
     tree.size = frontier.size;
     ps_frontier_root(&frontier, tree.root.byte);
     PS_TRY(name_log(log, error));
-    PS_TRY(ps_checkpoint_sign(&tree, &log->signer, note, &length, error));
-    PS_TRY(ps_seal_folder_replace(log->folder, "checkpoint", note, length, error));
+    PS_TRY(ps_checkpoint_sign(&tree, &log->signer, text, &length, error));
+    const ps_bytes note = {(const uint8_t *)text, (uint32_t)length};
+    PS_TRY(ps_seal_folder_turn(log->folder, error));
+    const ps_status status = publish(log, &tree, note, &done, error);
+    ps_seal_folder_turn_over(log->folder);
+    if (status != PS_OK || !done) return status;
     pthread_mutex_lock(&projector->mutex);
     log->signed_tree = tree;
     pthread_mutex_unlock(&projector->mutex);
     ps_log_signed(log->metrics, tree.size);
     if (projector->roller == NULL) return PS_OK;
-    const ps_published published = {
-        log->partition, log->signer.verifier.name, tree, {(const uint8_t *)note, (uint32_t)length}};
+    const ps_published published = {log->partition, log->signer.verifier.name, tree, note};
     ps_roller_offer(projector->roller, &published);
     return PS_OK;
 }
@@ -73,9 +157,7 @@ static ps_status write_item(ps_projector *projector, const item *of, ps_error *e
     const ps_projected *log = &projector->logs[of->log];
     if (of->is_checkpoint) return sign(projector, of, error);
     const ps_tile_sink sink = ps_seal_folder_sink(log->folder);
-    PS_TRY(sink.put(sink.context, &of->tile, of->bytes, of->length, error));
-    if (of->tile.width == PS_TILE_WIDTH) ps_seal_folder_drop_partial(log->folder, &of->tile);
-    return PS_OK;
+    return sink.put(sink.context, &of->tile, of->bytes, of->length, error);
 }
 
 static void fail(ps_projector *projector, uint32_t log, ps_status status, const ps_error *why) {

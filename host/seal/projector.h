@@ -33,6 +33,11 @@ typedef struct ps_projected {
     ps_tree signed_tree;     /* last; see ps_projector_signed() */
 } ps_projected;
 
+/* The checkpoint in the folder, signed by us; size 0: there is none. Fails: PS_TAMPERED: it is
+ * another's; PS_IO. */
+ps_status ps_projected_shown(const ps_projected *projected, ps_tree *out,
+                             ps_error *error) PS_MUST_USE;
+
 typedef struct ps_projector ps_projector;
 
 typedef struct ps_projected_tile {

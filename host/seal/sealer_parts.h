@@ -22,6 +22,8 @@ enum {
 typedef struct ps_sealed_log {
     atomic_bool given;       /* restored: its rows may come */
     bool moved, grown;       /* since the last commit */
+    bool cleared;            /* while it is restored: nothing lies beyond its checkpoint … */
+    uint64_t said;           /* … but tiles of so many entries, from the topic */
     int64_t watermark, last; /* where it stands, and its highest offset; PS_OFFSET_NONE: empty */
     ps_frontier frontier;    /* with what is not committed yet */
     ps_frontier committed;
@@ -50,6 +52,7 @@ typedef struct ps_gathered {
     bool found;
     char origin[PS_ORIGIN_MAX];
     ps_log_record record;
+    uint64_t lowest[PS_TILE_LEVELS + 1]; /* full tile of each level that was written to its file */
     ps_gathered_tiles said, behind;
 } ps_gathered;
 

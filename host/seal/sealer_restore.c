@@ -28,6 +28,7 @@ ps_status ps_sealer_begin(void *self, uint32_t partition, ps_error *error) {
         PS_TRY(ps_seal_folder_open(path, true, &projected->folder, error));
     }
     sealer->log[partition].watermark = sealer->log[partition].last = PS_OFFSET_NONE;
+    sealer->log[partition].cleared = false;
     return PS_OK;
 }
 
@@ -35,6 +36,7 @@ void ps_sealer_gather(void *self, uint32_t partition) {
     ps_gathered *gathered = ((ps_lane_sealer *)self)->gathered;
     (void)partition;
     gathered->found = false;
+    for (int32_t i = 0; i <= PS_TILE_LEVELS; i++) gathered->lowest[i] = UINT64_MAX;
     memset(gathered->said.tile, 0, sizeof gathered->said.tile);
     memset(gathered->behind.tile, 0, sizeof gathered->behind.tile);
 }
@@ -76,38 +78,67 @@ static size_t bytes_of(const ps_tile *tile) {
     return tile->width * one;
 }
 
+static void copy_tile(ps_gathered_tiles *to, ps_gathered_tiles *from, int32_t level) {
+    const ps_tile *tile = held(from, level);
+    *held(to, level) = *tile;
+    memcpy(place_of(to, level), place_of(from, level), bytes_of(tile));
+}
+
+/* The tile of that level that the log goes on from; width 0: it ends with a full one. */
+static ps_tile last_tile(const ps_gathered *gathered, int32_t level) {
+    const uint64_t size = gathered->record.frontier.size;
+    return ps_tile_of(level, ps_tile_nodes(level, size) / PS_TILE_WIDTH, size);
+}
+
 /* The log has been said as of here. */
 static void take_behind(ps_gathered *gathered) {
     for (int32_t level = PS_TILE_ENTRIES; level < PS_TILE_LEVELS; level++) {
         ps_tile *tile = held(&gathered->behind, level);
         if (tile->width == 0) continue;
-        *held(&gathered->said, level) = *tile;
-        memcpy(place_of(&gathered->said, level), place_of(&gathered->behind, level),
-               bytes_of(tile));
+        copy_tile(&gathered->said, &gathered->behind, level);
         tile->width = 0;
     }
 }
 
-static ps_status apply_tile(ps_lane_sealer *sealer, uint32_t partition, ps_tile tile,
+/* Compaction keeps the newest tile of a name. One that no log speaks of may have taken the place of
+ * the one that the log goes on from, and begins with it. */
+static void take_wider(ps_gathered *gathered, const ps_tile *tile) {
+    const ps_tile wanted = last_tile(gathered, tile->level);
+    const ps_tile *there = held(&gathered->said, tile->level);
+    if (!gathered->found || wanted.width == 0 || tile->index != wanted.index) return;
+    if (there->width > 0 && there->index == wanted.index && there->width >= wanted.width) return;
+    if (tile->width >= wanted.width) copy_tile(&gathered->said, &gathered->behind, tile->level);
+}
+
+/* Into its file, once the log is known to be this one; what was never signed gives way. */
+static ps_status write_tile(ps_lane_sealer *sealer, uint32_t partition, const ps_tile *tile,
                             ps_bytes value, ps_error *error) {
+    const ps_sealed_log *log = &sealer->log[partition];
     ps_seal_folder *folder = sealer->projected[partition].folder;
     const ps_tile_sink sink = ps_seal_folder_sink(folder);
+    uint64_t *lowest = &sealer->gathered->lowest[tile->level + 1];
     ps_error why;
+    if (!log->cleared || tile->width < PS_TILE_WIDTH ||
+        tile->index >= ps_tile_nodes(tile->level, log->said) / PS_TILE_WIDTH)
+        return PS_OK;
+    const ps_status status = sink.put(sink.context, tile, value.data, value.length, &why);
+    if (status != PS_OK)
+        return ps_sealer_fail(sealer, partition, status, error, "%s: %s",
+                              ps_seal_folder_path(folder), why.message);
+    if (tile->index < *lowest) *lowest = tile->index;
+    return PS_OK;
+}
+
+static ps_status apply_tile(ps_lane_sealer *sealer, uint32_t partition, ps_tile tile,
+                            ps_bytes value, ps_error *error) {
     tile.width = value.length == PS_NULL_LENGTH ? 0 : width_of(&tile, value.length);
     if (tile.width == 0)
         return ps_sealer_fail(sealer, partition, PS_TAMPERED, error,
                               "a tile in topic %s.seal is broken", sealer->env->pipeline);
     *held(&sealer->gathered->behind, tile.level) = tile;
     memcpy(place_of(&sealer->gathered->behind, tile.level), value.data, value.length);
-    if (tile.width < PS_TILE_WIDTH) return PS_OK;
-    /* Also one that is there: it must be this one. */
-    const ps_status status = sink.put(sink.context, &tile, value.data, value.length, &why);
-    if (status == PS_OK) {
-        ps_seal_folder_drop_partial(folder, &tile); /* who wrote it may have had no time to */
-        return PS_OK;
-    }
-    return ps_sealer_fail(sealer, partition, status, error, "%s: %s", ps_seal_folder_path(folder),
-                          why.message);
+    take_wider(sealer->gathered, &tile);
+    return write_tile(sealer, partition, &tile, value, error);
 }
 
 ps_status ps_sealer_apply(void *self, uint32_t partition, ps_bytes key, ps_bytes value,
@@ -136,9 +167,8 @@ ps_status ps_sealer_apply(void *self, uint32_t partition, ps_bytes key, ps_bytes
 
 /* The tiles that the log goes on from. */
 static bool has_partial(ps_gathered *gathered, char path[PS_TILE_PATH_MAX]) {
-    const uint64_t size = gathered->record.frontier.size;
     for (int32_t level = PS_TILE_ENTRIES; level < PS_TILE_LEVELS; level++) {
-        const ps_tile wanted = ps_tile_of(level, ps_tile_nodes(level, size) / PS_TILE_WIDTH, size);
+        const ps_tile wanted = last_tile(gathered, level);
         const ps_tile *there = held(&gathered->said, level);
         if (wanted.width == 0) continue;
         (void)ps_tile_path(&wanted, path);
@@ -147,44 +177,48 @@ static bool has_partial(ps_gathered *gathered, char path[PS_TILE_PATH_MAX]) {
     return true;
 }
 
-/* The full tiles behind the last checkpoint: those before it were written before it. */
-static bool has_files(const ps_seal_folder *folder, uint64_t shown, uint64_t size,
-                      char path[PS_TILE_PATH_MAX]) {
-    ps_growth growth = ps_growth_of(shown, size);
-    for (ps_tile tile; ps_growth_next(&growth, &tile);) {
-        if (tile.width < PS_TILE_WIDTH) continue;
-        const size_t bytes = tile.level == PS_TILE_ENTRIES ? PS_SEALED_BUNDLE : PS_TILE_BYTES;
-        if (!ps_seal_folder_has(folder, ps_tile_path(&tile, path), bytes)) return false;
+/* The full tiles behind the checkpoint were written: what lay there may be anything. A log makes
+ * its tiles in order, so all from the lowest on were there to be read. */
+static bool has_full(const ps_gathered *gathered, uint64_t shown, uint64_t size,
+                     char path[PS_TILE_PATH_MAX]) {
+    for (int32_t level = PS_TILE_ENTRIES; level < PS_TILE_LEVELS; level++) {
+        const ps_tile first = {level, PS_TILE_WIDTH, ps_tile_nodes(level, shown) / PS_TILE_WIDTH};
+        (void)ps_tile_path(&first, path);
+        if (first.index < ps_tile_nodes(level, size) / PS_TILE_WIDTH &&
+            gathered->lowest[level + 1] > first.index)
+            return false;
     }
     return true;
 }
 
-/* The checkpoint in the folder, signed by us; size 0: there is none. */
 static ps_status read_shown(ps_lane_sealer *sealer, uint32_t partition, ps_tree *out,
                             ps_error *error) {
     const ps_projected *projected = &sealer->projected[partition];
-    uint8_t bytes[PS_CHECKPOINT_MAX];
-    size_t length = 0;
-    ps_checkpoint checkpoint;
     ps_error why;
-    out->size = 0;
-    ps_status status =
-        ps_seal_folder_read(projected->folder, "checkpoint", bytes, sizeof bytes, &length, &why);
-    if (status == PS_UNKNOWN_NAME) return PS_OK;
-    ps_note *note = malloc(sizeof *note);
-    if (note == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a checkpoint");
-    if (status == PS_OK)
-        status = ps_checkpoint_open((ps_bytes){bytes, (uint32_t)length},
-                                    &projected->signer.verifier, note, &checkpoint, &why);
-    free(note);
-    if (status == PS_OK) {
-        *out = checkpoint.tree;
-        return PS_OK;
-    }
+    const ps_status status = ps_projected_shown(projected, out, &why);
+    if (status == PS_OK) return status;
     return ps_sealer_fail(sealer, partition, status, error,
                           "%s/checkpoint: %s; it is of another log or key: give `dir` a place of "
                           "its own, or `key` the key that signed it",
                           ps_seal_folder_path(projected->folder), why.message);
+}
+
+/* What a transaction that was none has left: its rows may come again as others, where the source
+ * was compacted meanwhile. */
+static ps_status clear_beyond(ps_lane_sealer *sealer, uint32_t partition, uint64_t size,
+                              ps_tree *shown, ps_error *error) {
+    ps_sealed_log *log = &sealer->log[partition];
+    ps_seal_folder *folder = sealer->projected[partition].folder;
+    if (log->cleared) return PS_OK;
+    PS_TRY(ps_seal_folder_turn(folder, error));
+    const ps_status status = read_shown(sealer, partition, shown, error);
+    if (status == PS_OK) ps_seal_folder_cut(folder, shown->size);
+    ps_seal_folder_turn_over(folder);
+    if (status != PS_OK) return status;
+    ps_seal_folder_loose(folder, shown->size);
+    log->cleared = true;
+    log->said = size;
+    return PS_OK;
 }
 
 /* ---- does it agree? ---- */
@@ -211,6 +245,19 @@ static ps_status source_read(void *context, const char *path, uint8_t *to, size_
     return ps_seal_folder_read(of->folder, path, to, room, length, error);
 }
 
+static const char shown_name[] = "the checkpoint in `dir`";
+
+/* The log was not set back. */
+static ps_status check_size(ps_lane_sealer *sealer, uint32_t partition, const ps_tree *tree,
+                            const char *which, ps_error *error) {
+    if (tree->size <= sealer->gathered->record.frontier.size) return PS_OK;
+    return ps_sealer_fail(sealer, partition, PS_TAMPERED, error,
+                          "%s has %" PRIu64 " entries, and the log in topic %s.seal only %" PRIu64
+                          ": was that topic cut, or set back? nothing else is signed",
+                          which, tree->size, sealer->env->pipeline,
+                          sealer->gathered->record.frontier.size);
+}
+
 /* The tree of the first `tree->size` entries has that root. */
 static ps_status check_tree(ps_lane_sealer *sealer, uint32_t partition, const ps_tree *tree,
                             const char *which, ps_error *error) {
@@ -219,12 +266,7 @@ static ps_status check_tree(ps_lane_sealer *sealer, uint32_t partition, const ps
     ps_hash root;
     ps_error why;
     if (tree->size == 0) return PS_OK;
-    if (tree->size > sealer->gathered->record.frontier.size)
-        return ps_sealer_fail(
-            sealer, partition, PS_TAMPERED, error,
-            "%s has %" PRIu64 " entries, and the log in topic %s.seal only %" PRIu64
-            ": was that topic cut, or set back? nothing else is signed",
-            which, tree->size, sealer->env->pipeline, sealer->gathered->record.frontier.size);
+    PS_TRY(check_size(sealer, partition, tree, which, error));
     ps_tiles_init(sealer->tiles, &tiles, sealer->gathered->record.frontier.size);
     const ps_status status = ps_tiles_root(sealer->tiles, tree->size, &root, &why);
     if (status != PS_OK)
@@ -277,10 +319,9 @@ static ps_status continue_log(ps_lane_sealer *sealer, uint32_t partition, const 
     source from = {sealer->gathered, sealer->projected[partition].folder};
     const ps_tile_source tiles = {source_read, &from};
     ps_error why;
-    PS_TRY(check_frontier(sealer, partition, error));
     PS_TRY(check_tree(sealer, partition, &record->signed_tree, "the tree that was signed last",
                       error));
-    PS_TRY(check_tree(sealer, partition, shown, "the checkpoint in `dir`", error));
+    PS_TRY(check_tree(sealer, partition, shown, shown_name, error));
     const ps_status status = ps_tiler_restore(log->tiler, &tiles, record->frontier.size, &why);
     if (status != PS_OK) return ps_sealer_fail(sealer, partition, status, error, "%s", why.message);
     log->frontier = record->frontier;
@@ -305,20 +346,29 @@ static ps_status begin_log(ps_lane_sealer *sealer, uint32_t partition, const ps_
     return ps_tiler_restore(log->tiler, &none, 0, error);
 }
 
-/* Goes on with what was gathered, if that is all. */
-static ps_status go_on(ps_lane_sealer *sealer, uint32_t partition, const ps_tree *shown, bool all,
+/* Goes on with what was gathered, if that is all. No file is touched before the log is known to be
+ * the one that the topic and the checkpoint speak of; tiles are written the next time round. */
+static ps_status go_on(ps_lane_sealer *sealer, uint32_t partition, ps_tree *shown, bool all,
                        ps_error *error) {
     char path[PS_TILE_PATH_MAX];
-    const ps_seal_folder *folder = sealer->projected[partition].folder;
     const uint64_t size = sealer->gathered->record.frontier.size;
-    const uint64_t from = shown->size < size ? shown->size : size;
-    if (has_partial(sealer->gathered, path) && has_files(folder, from, size, path))
-        return continue_log(sealer, partition, shown, error);
+    const bool was_cleared = sealer->log[partition].cleared;
+    PS_TRY(check_size(sealer, partition, shown, shown_name, error));
+    bool there = has_partial(sealer->gathered, path);
+    if (there) {
+        PS_TRY(check_frontier(sealer, partition, error));
+        PS_TRY(clear_beyond(sealer, partition, size, shown, error));
+        PS_TRY(check_size(sealer, partition, shown, shown_name, error));
+        there = size == sealer->log[partition].said &&
+                has_full(sealer->gathered, shown->size, size, path);
+        if (!there && !was_cleared) return PS_AGAIN;
+    }
+    if (there) return continue_log(sealer, partition, shown, error);
     if (!all) return PS_AGAIN;
     return ps_sealer_fail(sealer, partition, PS_TAMPERED, error,
-                          "%s is neither in topic %s.seal nor, whole, in %s: were records of that "
-                          "topic deleted? the log cannot be continued",
-                          path, sealer->env->pipeline, ps_seal_folder_path(folder));
+                          "%s is not in topic %s.seal: were records of that topic deleted? the log "
+                          "cannot be continued",
+                          path, sealer->env->pipeline);
 }
 
 /* An earlier run may have been killed before its roll-up had this one. */
@@ -346,10 +396,13 @@ ps_status ps_sealer_restored(void *self, uint32_t partition, bool all, ps_error 
     if (!gathered->found && !all) return PS_AGAIN;
     if (gathered->found) PS_TRY(check_origin(sealer, partition, error));
     PS_TRY(read_shown(sealer, partition, &shown, error));
-    if (gathered->found)
+    if (gathered->found) {
         PS_TRY(go_on(sealer, partition, &shown, all, error));
-    else
+    } else {
         PS_TRY(begin_log(sealer, partition, &shown, error));
+        PS_TRY(clear_beyond(sealer, partition, 0, &shown, error));
+    }
+    ps_seal_folder_strict(projected->folder);
     PS_TRY(offer_shown(sealer, partition, &shown, error));
     log->committed = log->frontier;
     log->moved = log->grown = false;
