@@ -2,8 +2,9 @@
  * A log as plain files in a directory, which a web server serves as they are: `checkpoint`, `vkey`
  * and `tile/…`. A tile is written in place: nobody asks for it before a checkpoint refers to it,
  * and what a killed writer left of it is completed by the next. A checkpoint is replaced at once,
- * by rename. Nothing waits for the disk: after a power failure the files are made again from what
- * they were made of. A log that cannot be made again asks for more: ps_seal_folder_keep().
+ * by rename. Nothing waits for the disk: files that a power failure has taken can be made again
+ * from what they were made of. A log that cannot be made again asks for more:
+ * ps_seal_folder_keep().
  */
 #ifndef PS_HOST_SEAL_FOLDER_H
 #define PS_HOST_SEAL_FOLDER_H

@@ -171,9 +171,17 @@ static void give_up(ps_roller *roller) {
 }
 
 /* An empty place, where a disk is no longer mounted, say, would begin a second history. */
-static ps_status check_reopened(const ps_roller *roller, const ps_rollup *rollup, ps_error *error) {
+static ps_status check_reopened(const ps_roller *roller, ps_rollup *rollup, ps_error *error) {
     const ps_tree *before = &roller->signed_tree, now = ps_rollup_tree(rollup);
-    if (now.size > before->size) return PS_OK;
+    if (now.size > before->size) {
+        const ps_status status = ps_rollup_extends(rollup, before, error);
+        if (status != PS_TAMPERED) return status;
+        return ps_fail(error, status,
+                       "this run has signed %" PRIu64
+                       " entries of it, and what is there has %" PRIu64
+                       " of another history: put back what was there",
+                       before->size, now.size);
+    }
     if (now.size == before->size && (now.size == 0 || ps_hash_is(&now.root, &before->root)))
         return PS_OK;
     return ps_fail(error, PS_TAMPERED,

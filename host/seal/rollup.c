@@ -79,6 +79,10 @@ static ps_status compare(ps_rollup *rollup, const ps_tree *before, const ps_tree
     return ps_fail(error, PS_TAMPERED, "`checkpoint` and `%s` are of two histories", signed_name);
 }
 
+ps_status ps_rollup_extends(ps_rollup *rollup, const ps_tree *before, ps_error *error) {
+    return compare(rollup, before, &rollup->tree, error);
+}
+
 /* The larger of what was published and what was signed is where it goes on. */
 static ps_status restore(ps_rollup *rollup, uint8_t *bytes, ps_error *error) {
     ps_tree published;

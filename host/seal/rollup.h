@@ -40,6 +40,9 @@ void ps_rollup_close(ps_rollup *rollup);
 /* Signed last, here or by an earlier run. For who calls publish. */
 ps_tree ps_rollup_tree(const ps_rollup *rollup);
 
+/* Fails: PS_TAMPERED: that tree is not the beginning of this one; as its files do. */
+ps_status ps_rollup_extends(ps_rollup *rollup, const ps_tree *before, ps_error *error) PS_MUST_USE;
+
 /* A freshly signed checkpoint of the log of that key. `*added`, which may be NULL: false where it
  * is the one that was added last. Fails: PS_TAMPERED: not signed by that key, or the log has gone
  * back or another way since the last; PS_BAD_CONFIG: a note of more than PS_ENTRY_BYTES_MAX; else
