@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "host/cli/seal_keys.h"
 #include "host/cli/seal_logs.h"
 #include "host/cli/seal_policy.h"
 
@@ -102,13 +103,14 @@ ps_status ps_seal_number(const char *name, const char *text, uint64_t *out, ps_e
     return PS_OK;
 }
 
-/* The first --key, else what the log says of itself. */
+/* One of --key, else what the log says of itself. */
 static ps_status find_key(ps_seal_log *log, const ps_seal_options *chosen, ps_error *error) {
     uint8_t text[PS_KEY_TEXT_MAX + 1];
     size_t length = 0;
     if (chosen->key.count > 0) {
         log->has_key = true;
-        return ps_seal_key(chosen->key.at[0], &log->key, error);
+        return ps_seal_key_for(chosen, (ps_bytes){log->bytes, (uint32_t)log->length}, &log->key,
+                               error);
     }
     const ps_status status = log->place.source.read(log->place.source.context, "vkey", text,
                                                     sizeof text, &length, error);

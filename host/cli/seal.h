@@ -64,7 +64,7 @@ ps_status ps_seal_index(const ps_seal_options *chosen, uint64_t *out, ps_error *
 ps_status ps_seal_number(const char *name, const char *text, uint64_t *out,
                          ps_error *error) PS_MUST_USE;
 
-/* A log and its checkpoint, of which `key` says who has signed it: the first --key, else the log's
+/* A log and its checkpoint, of which `key` says who has signed it: one of --key, else the log's
  * own. */
 typedef struct ps_seal_log {
     ps_seal_place place;

@@ -24,18 +24,51 @@ void ps_seal_keys_deinit(ps_seal_keys *keys) {
     *keys = (ps_seal_keys){0};
 }
 
-/* The first line of a checkpoint that nobody has checked yet. */
-static const ps_verifier *named(ps_seal_keys *keys, ps_bytes note) {
-    ps_bytes origin;
-    if (!ps_line_next(&note, &origin)) return NULL;
-    for (uint32_t i = 0; i < keys->count; i++) {
-        if (origin.length != strlen(keys->key[i].name) ||
-            memcmp(origin.data, keys->key[i].name, origin.length) != 0)
-            continue;
-        keys->used[i] = true;
-        return &keys->key[i];
+static bool is_named(const ps_verifier *key, ps_bytes origin) {
+    return origin.length == strlen(key->name) && memcmp(origin.data, key->name, origin.length) == 0;
+}
+
+const ps_verifier *ps_seal_key_of(const ps_verifier *keys, uint32_t count, const ps_note *note,
+                                  ps_bytes origin) {
+    const ps_verifier *found = NULL;
+    ps_note_verdict best = PS_NOTE_UNSIGNED;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_named(&keys[i], origin)) continue;
+        const ps_note_verdict verdict = ps_note_verify(note, &keys[i], NULL);
+        if (verdict == PS_NOTE_SIGNED) return &keys[i];
+        if (found == NULL || verdict > best) found = &keys[i];
+        best = verdict > best ? verdict : best;
     }
-    return NULL;
+    return found;
+}
+
+/* The first line of a checkpoint that nobody has checked yet says which log it is of. */
+static const ps_verifier *find(const ps_seal_keys *keys, ps_bytes bytes) {
+    ps_bytes rest = bytes, origin;
+    if (!ps_line_next(&rest, &origin)) return NULL;
+    ps_note *const note = malloc(sizeof *note);
+    if (note == NULL) return NULL;
+    if (ps_note_parse(bytes, note, NULL) != PS_OK) note->lines = 0; /* then nobody has signed it */
+    const ps_verifier *const found = ps_seal_key_of(keys->key, keys->count, note, origin);
+    free(note);
+    return found;
+}
+
+ps_status ps_seal_key_for(const ps_seal_options *chosen, ps_bytes checkpoint, ps_verifier *out,
+                          ps_error *error) {
+    ps_seal_keys keys = {0};
+    const ps_status status = ps_seal_keys_init(&keys, &chosen->key, error);
+    if (status == PS_OK) {
+        const ps_verifier *const found = find(&keys, checkpoint);
+        *out = found == NULL ? keys.key[0] : *found;
+    }
+    ps_seal_keys_deinit(&keys);
+    return status;
+}
+
+void ps_seal_keys_use(ps_seal_keys *keys, const char *name) {
+    for (uint32_t i = 0; i < keys->count; i++)
+        if (strcmp(keys->key[i].name, name) == 0) keys->used[i] = true;
 }
 
 const ps_verifier *ps_seal_keys_choose(ps_seal_keys *keys, const ps_tile_source *log, bool only,
@@ -51,9 +84,9 @@ const ps_verifier *ps_seal_keys_choose(ps_seal_keys *keys, const ps_tile_source 
     uint8_t *const bytes = malloc(PS_NOTE_BYTES_MAX);
     const bool there = bytes != NULL && log->read(log->context, "checkpoint", bytes,
                                                   PS_NOTE_BYTES_MAX, &length, &ignored) == PS_OK;
-    const ps_verifier *const found =
-        there ? named(keys, (ps_bytes){bytes, (uint32_t)length}) : NULL;
+    const ps_verifier *const found = there ? find(keys, (ps_bytes){bytes, (uint32_t)length}) : NULL;
     free(bytes);
+    if (found != NULL) ps_seal_keys_use(keys, found->name);
     *missing = found == NULL;
     return found;
 }

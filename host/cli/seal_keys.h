@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The verifier keys of `--key`: each log takes the one that is named as its origin.
+ * The verifier keys of `--key`: each log takes the one that is named as its origin. Where a key was
+ * replaced by another of that name, both may be given: who signed decides.
  */
 #ifndef PS_HOST_CLI_SEAL_KEYS_H
 #define PS_HOST_CLI_SEAL_KEYS_H
@@ -17,10 +18,23 @@ ps_status ps_seal_keys_init(ps_seal_keys *keys, const ps_string_list *texts,
                             ps_error *error) PS_MUST_USE;
 void ps_seal_keys_deinit(ps_seal_keys *keys);
 
+/* Of `count` keys those that are named as the origin: the one that has signed the note, else one
+ * whose line in it is forged, else the first. NULL: none is named so. */
+const ps_verifier *ps_seal_key_of(const ps_verifier *keys, uint32_t count, const ps_note *note,
+                                  ps_bytes origin);
+
+/* The --key that a checkpoint is to be checked with: the same, and the first where none is named as
+ * its origin. At least one was given. */
+ps_status ps_seal_key_for(const ps_seal_options *chosen, ps_bytes checkpoint, ps_verifier *out,
+                          ps_error *error) PS_MUST_USE;
+
 /* The key for a log; `only`: it is the only one, and a single key is for it. NULL: none was given,
  * or, `*missing`, none of those is for it. */
 const ps_verifier *ps_seal_keys_choose(ps_seal_keys *keys, const ps_tile_source *log, bool only,
                                        bool *missing);
+
+/* It was of use, and with it those that it replaced, which have its name. */
+void ps_seal_keys_use(ps_seal_keys *keys, const char *name);
 
 /* How many keys were given whose log was not there; says which. */
 uint32_t ps_seal_keys_unused(const ps_seal_keys *keys, const char *where);

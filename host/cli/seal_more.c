@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cli/seal_keys.h"
 #include "host/cli/seal_policy.h"
 #include "host/seal/origins.h"
 #include "host/seal/rollup.h"
@@ -16,12 +17,10 @@ enum { BUNDLE_MAX = PS_TILE_WIDTH * (2 + PS_ENTRY_BYTES_MAX) };
 
 typedef struct more {
     const ps_tile_source *source;
-    const ps_seal_options *chosen;
-    bool *key_used;
+    ps_seal_keys *keys; /* of --key */
     const ps_verify_watch *watch;
     ps_verify_report *report;
-    ps_verifier *key; /* of --key */
-    ps_verifier own;  /* the roll-up's */
+    ps_verifier own; /* the roll-up's */
     bool has_own;
     ps_origins origins;
     uint64_t unchecked;
@@ -58,7 +57,8 @@ static ps_status check_policy(more *m, const ps_seal_policy *policy, ps_error *e
     ps_error why;
     PS_TRY(read_note(m, &bytes, error));
     PS_TRY(ps_checkpoint_parse(m->note.text, &checkpoint, error));
-    const ps_verifier *const log = ps_seal_policy_log(policy, checkpoint.origin);
+    const ps_verifier *const log =
+        ps_seal_key_of(policy->log, policy->logs, &m->note, checkpoint.origin);
     if (log == NULL && policy->logs > 0)
         return ps_fail(error, PS_UNKNOWN_NAME, "the policy says nothing of this log");
     if (log != NULL && ps_checkpoint_open(bytes, log, &m->note, &checkpoint, &why) != PS_OK)
@@ -72,13 +72,11 @@ static ps_status check_policy(more *m, const ps_seal_policy *policy, ps_error *e
 
 /* Who may have signed the checkpoints of that origin; false: that is not known. */
 static bool key_of(const more *m, ps_bytes origin, ps_verifier *out) {
-    for (uint32_t i = 0; i < m->chosen->key.count; i++) {
-        *out = m->key[i];
-        if (strlen(out->name) == origin.length &&
-            memcmp(out->name, origin.data, origin.length) == 0) {
-            m->key_used[i] = true;
-            return true;
-        }
+    const ps_verifier *const found = ps_seal_key_of(m->keys->key, m->keys->count, &m->note, origin);
+    if (found != NULL) {
+        ps_seal_keys_use(m->keys, found->name);
+        *out = *found;
+        return true;
     }
     /* One secret may sign them all. */
     return m->has_own && ps_verifier_rename(&m->own, origin, out, NULL) == PS_OK &&
@@ -138,6 +136,8 @@ static ps_status find_own(more *m, ps_error *error) {
                              (uint32_t)strlen(m->report->origin)};
     uint8_t text[PS_KEY_TEXT_MAX + 1];
     size_t length = 0;
+    ps_bytes ignored;
+    PS_TRY(read_note(m, &ignored, error));
     m->has_own = key_of(m, origin, &m->own);
     if (m->has_own) return PS_OK;
     const ps_status status =
@@ -153,37 +153,30 @@ static ps_status check(more *m, const ps_seal_policy *policy, ps_error *error) {
     if (policy != NULL) PS_TRY(check_policy(m, policy, error));
     if (!ps_rollup_is_origin((ps_bytes){(const uint8_t *)name, (uint32_t)strlen(name)}))
         return PS_OK;
-    for (uint32_t i = 0; i < m->chosen->key.count; i++)
-        PS_TRY(ps_seal_key(m->chosen->key.at[i], &m->key[i], error));
     PS_TRY(find_own(m, error));
     return check_entries(m, error);
 }
 
 ps_status ps_seal_check_more(const ps_tile_source *source, const ps_seal_options *chosen,
-                             bool *key_used, const ps_verify_watch *watch, ps_verify_report *report,
-                             ps_error *error) {
+                             ps_seal_keys *keys, const ps_verify_watch *watch,
+                             ps_verify_report *report, ps_error *error) {
     const uint64_t faults = report->faults;
     ps_seal_policy *policy = NULL;
     PS_TRY(ps_seal_policy_read(chosen, &policy, error));
     more *const m = malloc(sizeof *m); /* of the bundle only what is read becomes memory */
-    ps_verifier *const keys = calloc(chosen->key.count + 1, sizeof *keys);
     ps_status status = ps_fail(error, PS_NO_MEMORY, "no memory to check a log");
-    if (m != NULL && keys != NULL) {
+    if (m != NULL) {
         m->source = source;
-        m->chosen = chosen;
-        m->key_used = key_used;
+        m->keys = keys;
         m->watch = watch;
         m->report = report;
-        m->key = keys;
         m->has_own = false;
         m->origins = (ps_origins){0};
         m->unchecked = 0;
-        m->note.lines = 0;
         status = check(m, policy, error);
         ps_origins_deinit(&m->origins);
     }
     free(m);
-    free(keys);
     free(policy);
     if (status != PS_OK || report->faults == faults) return status;
     return ps_fail(error, PS_TAMPERED, "%" PRIu64 " faults", report->faults);

@@ -38,14 +38,6 @@ ps_status ps_seal_policy_read(const ps_seal_options *chosen, ps_seal_policy **ou
     return status;
 }
 
-const ps_verifier *ps_seal_policy_log(const ps_seal_policy *policy, ps_bytes origin) {
-    for (uint32_t i = 0; i < policy->logs; i++)
-        if (strlen(policy->log[i].name) == origin.length &&
-            memcmp(policy->log[i].name, origin.data, origin.length) == 0)
-            return &policy->log[i];
-    return NULL;
-}
-
 static const char *printable(ps_bytes bytes, char *text, size_t room) {
     char raw[PS_KEY_NAME_MAX];
     (void)snprintf(raw, sizeof raw, "%.*s", (int)bytes.length, (const char *)bytes.data);

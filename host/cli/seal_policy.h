@@ -4,7 +4,7 @@
 #ifndef PS_HOST_CLI_SEAL_POLICY_H
 #define PS_HOST_CLI_SEAL_POLICY_H
 
-#include "host/cli/seal.h"
+#include "host/cli/seal_keys.h"
 #include "host/seal/policy.h"
 #include "host/seal/verify.h"
 
@@ -13,17 +13,13 @@
 ps_status ps_seal_policy_read(const ps_seal_options *chosen, ps_seal_policy **out,
                               ps_error *error) PS_MUST_USE;
 
-/* The policy's log of that origin; NULL: it names none. */
-const ps_verifier *ps_seal_policy_log(const ps_seal_policy *policy, ps_bytes origin);
-
 /* What `verify DIR` asks beyond the tree itself: a policy's quorum, and of a roll-up that each
- * entry is a checkpoint. Faults are told and counted as those of the tree are; `key_used` is set
- * for each
- * --key that an entry was checked with.
+ * entry is a checkpoint. Faults are told and counted as those of the tree are; the keys that an
+ * entry was checked with are used.
  * Fails: PS_TAMPERED: there were some; else as the source does. */
 ps_status ps_seal_check_more(const ps_tile_source *source, const ps_seal_options *chosen,
-                             bool *key_used, const ps_verify_watch *watch, ps_verify_report *report,
-                             ps_error *error) PS_MUST_USE;
+                             ps_seal_keys *keys, const ps_verify_watch *watch,
+                             ps_verify_report *report, ps_error *error) PS_MUST_USE;
 
 /* Who has cosigned a note, a line each, or as JSON's `cosigned`. */
 void ps_seal_print_cosigned(const ps_seal_policy *policy, const ps_note *note, bool json);

@@ -8,6 +8,7 @@
 #include "host/base/log.h"
 #include "host/base/text.h"
 #include "host/cli/seal_policy.h"
+#include "host/seal/entry.h"
 #include "host/seal/lines.h"
 #include "host/seal/proof_file.h"
 
@@ -68,22 +69,49 @@ static bool read_hex(const char *text, ps_hash *out) {
     return text[2 * sizeof out->byte] == '\0';
 }
 
+static ps_status read_carried(const ps_proof_file *file, uint8_t **entry, size_t *length,
+                              ps_error *error) {
+    const size_t room = PS_BASE64_BYTES((size_t)file->extra.length);
+    *entry = malloc(room);
+    if (*entry == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for an entry");
+    if (ps_base64_read((const char *)file->extra.data, file->extra.length, *entry, room, length))
+        return PS_OK;
+    return ps_fail(error, PS_TAMPERED, "the entry in the proof is not base64");
+}
+
+/* Where it was said what the proof must be about, what it carries proves nothing, but an entry of
+ * ours that is another than that was changed. Others may let a proof carry whatever they like. */
+static ps_status compare_carried(const ps_proof_file *file, const ps_hash *leaf, ps_error *error) {
+    uint8_t *carried = NULL;
+    size_t length = 0;
+    ps_hash other;
+    if (file->extra.length == 0) return PS_OK;
+    ps_status status = read_carried(file, &carried, &length, error);
+    if (status == PS_OK) {
+        ps_hash_leaf(carried, length, &other);
+        if (!ps_hash_is(&other, leaf) && length == PS_SEAL_ENTRY_BYTES)
+            status = ps_fail(error, PS_TAMPERED,
+                             "the entry that the proof carries is not the one it was to be about");
+        else if (!ps_hash_is(&other, leaf))
+            ps_log(PS_LOG_WARNING, "seal",
+                   "what the proof carries is not the entry: nobody has signed it");
+    }
+    free(carried);
+    return status;
+}
+
 /* What the proof must be about: --leaf, --entry, else the entry that it carries. */
 static ps_status find_leaf(const ps_seal_options *chosen, const ps_proof_file *file,
                            uint8_t **entry, size_t *length, ps_hash *leaf, ps_error *error) {
     *entry = NULL;
-    if (chosen->leaf != NULL)
-        return read_hex(chosen->leaf, leaf)
-                   ? PS_OK
-                   : ps_fail(error, PS_BAD_CONFIG, "--leaf: 64 hex digits are wanted");
+    if (chosen->leaf != NULL) {
+        if (read_hex(chosen->leaf, leaf)) return PS_OK;
+        return ps_fail(error, PS_BAD_CONFIG, "--leaf: 64 hex digits are wanted");
+    }
     if (chosen->entry != NULL) {
         if (ps_seal_file(chosen->entry, entry, length, error) != PS_OK) return PS_BAD_CONFIG;
     } else if (file->extra.length > 0) {
-        *entry = malloc(PS_BASE64_BYTES((size_t)file->extra.length));
-        if (*entry == NULL ||
-            !ps_base64_read((const char *)file->extra.data, file->extra.length, *entry,
-                            PS_BASE64_BYTES((size_t)file->extra.length), length))
-            return ps_fail(error, PS_TAMPERED, "the entry in the proof is not base64");
+        PS_TRY(read_carried(file, entry, length, error));
     } else {
         return ps_fail(
             error, PS_UNKNOWN_NAME,
@@ -94,16 +122,20 @@ static ps_status find_leaf(const ps_seal_options *chosen, const ps_proof_file *f
     return PS_OK;
 }
 
-/* The log's key: --key, else the policy's for the origin that the checkpoint names. */
+/* The log's key: one of --key, else the policy's for the origin that the checkpoint names. */
 static ps_status find_log_key(const ps_seal_options *chosen, const ps_seal_policy *policy,
                               const ps_proof_file *file, ps_verifier *out, ps_error *error) {
-    ps_bytes rest = file->checkpoint, origin = {NULL, 0};
-    if (chosen->key.count > 0) return ps_seal_key(chosen->key.at[0], out, error);
+    ps_note note;
+    ps_checkpoint checkpoint;
+    if (chosen->key.count > 0) return ps_seal_key_for(chosen, file->checkpoint, out, error);
+    if (policy->logs == 0)
+        return ps_fail(error, PS_UNKNOWN_NAME, "the policy has no log's key: say --key");
+    PS_TRY(ps_note_parse(file->checkpoint, &note, error));
+    PS_TRY(ps_checkpoint_parse(note.text, &checkpoint, error));
     const ps_verifier *const named =
-        ps_line_next(&rest, &origin) ? ps_seal_policy_log(policy, origin) : NULL;
+        ps_seal_key_of(policy->log, policy->logs, &note, checkpoint.origin);
     if (named == NULL)
-        return ps_fail(error, PS_UNKNOWN_NAME,
-                       "the policy has no key of the log that this proof is of: say --key");
+        return ps_fail(error, PS_TAMPERED, "its checkpoint is of none of the policy's logs");
     *out = *named;
     return PS_OK;
 }
@@ -154,6 +186,8 @@ static ps_status verify_proof(const ps_seal_options *chosen, const ps_seal_polic
     PS_TRY(find_log_key(chosen, policy, &p.file, &p.key, error));
     ps_status status = find_leaf(chosen, &p.file, &entry, &length, &leaf, error);
     if (status == PS_OK) status = ps_proof_file_verify(&p.file, &leaf, &p.key, &p.tree, error);
+    if (status == PS_OK && (chosen->leaf != NULL || chosen->entry != NULL))
+        status = compare_carried(&p.file, &leaf, error);
     if (status == PS_OK && policy != NULL) status = check_quorum(policy, &p.file, error);
     if (status == PS_OK) tell_proof(chosen, &p, (ps_bytes){entry, (uint32_t)length});
     free(entry);
@@ -229,16 +263,21 @@ static ps_status read_checkpoint(const char *path, uint8_t **bytes, size_t *leng
 }
 
 /* A checkpoint in a file, a log's directory or behind a URL, signed by the log's key. */
-static ps_status read_tree(const ps_seal_log *log, const char *path, ps_tree *out,
-                           ps_error *error) {
+static ps_status read_tree(const ps_seal_log *log, const ps_seal_options *chosen, const char *path,
+                           ps_tree *out, ps_error *error) {
     uint8_t *bytes = NULL;
     size_t length = 0;
     ps_checkpoint checkpoint;
+    ps_verifier key = log->key;
     PS_TRY(read_checkpoint(path, &bytes, &length, error));
+    const ps_bytes text = {bytes, (uint32_t)length};
     ps_note *const note = malloc(sizeof *note);
-    ps_status status = note == NULL ? ps_fail(error, PS_NO_MEMORY, "no memory for a checkpoint")
-                                    : ps_checkpoint_open((ps_bytes){bytes, (uint32_t)length},
-                                                         &log->key, note, &checkpoint, error);
+    ps_status status =
+        note == NULL ? ps_fail(error, PS_NO_MEMORY, "no memory for a checkpoint") : PS_OK;
+    /* The older one may be signed by a key that was replaced. */
+    if (status == PS_OK && chosen->key.count > 0)
+        status = ps_seal_key_for(chosen, text, &key, error);
+    if (status == PS_OK) status = ps_checkpoint_open(text, &key, note, &checkpoint, error);
     if (status == PS_OK) *out = checkpoint.tree;
     free(note);
     free(bytes);
@@ -278,8 +317,8 @@ int ps_seal_verify_consistency(const ps_seal_job *job) {
     ps_status status = open_new(job, log, &error);
     if (status == PS_OK && !log->has_key)
         status = ps_fail(&error, PS_UNKNOWN_NAME, "no key to check the signatures with: say --key");
-    if (status == PS_OK) status = read_tree(log, job->operand[0], &before, &error);
-    if (status == PS_OK) status = read_tree(log, job->operand[1], &after, &error);
+    if (status == PS_OK) status = read_tree(log, job->chosen, job->operand[0], &before, &error);
+    if (status == PS_OK) status = read_tree(log, job->chosen, job->operand[1], &after, &error);
     if (status == PS_OK) status = compare(log, &before, &after, &error);
     ps_seal_log_deinit(log);
     free(log);

@@ -14,6 +14,7 @@
 #include "host/base/log.h"
 #include "host/base/secret.h"
 #include "host/base/text.h"
+#include "host/cli/seal_keys.h"
 #include "host/cli/seal_logs.h"
 #include "host/cli/seal_policy.h"
 #include "host/seal/rollup.h"
@@ -27,7 +28,7 @@ typedef struct work {
     ps_seal_policy *policy;
     ps_seal_logs logs;
     ps_rollup *rollup;
-    ps_verifier *key; /* of --key */
+    ps_seal_keys keys; /* of --key */
     uint32_t added, tampered, failed;
     ps_note note;
     ps_tiles tiles;
@@ -50,20 +51,17 @@ static ps_status read_signer(const char *path, ps_signer *out, ps_error *error) 
     return status == PS_OK ? status : ps_fail_in(error, status, path);
 }
 
-static bool is_named(const ps_verifier *key, ps_bytes origin) {
-    return strlen(key->name) == origin.length && memcmp(key->name, origin.data, origin.length) == 0;
-}
-
 /* Whose signature counts: --key, else what the log says of itself. */
 static ps_status find_key(work *w, ps_seal_folder *folder, ps_bytes origin, ps_verifier *out,
                           ps_error *error) {
     uint8_t text[PS_KEY_TEXT_MAX + 1];
     size_t length = 0;
-    for (uint32_t i = 0; i < w->chosen->key.count; i++) {
-        *out = w->key[i];
-        if (is_named(out, origin)) return PS_OK;
+    const ps_verifier *const given = ps_seal_key_of(w->keys.key, w->keys.count, &w->note, origin);
+    if (given != NULL) {
+        *out = *given;
+        return PS_OK;
     }
-    if (w->chosen->key.count > 0)
+    if (w->keys.count > 0)
         return ps_fail(error, PS_UNKNOWN_NAME, "none of the keys that were given is for it");
     PS_TRY(ps_seal_folder_read(folder, "vkey", text, sizeof text, &length, error));
     length -= length > 0 && text[length - 1] == '\n';
@@ -249,10 +247,7 @@ static ps_status check_places(const work *w, ps_error *error) {
 static ps_status begin(work *w, const char *root, ps_error *error) {
     PS_TRY(read_signer(w->chosen->signer, &w->signer, error));
     PS_TRY(ps_seal_policy_read(w->chosen, &w->policy, error));
-    w->key = calloc(w->chosen->key.count + 1, sizeof *w->key);
-    if (w->key == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for keys");
-    for (uint32_t i = 0; i < w->chosen->key.count; i++)
-        PS_TRY(ps_seal_key(w->chosen->key.at[i], &w->key[i], error));
+    PS_TRY(ps_seal_keys_init(&w->keys, &w->chosen->key, error));
     w->logs.root = root;
     PS_TRY(check_places(w, error));
     PS_TRY(ps_seal_logs_init(&w->logs, root, error));
@@ -286,7 +281,7 @@ int ps_seal_rollup(const ps_seal_job *job) {
     ps_rollup_close(w->rollup);
     ps_seal_logs_deinit(&w->logs);
     ps_signer_deinit(&w->signer);
-    free(w->key);
+    ps_seal_keys_deinit(&w->keys);
     free(w->policy);
     free(w);
     return code;

@@ -7,25 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/base/log.h"
 #include "host/base/text.h"
+#include "host/cli/seal_faults.h"
 #include "host/cli/seal_keys.h"
 #include "host/cli/seal_reach.h"
 #include "host/seal/lines.h"
-#include "host/seal/verify.h"
-
-enum { FAULTS_SHOWN = 20 };
+#include "host/seal/lines.h"
 
 /* All of the topic, and the partition that is being looked at. */
 typedef struct check {
+    ps_seal_faults faults; /* of that partition; first: the watch's context */
     const ps_seal_options *chosen;
     ps_seal_reach reach;
     ps_seal_keys keys;
     uint64_t from;
-    uint32_t checked, whole, changed, unknown;
-    ps_seal_live live;
+    uint32_t checked;
+    ps_seal_tally tally;
     uint32_t partition;
-    uint64_t shown;
     char where[PS_SEAL_WHERE_MAX];
     ps_verify_report log;
     ps_audit_report audit;
@@ -37,39 +35,9 @@ typedef struct check {
 
 /* ---- faults, as they are found ---- */
 
-/* Whether there is room for one more; JSON: up to its first member. */
-static bool begin_fault(check *c) {
-    const bool first = c->shown++ == 0;
-    if (c->shown > FAULTS_SHOWN) return false;
-    if (c->chosen->json)
-        (void)printf(first ? "{" : ",{");
-    else
-        ps_seal_live_hide(&c->live);
-    return true;
-}
-
 static void take_fault(void *context, const char *file, const char *what) {
     check *const c = context;
-    if (!begin_fault(c)) return;
-    if (!c->chosen->json) {
-        (void)printf("%s/%s: %s\n", c->where, file, what);
-        return;
-    }
-    (void)printf("\"class\":\"LOG\",");
-    ps_seal_put_text("file", file);
-    (void)printf(",");
-    ps_seal_put_text("what", what);
-    (void)printf("}");
-}
-
-static void take_remark(void *context, const char *file, const char *what) {
-    const check *const c = context;
-    ps_log(PS_LOG_WARNING, "seal", "%s/%s: %s", c->where, file, what);
-}
-
-static void take_progress(void *context, uint64_t entries, uint64_t size) {
-    check *const c = context;
-    ps_seal_live_tell(&c->live, entries, size);
+    ps_seal_faults_put(&c->faults, "LOG", file, what);
 }
 
 /* "offset 5 (entry 3)", "offsets 5 to 9 (5 records)". */
@@ -105,7 +73,7 @@ static const char *reason(ps_audit_class class, uint32_t parts, char text[128]) 
 static void take_finding(void *context, const ps_audit_finding *f) {
     check *const c = context;
     char place[128], why[128];
-    if (!begin_fault(c)) return;
+    if (!ps_seal_faults_next(&c->faults)) return;
     if (!c->chosen->json) {
         describe(f, place, sizeof place);
         (void)printf("%s/%" PRIu32 ": %s: %s: %s\n", c->reach.topic, c->partition,
@@ -122,7 +90,7 @@ static void take_finding(void *context, const ps_audit_finding *f) {
 
 /* What is wrong with the partition as a whole. */
 static void tell_whole(check *c, const char *class, const char *what) {
-    if (!begin_fault(c)) return;
+    if (!ps_seal_faults_next(&c->faults)) return;
     if (!c->chosen->json) {
         (void)printf("%s/%" PRIu32 ": %s: %s\n", c->reach.topic, c->partition, class, what);
         return;
@@ -164,8 +132,8 @@ static ps_status finish(check *c, ps_status status, ps_error *error) {
 /* The log, and the topic with it. */
 static ps_status compare(check *c, ps_seal_place *place, const ps_verifier *key, ps_error *error) {
     const ps_verify_watch watch = {.fault = take_fault,
-                                   .remark = take_remark,
-                                   .progress = take_progress,
+                                   .remark = ps_seal_faults_remark,
+                                   .progress = ps_seal_faults_progress,
                                    .entries = take_entries,
                                    .context = c};
     const ps_status status = place->folder == NULL
@@ -295,17 +263,16 @@ static void put_counts(const check *c) {
 }
 
 static void tell(const check *c, ps_status status, const ps_error *error) {
-    char count[PS_TEXT_NUMBER_MAX];
+    char name[PS_SEAL_WHERE_MAX];
     if (c->chosen->json) {
         tell_json(c, status, error);
         return;
     }
-    ps_seal_live_hide(&c->live);
+    ps_seal_live_hide(&c->faults.live);
     const char *const topic = c->reach.topic;
-    if (c->shown > FAULTS_SHOWN)
-        (void)printf("%s/%" PRIu32 ": … and %s more\n", topic, c->partition,
-                     ps_text_from_count(c->shown - FAULTS_SHOWN, count));
-    (void)printf("%s/%" PRIu32 ": ", topic, c->partition);
+    (void)snprintf(name, sizeof name, "%s/%" PRIu32, topic, c->partition);
+    ps_seal_faults_rest(&c->faults, name);
+    (void)printf("%s: ", name);
     if (status != PS_OK && status != PS_TAMPERED) {
         (void)printf("cannot tell: %s\n", error->message);
         return;
@@ -324,15 +291,14 @@ static void check_partition(check *c, uint32_t partition) {
     uint8_t byte[1];
     size_t length = 0;
     c->partition = partition;
-    c->shown = 0;
     c->compared = c->anew = false;
     c->watch = (ps_audit_watch){take_finding, c};
     c->reach.span = (ps_audit_span){0, 0};
     memset(&c->log, 0, sizeof c->log);
     c->audit = (ps_audit_report){.last_sealed = -1, .void_from = -1};
     (void)ps_seal_reach_where(&c->reach, partition, c->where);
-    if (c->chosen->json) (void)printf("%s{\"faults\":[", c->checked > 0 ? "," : "");
-    ps_seal_live_begin(&c->live, !c->chosen->json);
+    if (c->chosen->json && c->checked > 0) (void)printf(",");
+    ps_seal_faults_begin(&c->faults, c->where, c->chosen->json);
     ps_status status = ps_seal_place_open(c->where, &place, &error);
     if (status == PS_OK) {
         const ps_status there = place.source.read(place.source.context, "checkpoint", byte,
@@ -348,14 +314,7 @@ static void check_partition(check *c, uint32_t partition) {
     ps_seal_place_close(&place);
     tell(c, status, &error);
     c->checked++;
-    c->whole += status == PS_OK;
-    c->changed += status == PS_TAMPERED;
-    c->unknown += status != PS_OK && status != PS_TAMPERED;
-    if (status == PS_OK && c->log.own_key)
-        ps_log(PS_LOG_WARNING, "seal",
-               "%s: signed by the key in its own `vkey`: who can change the log can change that "
-               "too; give the key you know with --key",
-               c->where);
+    ps_seal_tally_add(&c->tally, status, c->where, c->log.own_key);
 }
 
 /* Which partitions there are to look at: [*begin, *end). */
@@ -384,14 +343,10 @@ static ps_status choose(const check *c, uint32_t *begin, uint32_t *end, ps_error
 static int verdict(check *c) {
     /* Of one partition alone, keys of others are nothing to wonder at. */
     if (c->chosen->partition == NULL && !c->reach.one_log)
-        c->unknown += ps_seal_keys_unused(&c->keys, c->chosen->dir);
-    const ps_status all = c->changed > 0 ? PS_TAMPERED : c->unknown > 0 ? PS_UNKNOWN_NAME : PS_OK;
-    if (c->chosen->json) (void)printf("],\"result\":\"%s\"}\n", ps_seal_result(all));
-    if (c->checked > 1)
-        ps_log(PS_LOG_INFO, "seal", "%u partitions: %u whole, %u changed, %u cannot be told",
-               c->checked, c->whole, c->changed, c->unknown);
-    if (all == PS_OK) return PS_EXIT_OK;
-    return all == PS_TAMPERED ? PS_EXIT_FAILED : PS_EXIT_CANNOT_TELL;
+        c->tally.unknown += ps_seal_keys_unused(&c->keys, c->chosen->dir);
+    if (c->chosen->json)
+        (void)printf("],\"result\":\"%s\"}\n", ps_seal_result(ps_seal_tally_result(&c->tally)));
+    return ps_seal_tally_tell(&c->tally, c->checked, "partitions");
 }
 
 static int run(check *c) {

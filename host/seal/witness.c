@@ -66,7 +66,8 @@ ps_status ps_witnesses_open(const ps_seal_policy *policy, uint32_t timeout_ms, p
         all->at[i].url = policy->witness_url[i];
         any_url |= all->at[i].url.length > 0;
     }
-    const ps_status status = any_url ? ps_seal_http_open(timeout_ms, &all->http, error) : PS_OK;
+    const ps_seal_http_rules rules = {.whole_ms = timeout_ms};
+    const ps_status status = any_url ? ps_seal_http_open(&rules, &all->http, error) : PS_OK;
     if (status != PS_OK) {
         ps_witnesses_close(all);
         return status;

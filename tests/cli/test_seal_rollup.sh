@@ -114,6 +114,12 @@ grep -q "not known here" err && fail "the own secret is not known"
 run 1 verify roll --key roll/vkey --key v9
 out_has "entry 0: not signed by example.org/a/orders/0+"
 out_has "roll: TAMPERED: 3 faults"
+run 0 verify roll --key roll/vkey --key v9 --key v0 --key v1 # v9 took the place of v0
+[ -s err ] && fail "a warning: $(cat err)"
+rollup 1 --key v9 --key v1
+out_has "seal/orders/0: TAMPERED: not signed by example.org/a/orders/0+"
+rollup 1 --key v9 --key v0 --key v1
+out_has "it has 600 entries, and had 601 before"
 "$penstock" seal keygen example.org/b/rollup -o kb >vb
 "$write" kb other 3
 run 1 verify other --key vb
@@ -137,8 +143,11 @@ out_has "entry 0 of the log of 4 entries that example.org/a/rollup has signed"
 run 2 verify proof proof
 err_has "--policy FILE"
 printf 'log %s\nquorum none\n' "$(cat v0)" >policy
-run 3 verify proof proof --policy policy
+run 1 verify proof proof --policy policy # as by the key of another log: its origin may have been changed
+err_has "of none of the policy's logs"
 run 3 verify roll --policy policy
+printf 'quorum none\n' >policy
+run 3 verify proof proof --policy policy
 printf 'witness w witness.example/w1+6ce3df93+BIGVFQZLuByzs6wytKqkMzcbRnstI9R0nCyv9QV1R3y3\nquorum w\n' >policy
 run 1 verify roll --policy policy --key roll/vkey
 out_has "roll/checkpoint: too few of the policy's witnesses have cosigned it"
@@ -148,5 +157,14 @@ rollup 1 --policy policy
 err_has "the quorum for 5 entries is missing: w has no URL in the policy"
 sed -n 2p roll/checkpoint | grep -qx 4 || fail "published without its quorum"
 run 2 verify roll --policy v
+# If this fails, the password in a witness' URL is printed.
+for url in http://me:secret@127.0.0.1:1 ftp://me:secret@127.0.0.1 http://me:secret@127.0.0.1:none http://me:secret@nowhere.invalid; do
+    printf 'witness w witness.example/w1+6ce3df93+BIGVFQZLuByzs6wytKqkMzcbRnstI9R0nCyv9QV1R3y3 %s\nquorum w\n' "$url" >policy
+    for json in "" --json; do
+        rollup 1 --policy policy --wait 0s $json
+        grep -q secret out err && fail "a password is printed: $(grep -h secret out err)"
+    done
+done
+
 [ $failures -eq 0 ] && echo "test_seal_rollup: all well"
 [ $failures -eq 0 ]
