@@ -72,9 +72,8 @@ static ps_status check_policy(more *m, const ps_seal_policy *policy, ps_error *e
 
 /* Who may have signed the checkpoints of that origin; false: that is not known. */
 static bool key_of(const more *m, ps_bytes origin, ps_verifier *out) {
-    const ps_verifier *const found = ps_seal_key_of(m->keys->key, m->keys->count, &m->note, origin);
+    const ps_verifier *const found = ps_seal_keys_find(m->keys, &m->note, origin);
     if (found != NULL) {
-        ps_seal_keys_use(m->keys, found->name);
         *out = *found;
         return true;
     }

@@ -56,7 +56,7 @@ static ps_status find_key(work *w, ps_seal_folder *folder, ps_bytes origin, ps_v
                           ps_error *error) {
     uint8_t text[PS_KEY_TEXT_MAX + 1];
     size_t length = 0;
-    const ps_verifier *const given = ps_seal_key_of(w->keys.key, w->keys.count, &w->note, origin);
+    const ps_verifier *const given = ps_seal_keys_find(&w->keys, &w->note, origin);
     if (given != NULL) {
         *out = *given;
         return PS_OK;

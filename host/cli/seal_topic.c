@@ -12,7 +12,6 @@
 #include "host/cli/seal_keys.h"
 #include "host/cli/seal_reach.h"
 #include "host/seal/lines.h"
-#include "host/seal/lines.h"
 
 /* All of the topic, and the partition that is being looked at. */
 typedef struct check {

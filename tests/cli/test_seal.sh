@@ -205,6 +205,43 @@ bits() {
     rm -r bits bits.*
 }
 
+# If this fails, who has sealed a topic of a hundred partitions must give a hundred keys, or one key vouches for logs of another.
+above() {
+    local name
+    run 0 keygen example.org/b -o kb
+    cp out vb
+    for name in b/orders/0 b/orders/1 bb/0; do # as the stage does: one secret, each log's own name
+        python3 - kb "example.org/$name" <<'END' >one
+import base64, hashlib, subprocess, sys
+seed = base64.b64decode(open(sys.argv[1]).read().strip().split("+", 4)[4])
+der = bytes.fromhex("302e020100300506032b657004220420") + seed[1:]
+public = subprocess.run(["openssl", "pkey", "-inform", "DER", "-pubout", "-outform", "DER"], input=der, capture_output=True, check=True).stdout[-32:]
+key_id = hashlib.sha256(sys.argv[2].encode() + b"\n\x01" + public).hexdigest()[:8]
+print("PRIVATE+KEY+%s+%s+%s" % (sys.argv[2], key_id, base64.b64encode(seed).decode()))
+END
+        chmod 600 one
+        "$write" one "many/${name//\//-}" 5 || fail "write"
+        rm one
+    done
+    run 3 verify many --key vb
+    out_has "many/b-orders-0: ok: 5 entries of example.org/b/orders/0"
+    out_has "many/b-orders-1: ok: 5 entries"
+    out_has "many/bb-0: cannot tell: none of the keys"
+    run 0 verify many/b-orders-0 --key vb --json
+    json 'd["signed"] and not d["own_key"]'
+    run 1 verify many/bb-0 --key vb
+    run 0 prove many/b-orders-1 --index 2 -o many.tlog-proof
+    run 0 verify proof many.tlog-proof --key v0 --key vb
+    run 0 verify consistency many/b-orders-0/checkpoint many/b-orders-0 --key vb
+    run 0 show many/b-orders-0 --key vb
+    run 0 keygen example.org/b -o kc
+    cp out vc
+    run 1 verify many/b-orders-0 --key vc
+    run 0 verify many/b-orders-0 --key vc --key vb
+    run 0 verify many/b-orders-0 --key vb --key vc
+    rm -r many many.tlog-proof kb vb kc vc
+}
+
 # If this fails, a log from before a key was replaced cannot be told from one that somebody else has signed.
 replaced() {
     run 0 keygen example.org/a/orders/1 -o k1b
@@ -501,6 +538,7 @@ odd_files
 whole
 proofs
 bits
+above
 replaced
 changed
 served
