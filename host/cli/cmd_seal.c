@@ -14,8 +14,9 @@
 
 static const ps_option options[] = {
     {.name = "key",
-     .help = "verify, show, prove: the verifier key, as text or in a file, instead of the log's "
-             "own `vkey`, which whoever changes a log can change too.",
+     .help = "verify, show, prove, rollup: the verifier key, as text or in a file, instead of the "
+             "log's own `vkey`, which whoever changes a log can change too. Repeat it for several "
+             "keys: a log takes the one that is named as its origin, or that this lies below.",
      .type = PS_OPTION_LIST,
      .at = offsetof(ps_seal_options, key)},
     {.name = "index",

@@ -228,12 +228,10 @@ static ps_status choose_key(ps_verify *v, const ps_verifier *given, ps_verifier 
     v->report->own_key = *has_key && given == NULL;
     if (given == NULL) return PS_OK;
     if (*has_key && memcmp(out->key, given->key, PS_KEY_BYTES) != 0)
-        ps_verify_fault(v, "vkey",
-                        "is another key than the one that was given: its id is %08x, not %08x%s",
-                        out->id, given->id,
-                        strcmp(out->name, given->name) == 0
-                            ? "; where a key was replaced, give the one before it as well"
-                            : "");
+        ps_verify_fault(
+            v, "vkey", "is another key than the one that was given: its id is %08x, not %08x%s",
+            out->id, given->id,
+            strcmp(out->name, given->name) == 0 ? "; where a key was replaced, give both" : "");
     else if (*has_key && strcmp(out->name, given->name) != 0)
         ps_verify_fault(v, "vkey", "names another log than the key that was given");
     *out = *given;

@@ -251,7 +251,7 @@ replaced() {
     run 1 verify after --key v1b
     out_has "after/1: ok: 9 entries"
     out_has "after/0/vkey: is another key than the one that was given: its id is"
-    out_has "where a key was replaced, give the one before it as well"
+    out_has "where a key was replaced, give both"
     out_has "after/0/checkpoint: not signed by example.org/a/orders/1+"
     run 0 verify after --key v1b --key v1
     out_has "after/0: ok: 5 entries"
