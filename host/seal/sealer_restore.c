@@ -103,9 +103,10 @@ static void take_behind(ps_gathered *gathered) {
 /* Compaction keeps the newest tile of a name. One that no log speaks of may have taken the place of
  * the one that the log goes on from, and begins with it. */
 static void take_wider(ps_gathered *gathered, const ps_tile *tile) {
+    if (!gathered->found) return;
     const ps_tile wanted = last_tile(gathered, tile->level);
     const ps_tile *there = held(&gathered->said, tile->level);
-    if (!gathered->found || wanted.width == 0 || tile->index != wanted.index) return;
+    if (wanted.width == 0 || tile->index != wanted.index) return;
     if (there->width > 0 && there->index == wanted.index && there->width >= wanted.width) return;
     if (tile->width >= wanted.width) copy_tile(&gathered->said, &gathered->behind, tile->level);
 }
