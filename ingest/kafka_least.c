@@ -207,20 +207,26 @@ void ps_kafka_least_answer(void *opaque, rd_kafka_resp_err_t err,
 }
 
 typedef struct answer {
+    ps_kafka_sink *sink;
     rd_kafka_resp_err_t err;
     bool heard;
 } answer;
 
+/* `list` says what became of each partition: one may be refused and the others taken. */
 static void hear(rd_kafka_t *consumer, rd_kafka_resp_err_t err,
                  rd_kafka_topic_partition_list_t *list, void *opaque) {
-    (void)consumer, (void)list;
-    *(answer *)opaque = (answer){err, true};
+    answer *got = opaque;
+    (void)consumer;
+    got->err = err;
+    got->heard = true;
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) strike_out(got->sink, list);
 }
 
 /* rd_kafka_commit() itself waits for as long as a session lasts where no coordinator answers. */
-static rd_kafka_resp_err_t
-commit_until(rd_kafka_t *consumer, const rd_kafka_topic_partition_list_t *list, int64_t until_ns) {
-    answer got = {RD_KAFKA_RESP_ERR__TIMED_OUT, false};
+static rd_kafka_resp_err_t commit_until(ps_kafka_sink *sink, rd_kafka_t *consumer,
+                                        const rd_kafka_topic_partition_list_t *list,
+                                        int64_t until_ns) {
+    answer got = {sink, RD_KAFKA_RESP_ERR__TIMED_OUT, false};
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
     const rd_kafka_resp_err_t err = rd_kafka_commit_queue(consumer, list, queue, hear, &got);
     while (err == RD_KAFKA_RESP_ERR_NO_ERROR && !got.heard && ps_clock_ns() < until_ns)
@@ -242,8 +248,7 @@ static void commit(ps_kafka_sink *sink, int64_t until_ns) {
     if (sink->commit_ns >= until_ns) {
         sink->offsets_under_way =
             rd_kafka_commit(consumer, list, true) == RD_KAFKA_RESP_ERR_NO_ERROR;
-    } else if (commit_until(consumer, list, until_ns) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        strike_out(sink, list);
+    } else if (commit_until(sink, consumer, list, until_ns) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         count_commit(sink);
     }
     rd_kafka_topic_partition_list_destroy(list);

@@ -313,7 +313,8 @@ static void fail_gone(ps_kafka_source *source, const char *topic, uint32_t withi
                          "%s/%" PRIu32 ": reading must begin at offset %" PRId64
                          ", which is out of range: records were deleted or the topic was made "
                          "anew; %s",
-                         topic, within, fetched->next, ps_kafka_source_range_advice(source));
+                         topic, within, fetched->next,
+                         ps_kafka_range_advice(source, fetched->next, fetched->first));
 }
 
 /* What ends the reading of a partition. */
@@ -331,7 +332,8 @@ static void take_failure(ps_kafka_source *source, const ps_wire_fetched *fetched
                              "%s/%" PRIu32 ": the log lost its end: what was read from offset "
                              "%" PRId64 " on is no longer there (a leader was elected that had "
                              "not all records); %s",
-                             topic, within, fetched->first, ps_kafka_source_range_advice(source));
+                             topic, within, fetched->first,
+                             ps_kafka_range_advice(source, fetched->first, PS_OFFSET_NONE));
         return;
     case PS_WIRE_NO_TOPIC:
         ps_kafka_source_fail(source, PS_IO, "topic %s is gone: was it deleted?", topic);

@@ -56,7 +56,7 @@ void ps_kafka_sink_undo(ps_kafka_sink *sink) {
     ps_kafka_least_undo(sink);
     if (sink->pack != NULL) ps_kafka_pack_undo(sink->pack);
     sink->dirty = sink->full = sink->flush_wanted = false;
-    sink->shown_ns = 0;
+    sink->shown_ns = sink->called_ns = 0; /* nothing of before can be late */
     sink->fresh = true;
 }
 

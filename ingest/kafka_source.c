@@ -100,30 +100,23 @@ static void take_fatal(ps_kafka_source *source) {
     }
 }
 
-const char *ps_kafka_source_range_advice(const ps_kafka_source *source) {
-    if (source->env->plan->seal.sealer != NULL)
-        return "ALARM: it was sealed up to there, and a log neither goes back nor leaves records "
-               "out: `penstock seal verify topic` says what is gone";
-    return source->env->plan->replays
-               ? "state of policy replay is rebuilt from the records before the committed offset: "
-                 "`penstock reset FILE --state` forgets it (with --to earliest|latest where that "
-                 "offset is gone too)"
-               : "decide with `penstock reset FILE --to earliest|latest`";
-}
-
 /* A failure that librdkafka put in place of a record. */
 static void take_failure(ps_kafka_source *source, const rd_kafka_message_t *message) {
     const char *topic = message->rkt == NULL ? "" : rd_kafka_topic_name(message->rkt);
     const char *reason = rd_kafka_message_errstr(message);
+    int64_t low = PS_OFFSET_NONE, high;
     switch (message->err) {
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        /* What the last answer said, if there was one. */
+        (void)rd_kafka_get_watermark_offsets(source->client, topic, message->partition, &low,
+                                             &high);
         ps_kafka_source_fail(source, PS_IO,
                              "%s/%d: reading must begin at offset %" PRId64
                              ", which is out of range: records were deleted or the topic was made "
                              "anew; %s",
                              topic, message->partition, message->offset,
-                             ps_kafka_source_range_advice(source));
+                             ps_kafka_range_advice(source, message->offset, low));
         return;
     case RD_KAFKA_RESP_ERR__FATAL:
         take_fatal(source);

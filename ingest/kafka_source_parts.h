@@ -91,8 +91,8 @@ void ps_kafka_source_take(ps_kafka_source *source);
 /* The end of a partition, or of a stretch of it that has no records for us. */
 void ps_kafka_source_end(ps_kafka_source *source, ps_batch *batch, uint32_t partition,
                          int64_t offset);
-const char *ps_kafka_source_range_advice(const ps_kafka_source *source); /* offset not there */
-bool ps_kafka_source_room(ps_kafka_source *source, size_t bytes);        /* of scratch */
+const char *ps_kafka_range_advice(const ps_kafka_source *source, int64_t next, int64_t first);
+bool ps_kafka_source_room(ps_kafka_source *source, size_t bytes); /* of scratch */
 /* A record is in the batch. */
 static inline void ps_kafka_source_took(ps_kafka_place *place, ps_batch *batch, int64_t offset) {
     if (place->first == PS_OFFSET_NONE) place->first = offset;

@@ -105,6 +105,7 @@ static bool ask_end(ps_kafka_source *source, uint32_t p, int64_t *end) {
     uint32_t within;
     int64_t low;
     const char *topic = all->topic[ps_partitions_topic(all, p, &within)].name;
+    if (source->client == NULL) return false; /* it is being connected anew */
     return rd_kafka_query_watermark_offsets(source->client, topic, (int32_t)within, &low, end,
                                             ASK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
@@ -113,7 +114,6 @@ static bool ask_end(ps_kafka_source *source, uint32_t p, int64_t *end) {
 static void look_at_ends(ps_kafka_source *source) {
     ps_kafka_watch *watch = &source->watch;
     const ps_partitions *all = source->env->partitions;
-    if (source->client == NULL) return;
     for (uint32_t p = 0; p < all->count; p++) {
         int64_t end;
         if (watch->end[p] >= 0) continue;
@@ -349,4 +349,22 @@ void ps_kafka_watch_lag(ps_kafka_source *source, int64_t now_ns) {
         if (source->watch.high[p] > place->next) lag += source->watch.high[p] - place->next;
     }
     atomic_store_explicit(&source->env->metrics->lag, lag, memory_order_relaxed);
+}
+
+/* Reading must begin at `next`, which is not there; `first` is the first that is, PS_OFFSET_NONE
+ * where that is not known, or where the end is what went. */
+const char *ps_kafka_range_advice(const ps_kafka_source *source, int64_t next, int64_t first) {
+    const bool seals = source->env->plan->seal.sealer != NULL;
+    if (seals && next < first)
+        return "they went before they were sealed, which is no tampering, but a log leaves no "
+               "record out: seal into a new one, and let the topic keep records for longer than a "
+               "worker may be away";
+    if (seals)
+        return "ALARM: it was sealed up to there, and a log neither goes back nor leaves records "
+               "out: `penstock seal verify topic` says what is gone";
+    return source->env->plan->replays
+               ? "state of policy replay is rebuilt from the records before the committed offset: "
+                 "`penstock reset FILE --state` forgets it (with --to earliest|latest where that "
+                 "offset is gone too)"
+               : "decide with `penstock reset FILE --to earliest|latest`";
 }

@@ -228,6 +228,34 @@ static bool gave_help(int argc, char **argv) {
     return true;
 }
 
+static bool is_said(const ps_option *option, const ps_seal_options *chosen) {
+    ps_seal_options preset = {0};
+    ps_options_preset(options, &preset);
+    const char *own = (const char *)chosen + option->at;
+    switch (option->type) {
+    case PS_OPTION_BOOL:
+        return *(const bool *)own;
+    case PS_OPTION_LIST:
+        return ((const ps_string_list *)(const void *)own)->count > 0;
+    case PS_OPTION_MAP:
+        return ((const ps_string_map *)(const void *)own)->count > 0;
+    case PS_OPTION_STRING:
+        return memcmp(own, (const char *)&preset + option->at, sizeof(char *)) != 0;
+    default:
+        return memcmp(own, (const char *)&preset + option->at, sizeof(int64_t)) != 0;
+    }
+}
+
+/* Whoever says --key to a verb that checks no signature would think that one was checked. */
+static const ps_option *not_looked_at(const verb *what, const ps_seal_options *chosen) {
+    for (const ps_option *each = options; each->name != NULL; each++) {
+        char word[40];
+        (void)snprintf(word, sizeof word, " %s ", each->name);
+        if (strstr(what->options, word) == NULL && is_said(each, chosen)) return each;
+    }
+    return NULL;
+}
+
 static int dispatch(const ps_args *args, const ps_seal_options *chosen) {
     const char *word = args->operand[0];
     const verb *what = find(verbs, VERBS, word);
@@ -245,6 +273,14 @@ static int dispatch(const ps_args *args, const ps_seal_options *chosen) {
     if (job.count < what->min || job.count > what->max) {
         ps_log(PS_LOG_ERROR, "seal", "%s%s wants %s; see penstock seal --help",
                job.operand > args->operand + 1 ? "verify " : "", what->name, what->operands);
+        return PS_EXIT_USAGE;
+    }
+    const ps_option *idle = not_looked_at(what, chosen);
+    if (idle != NULL) {
+        const char *before = job.operand > args->operand + 1 ? "verify " : "";
+        ps_log(PS_LOG_ERROR, "seal",
+               "%s%s does not look at --%s: leave it out; see penstock seal %s%s --help", before,
+               what->name, idle->name, before, what->name);
         return PS_EXIT_USAGE;
     }
     const ps_status status = ps_dispatch_init(&error);

@@ -61,6 +61,11 @@ mistaken() {
     err_has "seal/orders/0/checkpoint: is a file"
     run 2 verify topic
     err_has "verify topic wants TOPIC"
+    # If these fail, somebody believes that a signature was checked.
+    run 2 serve seal --key v0
+    err_has "serve does not look at --key"
+    run 2 verify consistency seal/orders/0/checkpoint seal/orders/0/checkpoint --policy v0
+    err_has "verify consistency does not look at --policy: leave it out; see penstock seal verify consistency --help"
     # Help of one verb has its options and no other's.
     run 0 verify topic --help
     out_has "usage: penstock seal verify topic TOPIC"
