@@ -180,7 +180,7 @@ const ps_option ps_detect_options[] = {
      .at = offsetof(ps_detect_config, warm_state)},
     {.name = NULL}};
 
-/* Options that only some detectors have. */
+/* Options that only some detectors have: numbers of eight bytes. */
 static const struct {
     const char *option, *detectors;
 } owned[] = {{"span", "ewma|cusum|holt_winters|discord|half_space_trees|prototype|"
@@ -194,12 +194,15 @@ static const struct {
              {"season", "holt_winters"},
              {"level_span", "holt_winters"}};
 
-/* An option that says what it says anyway is no mistake: a file that lists all of them is right. */
+/* An option that says what it says anyway is no mistake: a file that lists all of them is right. A 0
+ * where none is allowed is nobody's word: a configuration made in C. */
 static bool is_preset(const ps_option *option, const ps_detect_config *config) {
-    ps_detect_config other;
+    static const char nothing[sizeof(double)];
+    ps_detect_config other = {0};
     ps_options_preset(ps_detect_options, &other);
-    const size_t bytes = option->type == PS_OPTION_NUMBER ? sizeof(double) : sizeof(int64_t);
-    return memcmp((const char *)config + option->at, (const char *)&other + option->at, bytes) == 0;
+    const char *at = (const char *)config + option->at;
+    return memcmp(at, (const char *)&other + option->at, sizeof nothing) == 0 ||
+           memcmp(at, nothing, sizeof nothing) == 0;
 }
 
 static bool is_used(const ps_detect_config *config, const char *detectors) {

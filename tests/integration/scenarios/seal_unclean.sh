@@ -25,6 +25,15 @@ led_by() {
     done
 }
 
+# signed_size LOG SIZE: until a worker has signed so many entries.
+signed_size() {
+    local deadline=$((SECONDS + 60))
+    until [ "$(sed -n 2p "$1/checkpoint" 2>/dev/null)" = "$2" ]; do
+        [ $SECONDS -lt "$deadline" ] || fail "$1 never has $2 entries signed: $(sed -n 2p "$1/checkpoint" 2>/dev/null)"
+        sleep 0.3
+    done
+}
+
 # refuses NAME FILE: a worker ends by itself with an alarm, and signs nothing.
 refuses() {
     worker "$1" "$2" --until-end
@@ -59,7 +68,7 @@ scenario() {
     group=$prefix-live
     worker live live.yaml
     live=$worker_pid
-    sleep 5
+    signed_size "seal/$prefix.live/0" 5000
     kafka kill 2 >&2
     kafka thaw 3 >&2
     led_by 3 "$prefix.in" "$prefix.live"
