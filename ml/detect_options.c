@@ -194,8 +194,8 @@ static const struct {
              {"season", "holt_winters"},
              {"level_span", "holt_winters"}};
 
-/* An option that says what it says anyway is no mistake: a file that lists all of them is right. A 0
- * where none is allowed is nobody's word: a configuration made in C. */
+/* An option that says what it says anyway is no mistake: a file that lists all of them is right.
+ * A 0 where none is allowed is nobody's word: a configuration made in C. */
 static bool is_preset(const ps_option *option, const ps_detect_config *config) {
     static const char nothing[sizeof(double)];
     ps_detect_config other = {0};
