@@ -47,11 +47,14 @@ ps_status ps_bench_run_bare(const ps_bench *bench, const ps_bare_config *bare, p
                             ps_error *error) PS_MUST_USE;
 
 /* Cases with files of their own. Latency has its own rounds; what is compressed has topics that
- * are made before the first round and go after the last. */
+ * are made before the first round and go after the last; what seals has a key. */
 ps_status ps_bench_latency(ps_bench *bench, ps_error *error) PS_MUST_USE;
 ps_status ps_bench_slow_round(ps_bench *bench, uint32_t round, ps_error *error) PS_MUST_USE;
 ps_status ps_bench_compressed_begin(ps_bench *bench, ps_error *error) PS_MUST_USE;
 ps_status ps_bench_compressed_round(ps_bench *bench, uint32_t round, ps_error *error) PS_MUST_USE;
 ps_status ps_bench_compressed_end(ps_bench *bench, ps_error *error) PS_MUST_USE;
+ps_status ps_bench_seal_begin(ps_bench *bench, ps_error *error) PS_MUST_USE;
+ps_status ps_bench_seal_round(ps_bench *bench, uint32_t round, ps_error *error) PS_MUST_USE;
+ps_status ps_bench_seal_end(ps_bench *bench, ps_error *error) PS_MUST_USE;
 
 #endif

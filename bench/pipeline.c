@@ -12,7 +12,7 @@ enum { SYNTHETIC_ROWS = 6000000, TIME_MAX_S = 135 };
 
 static const char names[] =
     "synthetic auto start headers json at_least_once intervals latency slow "
-    "compressed plane";
+    "compressed plane seal";
 
 const char *ps_bench_pipeline_names(void) {
     return names;

@@ -218,7 +218,8 @@ static bool wants_case(const ps_bench *b, const kafka_case *c) {
 static bool any_kafka_case(const ps_bench *b) {
     for (size_t i = 0; i < KAFKA_CASES; i++)
         if (wants_case(b, &kafka_cases[i])) return true;
-    return ps_bench_wants(b, "intervals") || ps_bench_names_it(b, "compressed");
+    return ps_bench_wants(b, "intervals") || ps_bench_names_it(b, "compressed") ||
+           ps_bench_names_it(b, "seal");
 }
 
 static ps_status fill_source(ps_bench *b, ps_error *error) {
@@ -245,6 +246,7 @@ ps_status ps_bench_kafka_begin(ps_bench *b, ps_error *error) {
     if (!any_kafka_case(b)) return PS_OK;
     PS_TRY(fill_source(b, error));
     PS_TRY(warm_up(b, error));
+    if (ps_bench_names_it(b, "seal")) PS_TRY(ps_bench_seal_begin(b, error));
     return ps_bench_names_it(b, "compressed") ? ps_bench_compressed_begin(b, error) : PS_OK;
 }
 
@@ -253,11 +255,13 @@ ps_status ps_bench_kafka_round(ps_bench *b, uint32_t round, ps_error *error) {
         if (wants_case(b, &kafka_cases[i])) PS_TRY(kafka_round(b, &kafka_cases[i], round, error));
     if (ps_bench_names_it(b, "compressed")) PS_TRY(ps_bench_compressed_round(b, round, error));
     if (ps_bench_names_it(b, "slow")) PS_TRY(ps_bench_slow_round(b, round, error));
+    if (ps_bench_names_it(b, "seal")) PS_TRY(ps_bench_seal_round(b, round, error));
     return ps_bench_wants(b, "intervals") ? intervals_round(b, round, error) : PS_OK;
 }
 
 ps_status ps_bench_kafka_end(ps_bench *b, ps_error *error) {
     if (ps_bench_names_it(b, "compressed")) PS_TRY(ps_bench_compressed_end(b, error));
+    if (ps_bench_names_it(b, "seal")) PS_TRY(ps_bench_seal_end(b, error));
     if (any_kafka_case(b)) PS_TRY(ps_topic_delete(b->config->brokers, b->source, error));
     return ps_bench_names_it(b, "latency") ? ps_bench_latency(b, error) : PS_OK;
 }

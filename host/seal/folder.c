@@ -240,7 +240,9 @@ ps_tile_sink ps_seal_folder_sink(ps_seal_folder *folder) {
     return (ps_tile_sink){sink_put, folder};
 }
 
-void ps_seal_folder_drop_partial(const ps_seal_folder *folder, const ps_tile *full) {
+/* Partial tiles of more than `kept`, and what is left of their directory. Most tiles have none: to
+ * ask for the directory is cheaper than for each width. */
+static void drop_wider(const ps_seal_folder *folder, const ps_tile *full, unsigned long kept) {
     char tile[PS_TILE_PATH_MAX], path[PS_TILE_PATH_MAX + 4];
     (void)snprintf(path, sizeof path, "%s.p", ps_tile_path(full, tile));
     const int fd = openat(folder->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -250,9 +252,14 @@ void ps_seal_folder_drop_partial(const ps_seal_folder *folder, const ps_tile *fu
         return;
     }
     for (const struct dirent *entry; (entry = readdir(open)) != NULL;)
-        if (entry->d_name[0] != '.') (void)unlinkat(fd, entry->d_name, 0);
+        if (entry->d_name[0] != '.' && (kept == 0 || strtoul(entry->d_name, NULL, 10) > kept))
+            (void)unlinkat(fd, entry->d_name, 0);
     (void)closedir(open);
-    (void)unlinkat(folder->fd, path, AT_REMOVEDIR);
+    if (kept == 0) (void)unlinkat(folder->fd, path, AT_REMOVEDIR);
+}
+
+void ps_seal_folder_drop_partial(const ps_seal_folder *folder, const ps_tile *full) {
+    drop_wider(folder, full, 0);
 }
 
 static bool delete_tile(const ps_seal_folder *folder, const ps_tile *tile) {
@@ -272,6 +279,15 @@ static bool has_any(const ps_seal_folder *folder, const ps_tile *full) {
     return has_tile(folder, full) || faccessat(folder->fd, path, F_OK, 0) == 0;
 }
 
+/* Most logs have no more than three of the levels that there are. */
+static bool has_level(const ps_seal_folder *folder, int32_t level) {
+    char path[PS_TILE_PATH_MAX];
+    const ps_tile first = {level, PS_TILE_WIDTH, 0};
+    (void)ps_tile_path(&first, path);
+    *strrchr(path, '/') = '\0';
+    return faccessat(folder->fd, path, F_OK, 0) == 0;
+}
+
 /* Behind the last tile from `first` on; a file or two before it may be lost. */
 static uint64_t end_of(const ps_seal_folder *folder, int32_t level, uint64_t first) {
     ps_tile tile = {level, PS_TILE_WIDTH, first};
@@ -283,8 +299,8 @@ static uint64_t end_of(const ps_seal_folder *folder, int32_t level, uint64_t fir
 
 /* What the tile has beyond its first `kept`. Where the full one alone has those, it stays. */
 static void cut_tile(const ps_seal_folder *folder, ps_tile tile, uint32_t kept) {
-    for (tile.width = kept + 1; tile.width < PS_TILE_WIDTH; tile.width++)
-        (void)delete_tile(folder, &tile);
+    tile.width = PS_TILE_WIDTH;
+    drop_wider(folder, &tile, kept);
     tile.width = kept;
     const bool spared = kept > 0 && !has_tile(folder, &tile);
     tile.width = PS_TILE_WIDTH;
@@ -294,6 +310,7 @@ static void cut_tile(const ps_seal_folder *folder, ps_tile tile, uint32_t kept) 
 void ps_seal_folder_cut(const ps_seal_folder *folder, uint64_t entries) {
     for (int32_t level = PS_TILE_ENTRIES; level < PS_TILE_LEVELS; level++) {
         const uint64_t nodes = ps_tile_nodes(level, entries), edge = nodes / PS_TILE_WIDTH;
+        if (!has_level(folder, level)) continue;
         for (uint64_t end = end_of(folder, level, edge + 1); end > edge + 1; end--) {
             const ps_tile beyond = {level, PS_TILE_WIDTH, end - 1};
             ps_seal_folder_drop_partial(folder, &beyond);

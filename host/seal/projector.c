@@ -16,6 +16,11 @@ typedef struct item {
 } item;
 _Static_assert(sizeof(ps_frontier) <= PS_SEALED_BUNDLE, "a frontier has room");
 
+/* A tile is not referred to before its checkpoint, which nobody waits for: the thread is woken for
+ * so many items, or for a checkpoint, and the lane when so many are written. Waking one for each
+ * tile cost more than a tile's bytes. */
+enum { WAKE_ITEMS = PS_PROJECTOR_SLOTS / 4 };
+
 struct ps_projector {
     ps_projected *logs;
     ps_roller *roller; /* NULL: nobody wants to know */
@@ -23,8 +28,8 @@ struct ps_projector {
     pthread_t thread;
     pthread_mutex_t mutex; /* what follows, and each log's signed_tree */
     pthread_cond_t changed;
-    uint64_t head, done; /* items told, written */
-    bool stop, waited;   /* waited: the lane wants to hear of progress */
+    uint64_t head, due, done; /* items told, to be written now, written */
+    bool stop, waited;        /* waited: the lane wants to hear of progress */
     ps_status status;
     ps_error error;
     uint64_t sent;   /* the lane's: items that the transaction has taken, or does not want */
@@ -167,12 +172,20 @@ static void fail(ps_projector *projector, uint32_t log, ps_status status, const 
                   ps_seal_folder_path(projector->logs[log].folder), why->message);
 }
 
+/* Of progress that it waits for, or at once. */
+static void tell_lane(ps_projector *projector, bool now) {
+    const bool enough = projector->done == projector->due || projector->done % WAKE_ITEMS == 0;
+    if (!now && !(projector->waited && enough)) return;
+    projector->waited = false;
+    ps_wake_signal(projector->wake);
+}
+
 static void *projector_main(void *argument) {
     ps_projector *projector = argument;
     (void)pthread_setname_np(pthread_self(), "seal");
     pthread_mutex_lock(&projector->mutex);
-    while (projector->done < projector->head || !projector->stop) {
-        if (projector->done == projector->head) {
+    while (projector->done < projector->due || !projector->stop) {
+        if (projector->done == projector->due) {
             (void)pthread_cond_wait(&projector->changed, &projector->mutex);
             continue;
         }
@@ -185,8 +198,7 @@ static void *projector_main(void *argument) {
         pthread_mutex_lock(&projector->mutex);
         if (status != PS_OK) fail(projector, of->log, status, &why);
         projector->done++;
-        if (projector->waited || status != PS_OK) ps_wake_signal(projector->wake);
-        projector->waited = false;
+        tell_lane(projector, status != PS_OK);
     }
     pthread_mutex_unlock(&projector->mutex);
     return NULL;
@@ -209,11 +221,17 @@ ps_status ps_projector_open(ps_projected *logs, ps_roller *roller, ps_wake *wake
     return ps_fail(error, PS_NO_MEMORY, "cannot start a thread: raise the limit of processes");
 }
 
+/* All that was told is written now. */
+static void make_due(ps_projector *projector) {
+    projector->due = projector->head;
+    (void)pthread_cond_signal(&projector->changed);
+}
+
 void ps_projector_close(ps_projector *projector) {
     if (projector == NULL) return;
     pthread_mutex_lock(&projector->mutex);
     projector->stop = true;
-    (void)pthread_cond_signal(&projector->changed);
+    make_due(projector);
     pthread_mutex_unlock(&projector->mutex);
     if (projector->is_started) (void)pthread_join(projector->thread, NULL);
     (void)pthread_mutex_destroy(&projector->mutex);
@@ -226,6 +244,7 @@ bool ps_projector_has_room(ps_projector *projector, uint32_t items) {
     const uint64_t oldest = projector->sent < projector->done ? projector->sent : projector->done;
     const bool room = projector->head - oldest + items <= PS_PROJECTOR_SLOTS;
     projector->waited = projector->waited || !room;
+    if (!room) make_due(projector);
     pthread_mutex_unlock(&projector->mutex);
     return room;
 }
@@ -235,10 +254,10 @@ static item *next_item(ps_projector *projector) {
     return &projector->item[projector->head % PS_PROJECTOR_SLOTS];
 }
 
-static void tell(ps_projector *projector) {
+static void tell(ps_projector *projector, bool now) {
     pthread_mutex_lock(&projector->mutex);
     projector->head++;
-    (void)pthread_cond_signal(&projector->changed);
+    if (now || projector->head - projector->done >= WAKE_ITEMS) make_due(projector);
     pthread_mutex_unlock(&projector->mutex);
 }
 
@@ -251,7 +270,7 @@ void ps_projector_tile(ps_projector *projector, const ps_projected_tile *what, b
     of->is_checkpoint = false;
     of->tile = what->tile;
     memcpy(of->bytes, what->bytes.data, what->bytes.length);
-    tell(projector);
+    tell(projector, false);
 }
 
 void ps_projector_checkpoint(ps_projector *projector, uint32_t log, const ps_frontier *frontier) {
@@ -260,7 +279,7 @@ void ps_projector_checkpoint(ps_projector *projector, uint32_t log, const ps_fro
     of->goes_out = false;
     of->is_checkpoint = true;
     memcpy(of->bytes, frontier, sizeof *frontier);
-    tell(projector);
+    tell(projector, true);
 }
 
 bool ps_projector_unsent(ps_projector *projector, ps_projected_tile *out) {
@@ -285,6 +304,7 @@ bool ps_projector_idle(ps_projector *projector) {
     pthread_mutex_lock(&projector->mutex);
     const bool idle = projector->done == projector->head;
     projector->waited = projector->waited || !idle;
+    if (!idle) make_due(projector);
     pthread_mutex_unlock(&projector->mutex);
     return idle;
 }

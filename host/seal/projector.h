@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Writes a lane's logs as plain files and signs them, on a thread of its own, in the order in which
- * it is told to: tiles first, then the checkpoint that refers to them. Between the lane and the
- * thread is a ring of bounded size; what in it goes into the lane's transaction stays until it is
- * there too.
+ * it is told to: tiles first, some of them together, then the checkpoint that refers to them.
+ * Between the lane and the thread is a ring of bounded size; what in it goes into the lane's
+ * transaction stays until it is there too.
  *
  * Threads: all calls are the lane's; the logs' `folder` and `signer` are set before the first item
  * of theirs.
