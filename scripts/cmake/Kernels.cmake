@@ -116,7 +116,7 @@ function(ps_check_kernels)
   ps_check_dialects()
   if(NOT PS_BARE AND NOT PS_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
     add_test(NAME gpu_check COMMAND nice -n 10 tests/device/bare WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(gpu_check PROPERTIES TIMEOUT 900)
+    set_tests_properties(gpu_check PROPERTIES TIMEOUT 1800)
   endif()
   ps_check_opencl()
   ps_check_cuda()
@@ -174,7 +174,7 @@ function(ps_check_aarch64)
         -DCMAKE_TOOLCHAIN_FILE=${PROJECT_SOURCE_DIR}/scripts/cmake/aarch64.cmake
         -DPS_KAFKA=OFF -DPS_HWLOC=OFF -DPS_OPENCL=OFF -DPS_CUDA=OFF
       --test-command ${PS_QEMU_AARCH64} ${PROJECT_BINARY_DIR}/aarch64/check_kernels)
-    set_tests_properties(check_kernels_aarch64 PROPERTIES TIMEOUT 900 WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(check_kernels_aarch64 PROPERTIES TIMEOUT 1800 WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   endif()
 endfunction()
 
