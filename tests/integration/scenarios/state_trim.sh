@@ -22,6 +22,6 @@ scenario() {
     done
     kill_hard "$pid"
     for pid in "${pids[@]}"; do kill_hard "$pid"; done
-    run_to_end again 60 main.yaml
+    run_to_end again 120 main.yaml
     accounts again
 }

@@ -9,10 +9,10 @@ scenario() {
     stream --topic "$prefix.in" --rows 100000000 --rate "$rate"
     for i in 1 2 3 4 5 6 7 8 9 10; do
         # An answer to this waits for what the dead one left open, which who comes next should meet.
-        [ $((i % 5)) -ne 0 ] || before=$(committed_rows)
+        [ $((i % 3)) -ne 0 ] || before=$(committed_rows)
         worker "worker$i" main.yaml
-        # Most die before the group gives them what the dead one had, every fifth in the midst of transactions.
-        if [ $((i % 5)) -eq 0 ]; then
+        # Most die before the group gives them what the dead one had, every third in the midst of transactions.
+        if [ $((i % 3)) -eq 0 ]; then
             deadline=$((SECONDS + 60))
             until [ "$(committed_rows)" -gt "$before" ]; do
                 [ $SECONDS -lt "$deadline" ] || fail "worker$i commits nothing: $(last_words "worker$i")"
