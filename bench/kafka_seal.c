@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What sealing costs: a pipeline that hashes each value with SHA-256, and the same with `seal`
- * behind it; then what it takes to check the topic against the logs that were written.
+ * behind it; what its hashes and its files take by themselves; and what it takes to check the topic
+ * against the logs that were written.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "bench/kafka_runs.h"
+#include "bench/seal_floor.h"
 #include "bench/topics.h"
 
 static const char kernel[] = "kafka_seal", verify[] = "seal_verify_topic";
@@ -101,11 +103,24 @@ static void subtract(ps_bench *b) {
     ps_samples_add(&r->rss_mib, sealed->rss_mib.at[last]);
 }
 
+static ps_status floor_run(ps_bench *b, const char *impl, ps_child *child, ps_error *error) {
+    const place at = place_of(b);
+    char folder[160];
+    ps_measure done;
+    (void)snprintf(folder, sizeof folder, "%s-files", at.logs);
+    ps_seal_floor floor = {b->config->rows, PS_BENCH_PARTITIONS, folder};
+    PS_TRY(ps_measure_child(child, &floor, false, &done, error));
+    if (done.exit_code != 0) return ps_fail(error, PS_IO, "%s failed", impl);
+    ps_result_add(ps_result_of(b, kernel, impl, false), &done, 0, b->config->rows, done.wall_s);
+    return PS_OK;
+}
+
 ps_status ps_bench_seal_round(ps_bench *b, uint32_t round, ps_error *error) {
     const bool plain_first = round % 2 == 0;
     if (plain_first) PS_TRY(plain_run(b, error));
     PS_TRY(sealed_run(b, error));
     if (!plain_first) PS_TRY(plain_run(b, error));
     subtract(b);
-    return PS_OK;
+    PS_TRY(floor_run(b, "its hashes alone", ps_seal_floor_hashes, error));
+    return floor_run(b, "its files alone", ps_seal_floor_files, error);
 }
