@@ -18,8 +18,9 @@ static const char sink[] = "form: headers, commit_interval: 100ms";
 
 #define HASH "stages:\n  - hash: {algorithm: sha256, of: value}\n"
 
-/* The logs of all rounds stay until the last one is over: ext4 does not use an inode again that was
- * freed within the last minutes, and looks at each of those when a file is made. */
+/* The logs of all rounds stay until the last one is over: ext4 without a journal does not use an
+ * inode again that was freed within the last minutes, and looks at each of those when a file is
+ * made. */
 typedef struct place {
     char key[112], all[112], logs[128];
 } place;
