@@ -5,11 +5,12 @@
  * detector's score is multiplied with its params.scale first, so that thresholds may differ; where
  * that is 1 it is left as it is. The row's score is the vote-th largest of the detectors that have
  * one, so it reaches the threshold exactly where at least `vote` detectors do; with fewer than
- * `vote` scores it is NaN and the row no anomaly. Weighed, it is the mean of the scores there are,
- * by params.weight, each of them at most params.bound, so that none outvotes all others by being
- * very sure; NaN where no score has a weight. `why` is params.reason of the detector with the
- * largest score, weighed with the largest share of the sum, the lowest index of equals, and its
- * channel further on; PS_WHY_NONE where there is no anomaly.
+ * `vote` scores it is NaN and the row no anomaly. Weighed, it is the quadratic mean of the scores
+ * there are, the root of the mean of their squares by params.weight: who is sure is heard although
+ * others see nothing, which a plain mean would not let through. Each score is at most params.bound,
+ * so that none outvotes all others by being very sure; NaN where no score has a weight. `why` is
+ * params.reason of the detector with the largest score, weighed with the largest share of the sum,
+ * the lowest index of equals, and its channel further on; PS_WHY_NONE where there is no anomaly.
  * State: none.
  * Agrees: to the bit.
  */
@@ -54,13 +55,14 @@ PS_FN ps_vote_result ps_vote_weighed(PS_GLOBAL const float *PS_RESTRICT scores, 
         const float mine = ps_vote_scaled(scores[(ps_u64)i * p.stride + row], p.scale[i]);
         const double weight = (double)p.weight[i];
         if (mine != mine || weight == 0.0) continue;
-        const double share = weight * (double)(mine < p.bound ? mine : p.bound);
+        const double bounded = (double)(mine < p.bound ? mine : p.bound);
+        const double share = weight * (bounded * bounded);
         sum += share;
         weights += weight;
         if (share > most) result.largest = i;
         most = share > most ? share : most;
     }
-    if (weights > 0.0) result.score = (float)(sum / weights);
+    if (weights > 0.0) result.score = (float)ps_sqrt(sum / weights);
     return result;
 }
 

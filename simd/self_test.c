@@ -278,12 +278,13 @@ static bool self_test_vote(const asked *a) {
     if (!ask(a, operands, &params, 2) || score[0] != 7.0f || anomaly[0] != 1 || why[0] != 5 ||
         score[1] != 4.0f || anomaly[1] != 0 || why[1] != PS_WHY_NONE)
         return false;
-    ps_vote_params weighed = params; /* (4 + 0 + 3 x 8) / 4, (1 + 0 + 3 x 4) / 4 */
+    ps_vote_params weighed =
+        params; /* squared: (16 + 3 x 64) / 4 = 52, (1 + 3 x 16) / 4 = 3.5 x 3.5 */
     weighed.vote = PS_VOTE_WEIGHED;
     memcpy(weighed.weight, (const uint8_t[]){1, 0, 3}, 3);
     weighed.bound = 8.0f;
-    return ask(a, operands, &weighed, 2) && score[0] == 7.0f && anomaly[0] == 1 && why[0] == 5 &&
-           score[1] == 3.25f && anomaly[1] == 0 && why[1] == PS_WHY_NONE;
+    return ask(a, operands, &weighed, 2) && score[0] == 7.2111025f && anomaly[0] == 1 &&
+           why[0] == 5 && score[1] == 3.5f && anomaly[1] == 0 && why[1] == PS_WHY_NONE;
 }
 
 /* Twenty values of which the last leaps out of a range of 0 to 4: its float, which is kept, has

@@ -19,8 +19,8 @@ static float scaled(const float *scores, const ps_vote_params *p, uint32_t i, ui
     return (float)fmin((double)x * (double)p->scale[i], 300.0);
 }
 
-/* The mean by weights, of what is there, from the last detector to the first: the sums of these few
- * numbers are exact, so their order does not matter. */
+/* The quadratic mean by weights, of what is there, from the last detector to the first: the sums of
+ * these few numbers are exact, so their order does not matter. */
 static verdict weigh(const float *scores, const uint8_t *channel, const ps_vote_params *p,
                      uint32_t row) {
     double sum = 0.0, weights = 0.0, most = -1.0;
@@ -28,7 +28,7 @@ static verdict weigh(const float *scores, const uint8_t *channel, const ps_vote_
     for (uint32_t i = p->detectors; i-- > 0;) {
         const float x = scaled(scores, p, i, row);
         if (isnan(x) || p->weight[i] == 0) continue;
-        const double share = fmin((double)x, (double)p->bound) * p->weight[i];
+        const double share = pow(fmin((double)x, (double)p->bound), 2.0) * p->weight[i];
         sum += share;
         weights += p->weight[i];
         if (share < most) continue;
@@ -36,7 +36,7 @@ static verdict weigh(const float *scores, const uint8_t *channel, const ps_vote_
         why = p->reason[i];
         if (p->channels >> i & 1) why += channel[(size_t)i * p->stride + row];
     }
-    const float score = weights > 0.0 ? (float)(sum / weights) : NAN;
+    const float score = weights > 0.0 ? (float)sqrt(sum / weights) : NAN;
     const bool anomaly = score >= p->threshold;
     return (verdict){score, anomaly, anomaly ? (uint8_t)why : PS_WHY_NONE};
 }
@@ -82,7 +82,7 @@ static void check_rows(ps_check *c, uint32_t n, uint32_t detectors, uint32_t vot
     uint8_t *anomaly = check_take(c, n), *why = check_take(c, n);
     uint8_t *expected_anomaly = check_take(c, n), *expected_why = check_take(c, n);
     for (size_t i = 0; i < (size_t)detectors * params.stride; i++)
-        scores[i] = check_random(c) % 5 == 0 ? ps_nan() : (float)(check_random(c) % 60) / 10.0f;
+        scores[i] = check_random(c) % 5 == 0 ? ps_nan() : (float)(check_random(c) % 64) / 8.0f;
     void *const buf[5] = {scores, channel, score, anomaly, why};
     c->kernel->reference((void *const[]){scores, channel, expected, expected_anomaly, expected_why},
                          &params, 0, n);

@@ -78,9 +78,14 @@ static told *told_by(const ps_detect_config *config, const char *column) {
     return t;
 }
 
+static double squared(float score) {
+    const double bounded = fmin((double)score, 20.0);
+    return bounded * bounded;
+}
+
 static float mean(float slim, float ewma) {
-    const double sum = 5.0 * fmin((double)slim, 12.0) + 2.0 * fmin((double)ewma, 12.0);
-    return slim != slim ? ps_nan() : (float)(sum / 7.0);
+    if (slim != slim) return ps_nan();
+    return (float)sqrt((5.0 * squared(slim) + 2.0 * squared(ewma)) / 7.0);
 }
 
 /* If this fails, weights are others' or a detector's own score is not what it says. */

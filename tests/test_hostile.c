@@ -125,7 +125,7 @@ static void constants_score_nothing_until_they_change(void **unused) {
                 if (!((double)s.score[row] <= most))
                     fail_msg("%s: row %u of a constant %g scores %g", t.name, row, level[i],
                              (double)s.score[row]);
-            const double least = t.vote ? 12.0 : t.timed ? 60.0 : (double)PS_SCORE_MAX;
+            const double least = t.vote ? 20.0 : t.timed ? 60.0 : (double)PS_SCORE_MAX;
             if (!((double)s.score[LEAVES] >= least && s.anomaly[LEAVES] == 1))
                 fail_msg("%s: a constant %g leaves its value: %g", t.name, level[i],
                          (double)s.score[LEAVES]);
