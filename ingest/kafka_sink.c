@@ -460,15 +460,16 @@ static const ps_option options[] = {
      PS_OPTION_INTEGER, 0, offsetof(ps_kafka_sink_config, pack_rows), 1, 1e6, NULL},
     {"pack.codec", "zstd", "Of form packed: how a record's lines are compressed, a standard frame.",
      PS_OPTION_CHOICE, 0, offsetof(ps_kafka_sink_config, pack_codec), 0, 0, PS_FRAME_CHOICES},
-    {"properties", NULL,
-     "Any librdkafka property, e.g. compression.type; secrets may be `file:/path`.", PS_OPTION_MAP,
-     0, offsetof(ps_kafka_sink_config, properties), 0, 0, NULL},
+    {"properties", NULL, "Any librdkafka property, e.g. compression.type; values may be secrets.",
+     PS_OPTION_MAP, PS_OPTION_SECRET, offsetof(ps_kafka_sink_config, properties), 0, 0, NULL},
     {NULL, NULL, NULL, PS_OPTION_STRING, 0, 0, 0, 0, NULL},
 };
 
 const ps_sink ps_sink_kafka = {
-    .about = {"kafka", "Enriched records into a Kafka topic, exactly once.", options,
-              sizeof(ps_kafka_sink_config)},
+    .about = {.name = "kafka",
+              .summary = "Enriched records into a Kafka topic, exactly once.",
+              .options = options,
+              .config_bytes = sizeof(ps_kafka_sink_config)},
     .commits = true,
     .seals = true,
     .check = check,

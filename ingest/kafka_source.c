@@ -459,15 +459,16 @@ static const ps_option options[] = {
      "How many times its size a compressed batch becomes, 450 bytes a record included, lz4 half as "
      "much again; counted twice, which is enough for the smallest records too.",
      PS_OPTION_INTEGER, 0, offsetof(ps_kafka_source_config, expansion), 1, 30000, NULL},
-    {"properties", NULL,
-     "Any librdkafka property, e.g. security.protocol; secrets may be `file:/path`.", PS_OPTION_MAP,
-     0, offsetof(ps_kafka_source_config, properties), 0, 0, NULL},
+    {"properties", NULL, "Any librdkafka property, e.g. security.protocol; values may be secrets.",
+     PS_OPTION_MAP, PS_OPTION_SECRET, offsetof(ps_kafka_source_config, properties), 0, 0, NULL},
     {NULL, NULL, NULL, PS_OPTION_STRING, 0, 0, 0, 0, NULL},
 };
 
 const ps_source ps_source_kafka = {
-    .about = {"kafka", "Records of Kafka topics, as a member of a consumer group.", options,
-              sizeof(ps_kafka_source_config)},
+    .about = {.name = "kafka",
+              .summary = "Records of Kafka topics, as a member of a consumer group.",
+              .options = options,
+              .config_bytes = sizeof(ps_kafka_source_config)},
     .check = ps_kafka_source_check,
     .foreign = ps_kafka_source_foreign,
     .suits = ps_kafka_native_source_suits,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a pipeline file may say of the stage detect; `penstock score` has the same options.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "host/base/text.h"
@@ -31,9 +32,9 @@ const ps_option ps_detect_options[] = {
      .min = 1,
      .max = PS_DETECTORS_MAX},
     {.name = "weights",
-     .help = "Instead of vote: the score is the mean of the detectors' scores by these weights, "
-             "whole numbers from 0 to 255, 1 unless given: {slim: 4, cusum: 1}. A score counts as "
-             "at most 12 in it; a detector of weight 0 has no say.",
+     .help = "Instead of vote: the score is the quadratic mean of the detectors' scores by these "
+             "weights, whole numbers from 0 to 255, 1 unless given: {slim: 4, cusum: 1}. A score "
+             "counts as at most 20 in it; a detector of weight 0 has no say.",
      .type = PS_OPTION_MAP,
      .at = offsetof(ps_detect_config, weights)},
     {.name = "scores",
@@ -220,4 +221,67 @@ ps_status ps_detect_options_check(const ps_detect_config *config, ps_error *erro
                            "%s: no detector here has it, only %s: leave it out, or add one",
                            owned[i].option, owned[i].detectors);
     return PS_OK;
+}
+
+/* What the words of `sensitivity` stand for. One false alarm in as many values of noise is what a
+ * score promises; less than that is what data that is not normal keeps. */
+static const struct {
+    const char *word;
+    double sensitivity;
+} words[] = {{"low", 2.0 / 3.0}, {"medium", 1.0}, {"high", 1.5}, {"auto", 1.0}};
+
+/* 0: it is neither a word nor a number that may be. */
+static double sensitivity_of(const ps_detect_config *config) {
+    double number;
+    if (config->sensitivity == NULL) return 1.0;
+    for (uint32_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].word, config->sensitivity) == 0) return words[i].sensitivity;
+    const bool is = ps_text_number(config->sensitivity, &number);
+    return is && number >= 0.1 && number <= 10.0 ? number : 0.0;
+}
+
+ps_status ps_detect_sensitivity_check(const ps_detect_config *config, ps_error *error) {
+    if (sensitivity_of(config) != 0.0) return PS_OK;
+    return ps_fail(error, PS_BAD_CONFIG,
+                   "sensitivity: '%s' is not low, medium, high, auto or a number from 0.1 to 10",
+                   config->sensitivity);
+}
+
+double ps_detect_threshold(const ps_detect_config *config, const ps_detector *detector) {
+    if (config->threshold != 0.0) return config->threshold;
+    const double own = detector->threshold[config->preset];
+    return (own == 0.0 ? PS_DETECTOR_THRESHOLD : own) / sensitivity_of(config);
+}
+
+/* "6", or "slim 6.5, cusum 6" where they differ. */
+static const char *put_thresholds(const ps_detect_config *config, char *text) {
+    size_t used = 0;
+    double first = 0.0;
+    bool differ = false;
+    for (uint32_t i = 0; i < config->detectors.count && used < PS_OPTION_TEXT_MAX; i++) {
+        const ps_detector *detector = ps_detector_find(config->detectors.at[i]);
+        if (detector == NULL) continue;
+        const double own = ps_detect_threshold(config, detector);
+        if (used == 0) first = own;
+        differ |= own != first;
+        used += (size_t)snprintf(text + used, PS_OPTION_TEXT_MAX - used, "%s%s %.4g",
+                                 used == 0 ? "" : ", ", detector->name, own);
+    }
+    if (!differ && used > 0) (void)snprintf(text, PS_OPTION_TEXT_MAX, "%.4g", first);
+    return text;
+}
+
+const char *ps_detect_effective(const ps_option *option, const void *config, char *text) {
+    const ps_detect_config *detect = config;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        if (strcmp(owned[i].option, option->name) == 0 && !is_used(detect, owned[i].detectors))
+            return text;
+    if (strcmp(option->name, "vote") == 0 && detect->weights.count > 0) return text;
+    if (strncmp(option->name, "quiet_", 6) == 0 && detect->quiet_ns == 0) return text;
+    if (strcmp(option->name, "preset") == 0 && !is_used(detect, "slim")) return text;
+    if (strcmp(option->name, "threshold") == 0 && sensitivity_of(detect) != 0.0)
+        return put_thresholds(detect, text);
+    if (strcmp(option->name, "sensitivity") == 0 && detect->threshold != 0.0) return text;
+    return ps_option_value(option, config, text);
 }

@@ -59,4 +59,7 @@ uint32_t ps_detector_planes(const ps_detector *detector, const ps_detect_config 
 
 const ps_detector *ps_detector_find(const char *name);
 
+/* The score from which a row is an anomaly to it, of a sensitivity that was checked. */
+double ps_detect_threshold(const ps_detect_config *config, const ps_detector *detector);
+
 #endif

@@ -10,13 +10,6 @@
 #include "kernels/vote.h"
 #include "ml/detector.h"
 
-/* What the words of `sensitivity` stand for. One false alarm in as many values of noise is what a
- * score promises; less than that is what data that is not normal keeps. */
-static const struct {
-    const char *word;
-    double sensitivity;
-} words[] = {{"low", 2.0 / 3.0}, {"medium", 1.0}, {"high", 1.5}, {"auto", 1.0}};
-
 /* A detect stage while it is planned: the columns that its calls share. */
 typedef struct detect {
     const ps_detect_config *config;
@@ -109,42 +102,28 @@ static ps_status check_weights(detect *d) {
     for (uint32_t i = 0; i < d->count; i++) d->weight[i] = 1;
     for (uint32_t i = 0; i < weights->count; i++) PS_TRY(read_weight(d, &weights->at[i]));
     for (uint32_t i = 0; i < d->count; i++) sum += d->weight[i];
-    if (sum > 0) return PS_OK;
-    return ps_fail(d->error, PS_BAD_CONFIG, "weights: all are 0, so no detector has a say");
-}
-
-static ps_status read_sensitivity(const detect *d, double *sensitivity) {
-    const char *text = d->config->sensitivity == NULL ? "auto" : d->config->sensitivity;
-    for (uint32_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(words[i].word, text) != 0) continue;
-        *sensitivity = words[i].sensitivity;
-        return PS_OK;
-    }
-    if (ps_text_number(text, sensitivity) && *sensitivity >= 0.1 && *sensitivity <= 10.0)
-        return PS_OK;
+    if (sum == 0)
+        return ps_fail(d->error, PS_BAD_CONFIG, "weights: all are 0, so no detector has a say");
+    if (d->count > 1) return PS_OK;
     return ps_fail(d->error, PS_BAD_CONFIG,
-                   "sensitivity: '%s' is not low, medium, high, auto or a number from 0.1 to 10",
-                   text);
+                   "weights: %s is the only detector, so there is nothing to weigh: leave weights "
+                   "out, or add detectors",
+                   d->detector[0]->name);
 }
 
 static ps_status check_verdict(detect *d) {
     const ps_detect_config *config = d->config;
-    double sensitivity;
     if (config->vote < 1 || config->vote > (int64_t)d->count)
         return ps_fail(d->error, PS_BAD_CONFIG, "vote: %lld is not between 1 and the %u detectors",
                        (long long)config->vote, d->count);
-    PS_TRY(read_sensitivity(d, &sensitivity));
+    PS_TRY(ps_detect_sensitivity_check(config, d->error));
     if (config->threshold != 0.0 && config->sensitivity != NULL &&
         strcmp(config->sensitivity, "auto") != 0)
         return ps_fail(d->error, PS_BAD_CONFIG,
                        "threshold and sensitivity exclude each other: leave one out");
     PS_CHECK_OP(config->preset, <, (uint32_t)PS_DETECT_PRESETS);
-    for (uint32_t i = 0; i < d->count; i++) {
-        const double own = d->detector[i]->threshold[config->preset];
-        d->threshold[i] = config->threshold != 0.0
-                              ? config->threshold
-                              : (own == 0.0 ? PS_DETECTOR_THRESHOLD : own) / sensitivity;
-    }
+    for (uint32_t i = 0; i < d->count; i++)
+        d->threshold[i] = ps_detect_threshold(config, d->detector[i]);
     if (config->weights.count > 0 && d->threshold[0] > (double)PS_VOTE_BOUND)
         return ps_fail(d->error, PS_BAD_CONFIG,
                        "threshold: a score counts as at most %g where detectors are weighed, and "
@@ -379,5 +358,6 @@ const ps_stage ps_stage_detect = {
     .about = {.name = "detect",
               .summary = "Scores a field of every series and says which rows are anomalies.",
               .options = ps_detect_options,
-              .config_bytes = sizeof(ps_detect_config)},
+              .config_bytes = sizeof(ps_detect_config),
+              .effective = ps_detect_effective},
     .plan = plan_detect};

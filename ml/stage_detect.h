@@ -38,5 +38,9 @@ extern const ps_stage ps_stage_detect;
 
 /* Refuses what is said for a detector that is not among those of `config`. */
 ps_status ps_detect_options_check(const ps_detect_config *config, ps_error *error) PS_MUST_USE;
+ps_status ps_detect_sensitivity_check(const ps_detect_config *config, ps_error *error) PS_MUST_USE;
+
+/* As ps_about has it: thresholds that sensitivity gives; options that nobody here has are "". */
+const char *ps_detect_effective(const ps_option *option, const void *config, char *text);
 
 #endif

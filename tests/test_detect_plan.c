@@ -399,6 +399,11 @@ static void faults_of_detect(void **unused) {
     (void)snprintf(message, sizeof message, "detectors: 'slime' is not one of %s",
                    ps_detector_names + 1);
     detect_refuses(config, message);
+    static const ps_string_pair only[] = {{"ewma", "2"}};
+    config = detect_config("cpu", 1);
+    config.weights = (ps_string_map){only, 1};
+    detect_refuses(config, "weights: ewma is the only detector, so there is nothing to weigh: "
+                           "leave weights out, or add detectors");
     config = detect_config("cpu", 1);
     config.vote = 2;
     detect_refuses(config, "vote: 2 is not between 1 and the 1 detectors");

@@ -240,6 +240,20 @@ static void test_secret_is_hidden(void **state) {
     assert_string_equal(ps_option_value(&rows[1], &config, text), "(secret)");
 }
 
+/* If this fails, `explain` does not say what a map holds, or tells a password. */
+static void test_map_is_shown(void **state) {
+    (void)state;
+    static const ps_string_pair pairs[] = {{"slim", "4"}, {"cusum", "1"}};
+    ps_string_map map = {pairs, 2};
+    ps_option option = {.name = "map", .type = PS_OPTION_MAP};
+    char text[PS_OPTION_TEXT_MAX];
+    assert_string_equal(ps_option_value(&option, &map, text), "{slim: 4, cusum: 1}");
+    option.flags = PS_OPTION_SECRET;
+    assert_string_equal(ps_option_value(&option, &map, text), "{slim: (secret), cusum: (secret)}");
+    map.count = 0;
+    assert_string_equal(ps_option_value(&option, &map, text), "");
+}
+
 static void test_json_escape(void **state) {
     (void)state;
     char out[64];
@@ -251,11 +265,11 @@ static void test_json_escape(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers),   cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_durations),  cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_for_people), cmocka_unit_test(test_what_is_accepted),
-        cmocka_unit_test(test_spelling),   cmocka_unit_test(test_presets),
-        cmocka_unit_test(test_faults),     cmocka_unit_test(test_secret_is_hidden),
-        cmocka_unit_test(test_json_escape)};
+        cmocka_unit_test(test_integers),     cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_durations),    cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_for_people),   cmocka_unit_test(test_what_is_accepted),
+        cmocka_unit_test(test_spelling),     cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_faults),       cmocka_unit_test(test_secret_is_hidden),
+        cmocka_unit_test(test_map_is_shown), cmocka_unit_test(test_json_escape)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -219,6 +219,17 @@ static void put_fields(const ps_field_list *fields, char *text) {
     if (used > 0 && used < PS_OPTION_TEXT_MAX - 1) (void)snprintf(text + used, 2, "}");
 }
 
+/* Names alone where values may be secrets. */
+static void put_map(const ps_option *option, const ps_string_map *map, char *text) {
+    const bool hidden = (option->flags & PS_OPTION_SECRET) != 0;
+    size_t used = 0;
+    for (uint32_t i = 0; i < map->count && used < PS_OPTION_TEXT_MAX - 1; i++)
+        used += (size_t)snprintf(text + used, PS_OPTION_TEXT_MAX - used, "%s%s: %s",
+                                 i == 0 ? "{" : ", ", map->at[i].name,
+                                 hidden ? "(secret)" : map->at[i].value);
+    if (used > 0 && used < PS_OPTION_TEXT_MAX - 1) (void)snprintf(text + used, 2, "}");
+}
+
 static const char *put(char *text, const char *from) {
     (void)snprintf(text, PS_OPTION_TEXT_MAX, "%s", from);
     return text;
@@ -265,8 +276,7 @@ const char *ps_option_value(const ps_option *option, const void *config, char *t
         put_list(at, text);
         break;
     case PS_OPTION_MAP:
-        (void)snprintf(text, PS_OPTION_TEXT_MAX, "(%u entries)",
-                       ((const ps_string_map *)at)->count);
+        put_map(option, at, text);
         break;
     case PS_OPTION_FIELDS:
         put_fields(at, text);

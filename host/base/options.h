@@ -67,7 +67,7 @@ typedef struct ps_field_list {
 } ps_field_list;
 
 #define PS_OPTION_REQUIRED 1u /* has no preset and must be given */
-#define PS_OPTION_SECRET   2u /* never printed; `file:/path` reads it from a file */
+#define PS_OPTION_SECRET   2u /* never printed; `file:/path` reads it from a file; a MAP's values */
 #define PS_OPTION_AUTO \
     4u /* the word `auto` is accepted and stored as 0 (INTEGER, SIZE, DURATION) */
 
@@ -89,6 +89,9 @@ typedef struct ps_about {
     const char *summary;      /* one sentence */
     const ps_option *options; /* ends with a row whose name is NULL */
     size_t config_bytes;      /* of the struct that the options fill */
+    /* What an option comes to where that is not what it says, "" where it has no say; else as
+     * ps_option_value. NULL: what they say. */
+    const char *(*effective)(const ps_option *option, const void *config, char *text);
 } ps_about;
 
 /* The row of that name, or NULL. */

@@ -39,8 +39,10 @@ static void print_part(const char *kind, const ps_chosen *part) {
     (void)printf("  %-7s %-10s", kind, part->about->name);
     for (const ps_option *option = part->about->options; option->name != NULL; option++) {
         char value[PS_OPTION_TEXT_MAX];
-        if (ps_option_value(option, part->config, value)[0] != '\0')
-            (void)printf(" %s=%s", option->name, value);
+        const char *shown = part->about->effective == NULL
+                                ? ps_option_value(option, part->config, value)
+                                : part->about->effective(option, part->config, value);
+        if (shown[0] != '\0') (void)printf(" %s=%s", option->name, shown);
     }
     (void)printf("\n");
 }

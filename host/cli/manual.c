@@ -12,7 +12,7 @@
 
 /* What is not a part, in the order of a pipeline file. */
 #define SECTION(name, options, type, summary) \
-    { name, summary, options, sizeof(type) }
+    { name, summary, options, sizeof(type), NULL }
 
 static const ps_about sections[] = {
     SECTION("pipeline", ps_top_options, ps_top, "The top of a pipeline file."),

@@ -51,6 +51,8 @@ run 2 --detector slim,cusum --weights ewma=4 "$speed"
 err_has "'ewma' is not among the detectors"
 run 2 --detector slim,cusum --weights slim=999 "$speed"
 err_has "not a whole number from 0 to 255"
+run 2 --detector slim --weights slim=3 "$speed"
+err_has "weights: slim is the only detector, so there is nothing to weigh"
 
 # If this fails, an option is taken and does nothing.
 run 2 --detector ewma --window 20 "$speed"
