@@ -43,6 +43,13 @@ const ps_option ps_detect_options[] = {
              "or voted on.",
      .type = PS_OPTION_BOOL,
      .at = offsetof(ps_detect_config, scores)},
+    {.name = "severity",
+     .preset = "false",
+     .help = "Whether an anomaly's severity goes out too: low from the threshold on, medium, high "
+             "and critical where the score is 3, 6 and 9 more, so a thousand times less likely "
+             "each.",
+     .type = PS_OPTION_BOOL,
+     .at = offsetof(ps_detect_config, severity)},
     {.name = "preset",
      .preset = "generic",
      .help = "What slim looks for: `generic` suits any series; `events` gives few, sure alerts on "

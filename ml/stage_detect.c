@@ -329,6 +329,22 @@ static ps_status add_score_outputs(detect *d) {
     return PS_OK;
 }
 
+/* A score is -log10 of a probability, so each level is a thousand times less likely than the last.
+ */
+static ps_status add_severity(detect *d) {
+    static const char *const levels[] = {"low", "medium", "high", "critical"};
+    ps_output output = {.kind = PS_OUTPUT_LEVEL,
+                        .column = d->anomaly,
+                        .of = PS_NOWHERE,
+                        .gate = d->score,
+                        .labels = levels,
+                        .label_count = sizeof levels / sizeof *levels,
+                        .levels = {(float)d->threshold[0], 3.0f}};
+    if (!d->config->severity) return PS_OK;
+    PS_TRY(name_of(d, "severity", output.name));
+    return ps_plan_output(d->plan, &output, d->error);
+}
+
 static ps_status plan_detect(const void *config, ps_plan *plan, ps_error *error) {
     detect d = {.config = config, .plan = plan, .error = error};
     PS_TRY(check_field(&d));
@@ -348,6 +364,7 @@ static ps_status plan_detect(const void *config, ps_plan *plan, ps_error *error)
     PS_TRY(add_output(&d, "score", PS_OUTPUT_SCORE, d.score));
     PS_TRY(add_output(&d, "anomaly", PS_OUTPUT_FLAG, d.anomaly));
     PS_TRY(add_output(&d, "why", PS_OUTPUT_LABEL, d.why));
+    PS_TRY(add_severity(&d));
     PS_TRY(add_score_outputs(&d));
     /* Of several detect stages, the last one's verdicts are what the metrics count. */
     plan->anomaly_column = d.anomaly;

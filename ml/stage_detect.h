@@ -18,6 +18,7 @@ typedef struct ps_detect_config {
     int64_t vote;
     ps_string_map weights;   /* a detector's name, a whole number; empty: `vote` says who wins */
     bool scores;             /* every detector's own goes out too */
+    bool severity;           /* so does how far beyond the threshold an anomaly is, in words */
     uint32_t preset;         /* ps_detect_preset */
     double threshold;        /* 0: sensitivity says it */
     const char *sensitivity; /* low, medium, high, auto or a number; NULL: auto */

@@ -29,6 +29,7 @@ typedef struct world {
 } world;
 
 static const char *const labels[] = {"ewma", "z\"score\n"};
+static const char *const levels[] = {"low", "medium", "high"};
 
 static uint32_t add(world *w, const char *name, ps_type type, ps_output_kind kind, uint32_t of,
                     uint32_t gate) {
@@ -43,6 +44,18 @@ static uint32_t add(world *w, const char *name, ps_type type, ps_output_kind kin
     return output.column;
 }
 
+static void add_severity(world *w) {
+    const ps_output output = {.name = "severity",
+                              .kind = PS_OUTPUT_LEVEL,
+                              .column = w->anomaly,
+                              .of = PS_NOWHERE,
+                              .gate = w->score,
+                              .labels = levels,
+                              .label_count = 3,
+                              .levels = {6.0f, 3.0f}};
+    assert_int_equal(ps_plan_output(&w->plan, &output, NULL), PS_OK);
+}
+
 /* `all`: outputs of every kind, not just the four that most pipelines have. */
 static world *open_world(const char *topic, bool all) {
     world *w = calloc(1, sizeof *w);
@@ -53,6 +66,7 @@ static world *open_world(const char *topic, bool all) {
     w->score = add(w, "score", PS_TYPE_F32, PS_OUTPUT_SCORE, PS_NOWHERE, PS_NOWHERE);
     w->anomaly = add(w, "anomaly", PS_TYPE_U8, PS_OUTPUT_FLAG, PS_NOWHERE, w->score);
     w->why = add(w, "why", PS_TYPE_U8, PS_OUTPUT_LABEL, PS_NOWHERE, w->score);
+    if (all) add_severity(w);
     assert_int_equal(ps_plan_close(&w->plan, NULL), PS_OK);
     test_batch_memory(&w->batch, &w->plan.schema);
     w->partitions.topic_count = 2;
@@ -140,7 +154,7 @@ static void headers_are_exact(void **state) {
     assert_string_equal(headers(w, 0, to),
                         "ps-source=tele.metry-x_1/1/1234567890123;ps-sha256=" DIGEST
                         ";ps-crc32c=00ab12f0;ps-a \"b\\=0123456789abcdef;ps-score=1.25;"
-                        "ps-anomaly=1;ps-why=z\"score\n;");
+                        "ps-anomaly=1;ps-why=z\"score\n;ps-severity=low;");
     append(w, NULL, "{}", 0.0f, 0, 255);
     ((uint8_t *)values(w, w->sha256))[32] = 0;
     assert_null(strstr(headers(w, 1, to), "crc32c"));
@@ -161,7 +175,7 @@ static void json_is_exact(void **state) {
                         "{\"a\":1,\"penstock\":{\"source\":\"t/1/1234567890123\","
                         "\"sha256\":\"" DIGEST
                         "\",\"crc32c\":\"00ab12f0\",\"a \\\"b\\\\\":\"0123456789abcdef\","
-                        "\"score\":7.5,\"anomaly\":true,\"why\":\"ewma\"}}");
+                        "\"score\":7.5,\"anomaly\":true,\"why\":\"ewma\",\"severity\":\"low\"}}");
     append(w, NULL, " { \t} \n", 300.0f, 0, 1);
     ((uint8_t *)values(w, w->sha256))[32] = 0;
     assert_memory_equal(json(w, 1, to), " { \t\"penstock\":{\"source\":\"t/1/1\",\"sha256\":\"00",
@@ -178,26 +192,6 @@ static void json_is_exact(void **state) {
         append(w, NULL, others[i], 1.0f, 0, 255);
         assert_string_equal(json(w, 4 + i, to), "");
     }
-    close_world(w);
-}
-
-/* The sizes that callers are told are enough, with the longest of everything: ASan watches. */
-static void longest_fits(void **state) {
-    (void)state;
-    char topic[250], to[TEXT_MAX];
-    memset(topic, 't', 249);
-    topic[249] = '\0';
-    world *w = open_world(topic, true);
-    w->partitions.topic[1].first = 3;
-    append(w, "k", "{}", 1.1754945e-38f, 1, 1);
-    ((int64_t *)ps_batch_system(&w->batch, PS_COLUMN_OFFSET))[0] = INT64_MIN;
-    assert_non_null(strstr(headers(w, 0, to), "/1/-9223372036854775808;"));
-    assert_non_null(strstr(to, "ps-score=1.1754945e-38;"));
-    assert_non_null(strstr(json(w, 0, to), "/1/-9223372036854775808\""));
-    char text[PS_OUTPUT_TEXT_MAX];
-    const uint32_t length = ps_enrich_source(&w->partitions, 2, 17, text);
-    assert_memory_equal(text, "other/2/17", length);
-    assert_int_equal(length, 10);
     close_world(w);
 }
 
@@ -233,6 +227,45 @@ static void check_record(world *w, uint32_t row, uint32_t partition) {
     assert_true((size_t)(end - record) <= ps_enricher_record_max(w->enricher));
     free(text);
     free(record);
+}
+
+/* Breaks when an anomaly is called more or less severe than its score says. */
+static void severity_follows_the_score(void **state) {
+    (void)state;
+    char to[TEXT_MAX];
+    static const float scores[] = {5.0f, 6.0f, 8.999f, 9.0f, 11.5f, 12.0f, 300.0f};
+    static const char *const said[] = {"low", "low", "low", "medium", "medium", "high", "high"};
+    world *w = open_world("t", true);
+    for (uint32_t i = 0; i < 7; i++) {
+        append(w, "k", "{}", scores[i], 1, 0);
+        const char *at = strstr(headers(w, i, to), "ps-severity=");
+        assert_non_null(at);
+        assert_memory_equal(at + 12, said[i], strlen(said[i]));
+        check_record(w, i, 4);
+    }
+    append(w, "k", "{}", 300.0f, 0, 255);
+    assert_null(strstr(headers(w, 7, to), "severity"));
+    close_world(w);
+}
+
+/* The sizes that callers are told are enough, with the longest of everything: ASan watches. */
+static void longest_fits(void **state) {
+    (void)state;
+    char topic[250], to[TEXT_MAX];
+    memset(topic, 't', 249);
+    topic[249] = '\0';
+    world *w = open_world(topic, true);
+    w->partitions.topic[1].first = 3;
+    append(w, "k", "{}", 1.1754945e-38f, 1, 1);
+    ((int64_t *)ps_batch_system(&w->batch, PS_COLUMN_OFFSET))[0] = INT64_MIN;
+    assert_non_null(strstr(headers(w, 0, to), "/1/-9223372036854775808;"));
+    assert_non_null(strstr(to, "ps-score=1.1754945e-38;"));
+    assert_non_null(strstr(json(w, 0, to), "/1/-9223372036854775808\""));
+    char text[PS_OUTPUT_TEXT_MAX];
+    const uint32_t length = ps_enrich_source(&w->partitions, 2, 17, text);
+    assert_memory_equal(text, "other/2/17", length);
+    assert_int_equal(length, 10);
+    close_world(w);
 }
 
 /* As a record has them they are the same headers: with every kind of output, left out or not, and
@@ -417,6 +450,7 @@ static void cost_of_a_row(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(headers_are_exact),
                                        cmocka_unit_test(json_is_exact),
+                                       cmocka_unit_test(severity_follows_the_score),
                                        cmocka_unit_test(line_has_no_break),
                                        cmocka_unit_test(longest_fits),
                                        cmocka_unit_test(records_have_the_same_headers),

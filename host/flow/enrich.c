@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host/flow/enrich.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,7 @@ enum {
     PREFIX_MAX = 256 + 12  /* topic/partition/ */
 };
 
-/* An output with everything found that does not depend on the row. Places are bytes into a block.
- */
+/* An output with all that does not depend on the row. Places are bytes into a block. */
 typedef struct member {
     ps_output_kind kind;
     uint32_t width;       /* of the column */
@@ -29,6 +29,7 @@ typedef struct member {
     uint32_t lead_length; /* of the JSON up to the value */
     uint32_t mark_length; /* of a record's header up to the value's length, or to the value */
     uint32_t label_count;
+    ps_output_levels levels;
     const char *const *labels;         /* plain */
     const char **quoted;               /* as JSON, quotes included */
     char name[PS_NAME_MAX + 8];        /* "ps-sha256" */
@@ -78,22 +79,31 @@ static char *put(char *to, const char *text, uint32_t length) {
     return to + length;
 }
 
+static float score_at(const member *m, const uint8_t *block, uint32_t row) {
+    float score;
+    memcpy(&score, block + m->gate + 4 * (size_t)row, sizeof score);
+    return score;
+}
+
+/* Which of its labels, of a row that is not left out. */
+static uint32_t label_of(const member *m, const uint8_t *block, uint32_t row) {
+    if (m->kind == PS_OUTPUT_LABEL) return block[m->values + row];
+    return ps_output_level(m->levels, m->label_count, score_at(m, block, row));
+}
+
 static bool is_left_out(const member *m, const uint8_t *block, uint32_t row) {
     if (m->of != PS_NOWHERE) {
         uint32_t length;
         memcpy(&length, block + m->of + 4 * (size_t)row, sizeof length);
         if (length == PS_NULL_LENGTH) return true;
     }
-    if (m->gate != PS_NOWHERE) {
-        float score;
-        memcpy(&score, block + m->gate + 4 * (size_t)row, sizeof score);
-        if (score != score) return true;
-    }
+    if (m->gate != PS_NOWHERE && isnan(score_at(m, block, row))) return true;
     if (m->kind == PS_OUTPUT_NUMBER) {
         double number;
         memcpy(&number, block + m->values + 8 * (size_t)row, sizeof number);
         return number != number;
     }
+    if (m->kind == PS_OUTPUT_LEVEL) return block[m->values + row] == 0;
     return m->kind == PS_OUTPUT_LABEL && block[m->values + row] >= m->label_count;
 }
 
@@ -151,10 +161,11 @@ static char *put_header(const member *m, const uint8_t *block, uint32_t row, cha
     case PS_OUTPUT_INDEX:
         return put_index(at, to);
     case PS_OUTPUT_LABEL:
+    case PS_OUTPUT_LEVEL:
     case PS_OUTPUT_ORIGIN: /* it is not in the block */
         break;
     }
-    return stpcpy(to, m->labels[*at]);
+    return stpcpy(to, m->labels[label_of(m, block, row)]);
 }
 
 static char *put_member(const member *m, const uint8_t *block, uint32_t row, char *to) {
@@ -165,20 +176,19 @@ static char *put_member(const member *m, const uint8_t *block, uint32_t row, cha
         to = put_hex(m, at, to);
         *to = '"';
         return to + 1;
-    case PS_OUTPUT_SCORE:
-        return put_score(at, to);
-    case PS_OUTPUT_NUMBER:
-        return put_number(at, to);
     case PS_OUTPUT_FLAG:
         memcpy(to, *at != 0 ? "true\0" : "false", 5);
         return to + 5 - (*at != 0);
+    case PS_OUTPUT_SCORE:
+    case PS_OUTPUT_NUMBER:
     case PS_OUTPUT_INDEX:
-        return put_index(at, to);
+        return put_header(m, block, row, to);
     case PS_OUTPUT_LABEL:
+    case PS_OUTPUT_LEVEL:
     case PS_OUTPUT_ORIGIN:
         break;
     }
-    return stpcpy(to, m->quoted[*at]);
+    return stpcpy(to, m->quoted[label_of(m, block, row)]);
 }
 
 static ps_header header_of(const char *name, uint32_t length, const char *from, const char *to) {
@@ -216,7 +226,7 @@ static char *put_length(char *to, uint32_t length) {
 
 /* Of labels, the only values of any length. */
 static char *put_label(const member *m, const uint8_t *block, uint32_t row, char *to) {
-    const char *const label = m->labels[block[m->values + (size_t)m->width * row]];
+    const char *const label = m->labels[label_of(m, block, row)];
     return stpcpy(put_length(to, (uint32_t)strlen(label)), label);
 }
 
@@ -250,7 +260,7 @@ uint8_t *ps_enrich_record(const ps_enricher *enricher, const ps_batch *batch, ui
         at = put(at, m->mark, m->mark_length);
         if (m->kind == PS_OUTPUT_HEX) {
             at = put_header(m, block, row, at);
-        } else if (m->kind == PS_OUTPUT_LABEL) {
+        } else if (m->labels != NULL) {
             at = put_label(m, block, row, at);
         } else if (m->kind == PS_OUTPUT_ORIGIN) {
             at = put_length(at, enricher->origin[partition].plain_length);
@@ -401,7 +411,8 @@ static bool add_member(ps_enricher *enricher, const ps_schema *schema, const ps_
     /* What is as long in every row says so here. */
     if (m->kind == PS_OUTPUT_HEX) at = put_length(at, 2 * m->width);
     m->mark_length = (uint32_t)(at - m->mark);
-    if (m->kind == PS_OUTPUT_LABEL && !quote_labels(m, output)) return false;
+    m->levels = output->levels;
+    if (output->labels != NULL && !quote_labels(m, output)) return false;
     measure(enricher, m);
     return true;
 }

@@ -15,9 +15,14 @@ typedef enum ps_output_kind {
     PS_OUTPUT_NUMBER, /* NUMBER, likewise */
     PS_OUTPUT_FLAG,   /* U8: header 0 or 1, member true or false */
     PS_OUTPUT_LABEL,  /* U8: index into `labels`; left out where 255 */
+    PS_OUTPUT_LEVEL,  /* U8, a flag: where set, the label that `gate` reaches */
     PS_OUTPUT_INDEX,  /* U64, decimal */
     PS_OUTPUT_ORIGIN  /* of no column: the log that the row's partition is sealed in */
 } ps_output_kind;
+
+typedef struct ps_output_levels {
+    float first, step;
+} ps_output_levels;
 
 /* One member that the plan appends to an event: header `ps-<name>`, or `<name>` inside "penstock".
  */
@@ -30,6 +35,14 @@ typedef struct ps_output {
     uint32_t gate;             /* F32 column whose NaN leaves this output out, or PS_NOWHERE */
     const char *const *labels; /* static or the configuration's */
     uint32_t label_count;
+    ps_output_levels levels; /* of PS_OUTPUT_LEVEL */
 } ps_output;
+
+/* Which of `count` labels a score has: label i from first + i step on, the first below that too. */
+static inline uint32_t ps_output_level(ps_output_levels of, uint32_t count, float score) {
+    uint32_t label = 0;
+    while (label + 1 < count && score >= of.first + of.step * (float)(label + 1)) label++;
+    return label;
+}
 
 #endif
