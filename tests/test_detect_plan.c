@@ -197,32 +197,6 @@ static void detect_adds_what_it_says(void **unused) {
     test_plan_close(plan);
 }
 
-/* Breaks if severity is counted from another threshold than the first detector's, or goes out
- * unasked. */
-static void severity_begins_at_the_threshold(void **unused) {
-    (void)unused;
-    static const char *const two[] = {"slim", "ewma"};
-    ps_detect_config config = detect_config("cpu", 0);
-    config.detectors = (ps_string_list){two, 2};
-    config.sensitivity = "high";
-    config.severity = true;
-    ps_plan *plan = open_plan();
-    assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
-    const ps_output *output = find_output(plan, "severity");
-    assert_int_equal(output->kind, PS_OUTPUT_LEVEL);
-    assert_int_equal(output->column, find_output(plan, "anomaly")->column);
-    assert_int_equal(output->gate, find_output(plan, "score")->column);
-    assert_true(output->levels.first == (float)(6.5 / 1.5) && output->levels.step == 3.0f);
-    assert_string_equal(output->labels[3], "critical");
-    assert_int_equal(output->label_count, 4);
-    assert_int_equal(plan->output_count, 4);
-    config.severity = false;
-    config.as = "other";
-    assert_int_equal(ps_stage_detect.plan(&config, plan, NULL), PS_OK);
-    assert_int_equal(plan->output_count, 7);
-    test_plan_close(plan);
-}
-
 static ps_detect_config slim_config(void) {
     static const char *const all[] = {"slim", "ewma"};
     ps_detect_config config = detect_config("cpu", 0);
@@ -502,8 +476,7 @@ static void hashes_end_up_in_columns(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(severity_begins_at_the_threshold),
-                                       cmocka_unit_test(scores_do_not_depend_on_batches),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(scores_do_not_depend_on_batches),
                                        cmocka_unit_test(detect_adds_what_it_says),
                                        cmocka_unit_test(thresholds_are_each_detectors_own),
                                        cmocka_unit_test(slim_knows_the_time),

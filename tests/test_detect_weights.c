@@ -120,6 +120,31 @@ static void weights_make_a_mean(void **unused) {
     }
 }
 
+/* If this fails, severity is counted from another threshold than the first detector's, or goes out
+ * unasked. */
+static void severity_begins_at_the_threshold(void **unused) {
+    (void)unused;
+    ps_detect_config config = config_of(0, 2);
+    config.severity = true;
+    config.threshold = 0.0;
+    config.sensitivity = "high";
+    ps_plan *plan = plan_of(&config);
+    assert_int_equal(plan->output_count, 4);
+    const ps_output *output = &plan->output[3];
+    assert_string_equal(output->name, "severity");
+    assert_int_equal(output->kind, PS_OUTPUT_LEVEL);
+    assert_int_equal(output->column, plan->output[1].column); /* anomaly */
+    assert_int_equal(output->gate, plan->output[0].column);   /* score */
+    assert_true(output->levels.first == (float)(6.5 / 1.5) && output->levels.step == 3.0f);
+    assert_string_equal(output->labels[3], "critical");
+    assert_int_equal(output->label_count, 4);
+    test_plan_close(plan);
+    config.severity = false;
+    plan = plan_of(&config);
+    assert_int_equal(plan->output_count, 3);
+    test_plan_close(plan);
+}
+
 /* If this fails, a detector's own score does not go out, or under another name. */
 static void own_scores_go_out(void **unused) {
     (void)unused;
@@ -168,8 +193,8 @@ static void faults_of_weights(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(weights_make_a_mean),
-                                       cmocka_unit_test(own_scores_go_out),
-                                       cmocka_unit_test(faults_of_weights)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_make_a_mean), cmocka_unit_test(severity_begins_at_the_threshold),
+        cmocka_unit_test(own_scores_go_out), cmocka_unit_test(faults_of_weights)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

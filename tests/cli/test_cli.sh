@@ -292,10 +292,10 @@ YAML
 explains() {
     run 0 explain job.yaml
     # If this fails, explain does not say what a threshold comes to, or names options that have no say.
-    out_has "detectors=[ewma] vote=1 scores=false threshold=6 sensitivity=auto quiet=0s span=288 warmup=30"
+    out_has "detectors=[ewma] vote=1 scores=false severity=false threshold=6 sensitivity=auto quiet=0s span=288 warmup=30"
     run 0 explain job.yaml --set 'stages.1.detect.detectors=[slim, cusum]' --set stages.1.detect.sensitivity=high \
         --set stages.1.detect.weights.slim=4
-    out_has "weights={slim: 4} scores=false preset=generic threshold=slim 4.333, cusum 4 sensitivity=high quiet=0s span=288"
+    out_has "weights={slim: 4} scores=false severity=false preset=generic threshold=slim 4.333, cusum 4 sensitivity=high quiet=0s span=288"
     run 0 explain job.yaml
     out_has "memory ceiling"
     out_has "sha256"
