@@ -119,6 +119,7 @@ static ps_status judge_all(bench *b, const ps_nab *nab, const char *title, ps_er
 static ps_status judge_scores(bench *b, ps_error *error) {
     nab_result *r = &b->nab_of[b->nab_count++];
     const char *slash = strrchr(b->config->scores, '/');
+    r->corpus = "nab";
     (void)snprintf(r->name, sizeof r->name, "%.31s", slash == NULL ? b->config->scores : slash + 1);
     PS_TRY(ps_detect_scores_on_nab(b->nab, b->config->scores, &r->nab, error));
     print_nab(r);

@@ -474,6 +474,9 @@ measures_kernels() {
     err_has "'sha1': chaos has no cases to choose from"
     run 2 bench kernels sha1
     err_has "no case 'sha1'"
+    # If this fails, what others score on NAB is of no corpus, and no table finds it.
+    run 0 bench detect --nab "$root/tests/golden/nab" --scores "$root/tests/golden/nab/data" --json scores.json
+    grep -qF '"case":"nab"' scores.json || fail "bench detect --scores: $(head -c 300 scores.json)"
     run 0 bench kernels crc32c fnv1a --json kernels.json
     out_has "crc32c        keys"
     python3 - <<'PY' || fail "bench kernels --json: $(head -c 300 kernels.json)"
