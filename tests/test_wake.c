@@ -45,12 +45,15 @@ static void test_a_signal_ends_one_sleep(void **state) {
 static void test_a_watched_descriptor_ends_sleeps_until_it_is_read(void **state) {
     (void)state;
     int ends[2];
+    bool ready = false;
     char byte;
     assert_int_equal(pipe(ends), 0);
-    ps_wake_watch(&wake, ends[0]);
+    ps_wake_watch(&wake, ends[0], &ready);
     assert_true(slept(10 * PS_NS_PER_MS) >= 10 * PS_NS_PER_MS);
+    assert_false(ready);
     assert_int_equal(write(ends[1], "x", 1), 1);
     assert_true(slept(LONG_NS) < LONG_NS / 2);
+    assert_true(ready);
     assert_true(slept(LONG_NS) < LONG_NS / 2);
     assert_int_equal(read(ends[0], &byte, 1), 1);
     assert_true(slept(10 * PS_NS_PER_MS) >= 10 * PS_NS_PER_MS);
@@ -62,12 +65,13 @@ static void test_a_watched_descriptor_ends_sleeps_until_it_is_read(void **state)
 static void test_what_is_not_watched_any_more_ends_none(void **state) {
     (void)state;
     int ends[2];
+    bool ready = false;
     assert_int_equal(pipe(ends), 0);
-    ps_wake_watch(&wake, ends[0]);
+    ps_wake_watch(&wake, ends[0], &ready);
     assert_int_equal(write(ends[1], "x", 1), 1);
     ps_wake_unwatch(&wake, ends[0]);
     assert_true(slept(10 * PS_NS_PER_MS) >= 10 * PS_NS_PER_MS);
-    ps_wake_watch(&wake, ends[0]);
+    ps_wake_watch(&wake, ends[0], &ready);
     assert_true(slept(LONG_NS) < LONG_NS / 2);
     (void)close(ends[0]);
     (void)close(ends[1]);

@@ -367,12 +367,44 @@ static void sleeps_while_throttled(void **state) {
     wire_world_close(world);
 }
 
+/* Who sleeps on it says when something came: a step in between asks the kernel nothing. */
+static void looks_at_its_sockets_when_the_bell_rings(void **state) {
+    (void)state;
+    wire_world *world = wire_world_open(2, 1);
+    ps_wire_client *client = client_of(world->addresses);
+    wait_for(client, is_known, client);
+    wire_brokers_lock();
+    world->logs[0].leader = 2;
+    world->logs[0].epoch = 4;
+    wire_brokers_unlock();
+    bool *ready = ps_wire_client_bell(client);
+    assert_true(*ready);
+    ps_wire_client_refresh(client);
+    const int64_t now_ns = in_ms(1000);
+    ps_error why;
+    struct pollfd one = {.fd = ps_wire_client_fd(client), .events = POLLIN};
+    assert_int_equal(ps_wire_client_step(client, now_ns, &why), PS_OK);
+    assert_int_equal(ps_wire_client_push(client, &why), PS_OK);
+    assert_false(*ready);
+    assert_int_equal(poll(&one, 1, 5000), 1);
+    assert_int_equal(ps_wire_client_step(client, now_ns, &why), PS_OK);
+    assert_int_equal(poll(&one, 1, 0), 1);
+    for (int i = 0; i < 100 && !has_moved(client); i++) {
+        *ready = poll(&one, 1, 1000) == 1;
+        assert_int_equal(ps_wire_client_step(client, now_ns, &why), PS_OK);
+    }
+    assert_true(has_moved(client));
+    ps_wire_client_close(client);
+    wire_world_close(world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_who_leads),
         cmocka_unit_test(asks_the_next_one),
         cmocka_unit_test(refuses_what_is_no_address),
         cmocka_unit_test(follows_a_leader),
+        cmocka_unit_test(looks_at_its_sockets_when_the_bell_rings),
         cmocka_unit_test(another_answer_than_asked),
         cmocka_unit_test(a_connection_that_breaks),
         cmocka_unit_test(an_answer_that_never_comes),

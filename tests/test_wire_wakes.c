@@ -105,6 +105,27 @@ static void for_more_than_there_is_room_for(void **state) {
     peer_close(&peer);
 }
 
+/* A broker sends what is before the records of each partition by itself, however few they are. */
+static void for_small_answers_in_parts(void **state) {
+    (void)state;
+    static const uint8_t bytes[4 + SMALL] = {0, 0, SMALL >> 8, SMALL & 255};
+    wire_peer peer;
+    open_asking(&peer, 2);
+    for (int i = 0; i < 2; i++) {
+        peer_write(&peer, bytes, 74);
+        assert_true(wakes(&peer));
+        assert_int_equal(peer_step(&peer), PS_OK);
+        peer_write(&peer, bytes + 74, SMALL + 1 - 74);
+        assert_false(wakes(&peer));
+        peer_write(&peer, bytes + SMALL + 1, 3);
+        assert_true(wakes(&peer));
+        assert_int_equal(peer_step(&peer), PS_OK);
+        assert_int_equal(front(&peer), SMALL);
+        ps_wire_connection_drop(peer.connection);
+    }
+    peer_close(&peer);
+}
+
 static void for_an_end_amid_an_answer(void **state) {
     (void)state;
     wire_peer peer;
@@ -123,6 +144,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(for_whole_answers),
         cmocka_unit_test(for_more_than_there_is_room_for),
+        cmocka_unit_test(for_small_answers_in_parts),
         cmocka_unit_test(for_an_end_amid_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

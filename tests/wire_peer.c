@@ -67,7 +67,7 @@ void peer_dial(wire_peer *peer, const char *host) {
 
 ps_status peer_step(wire_peer *peer) {
     if (peer->ssl != NULL && !SSL_is_init_finished(peer->ssl)) (void)SSL_do_handshake(peer->ssl);
-    return ps_wire_connection_step(peer->connection, peer->now_ns, &peer->error);
+    return ps_wire_connection_step(peer->connection, peer->now_ns, true, &peer->error);
 }
 
 ps_status peer_until(wire_peer *peer, ps_wire_phase phase) {

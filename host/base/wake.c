@@ -10,6 +10,8 @@
 
 #include "host/base/clock.h"
 
+enum { EVENTS = 8 };
+
 ps_status ps_wake_init(ps_wake *wake, ps_error *error) {
     wake->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     wake->watched = wake->fd < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
@@ -35,13 +37,20 @@ void ps_wake_signal(const ps_wake *wake) {
     (void)written;
 }
 
-void ps_wake_watch(const ps_wake *wake, int fd) {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+void ps_wake_watch(const ps_wake *wake, int fd, bool *ready) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = ready};
     (void)epoll_ctl(wake->watched, EPOLL_CTL_ADD, fd, &event);
 }
 
 void ps_wake_unwatch(const ps_wake *wake, int fd) {
     (void)epoll_ctl(wake->watched, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* Those that are not told of this time are the next. */
+static void tell_ready(const ps_wake *wake) {
+    struct epoll_event events[EVENTS];
+    const int count = epoll_wait(wake->watched, events, EVENTS, 0);
+    for (int i = 0; i < count; i++) *(bool *)events[i].data.ptr = true;
 }
 
 void ps_wake_wait(const ps_wake *wake, int64_t deadline_ns) {
@@ -55,7 +64,9 @@ void ps_wake_wait(const ps_wake *wake, int64_t deadline_ns) {
         left.tv_nsec = ns % PS_NS_PER_S;
         timeout = &left;
     }
-    if (ppoll(polled, 2, timeout, NULL) <= 0 || (polled[0].revents & POLLIN) == 0) return;
+    if (ppoll(polled, 2, timeout, NULL) <= 0) return;
+    if (polled[1].revents & POLLIN) tell_ready(wake);
+    if ((polled[0].revents & POLLIN) == 0) return;
     uint64_t count;
     const ssize_t taken = read(wake->fd, &count, sizeof count);
     (void)taken;

@@ -5,6 +5,7 @@
 #ifndef PS_HOST_BASE_WAKE_H
 #define PS_HOST_BASE_WAKE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "host/base/status.h"
@@ -20,9 +21,10 @@ void ps_wake_deinit(ps_wake *wake);
 /* Threads: any. Never blocks. */
 void ps_wake_signal(const ps_wake *wake);
 
-/* A descriptor that ends the sleep while it is readable: whoever sleeps must read it, or unwatch
- * it, or it sleeps no more. A closed one is not watched any more. Threads: any. */
-void ps_wake_watch(const ps_wake *wake, int fd);
+/* A descriptor that ends the sleep while it is readable, and sets `ready` then, which whoever
+ * sleeps looks at: it must read it, or unwatch it, or it sleeps no more. A closed one is not
+ * watched any more. Threads: any. */
+void ps_wake_watch(const ps_wake *wake, int fd, bool *ready);
 void ps_wake_unwatch(const ps_wake *wake, int fd);
 
 /* Sleeps until signalled, until something watched is readable, or until `deadline_ns` (monotonic;

@@ -14,7 +14,7 @@
 
 #include "ingest/wire/client_parts.h"
 
-enum { EVENTS = 64, ROUNDS = 3 };
+enum { EVENTS = 64, ROUNDS = 3, BUSY_POLL_NS = 1000000 };
 
 void ps_wire_client_say(ps_wire_client *client, const char *format, ...) {
     va_list arguments;
@@ -149,7 +149,25 @@ ps_status ps_wire_client_open(const ps_wire_client_recipe *recipe, ps_wire_clien
 static void take_events(ps_wire_client *client) {
     struct epoll_event events[EVENTS];
     const int count = epoll_wait(client->poll, events, EVENTS, 0);
-    for (int i = 0; i < count; i++) ((ps_wire_link *)events[i].data.ptr)->kicked = true;
+    client->ready = count == EVENTS;
+    client->polled_ns = client->now_ns;
+    for (int i = 0; i < count; i++) {
+        ps_wire_link *link = events[i].data.ptr;
+        link->kicked = true;
+        link->readable = link->readable || events[i].events != EPOLLOUT;
+    }
+}
+
+/* Who sleeps on us says when something came. Who does not sleep asks now and then, not each time
+ * that it sends something. */
+static bool may_have_events(const ps_wire_client *client) {
+    return !client->is_belled || client->ready ||
+           client->now_ns - client->polled_ns >= BUSY_POLL_NS;
+}
+
+bool *ps_wire_client_bell(ps_wire_client *client) {
+    client->is_belled = client->ready = true;
+    return &client->ready;
 }
 
 static ps_status step_links(ps_wire_client *client, bool *again, ps_error *error) {
@@ -170,7 +188,11 @@ ps_status ps_wire_client_step(ps_wire_client *client, int64_t now_ns, ps_error *
         client->asked = NULL;
     }
     client->now_ns = now_ns;
-    take_events(client);
+    if (may_have_events(client)) take_events(client);
+    return ps_wire_client_push(client, error);
+}
+
+ps_status ps_wire_client_push(ps_wire_client *client, ps_error *error) {
     bool again = true;
     for (int round = 0; round < ROUNDS && again; round++) {
         PS_TRY(step_links(client, &again, error));
@@ -203,6 +225,7 @@ int ps_wire_client_fd(const ps_wire_client *client) {
 ps_status ps_wire_client_wait(ps_wire_client *client, bool (*done)(void *), void *opaque,
                               int64_t until_ns, ps_error *error) {
     for (;;) {
+        client->ready = true;
         PS_TRY(ps_wire_client_step(client, ps_clock_ns(), error));
         if (done != NULL && done(opaque)) return PS_OK;
         const int64_t now = ps_clock_ns();

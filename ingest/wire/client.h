@@ -60,9 +60,14 @@ size_t ps_wire_client_bytes(const ps_wire_client_recipe *recipe);
  * for what will not get better: refused credentials, a broker that is too old (BAD_CONFIG), an
  * answer for which there is no room (UNSUPPORTED). */
 ps_status ps_wire_client_step(ps_wire_client *client, int64_t now_ns, ps_error *error) PS_MUST_USE;
+/* Writes what was sent since that step, without looking for what came. Fails as it does. */
+ps_status ps_wire_client_push(ps_wire_client *client, ps_error *error) PS_MUST_USE;
 /* When it wants to be called though nothing comes: of connections, requests, back-offs. 0: now. */
 int64_t ps_wire_client_deadline(const ps_wire_client *client);
 int ps_wire_client_fd(const ps_wire_client *client); /* epoll: readable when step has work */
+/* For ps_wake_watch(): who sleeps on the descriptor sets it, and from now on a step looks at the
+ * sockets only when it is set, or when it has not done so for a while. Again: it is set now. */
+bool *ps_wire_client_bell(ps_wire_client *client);
 /* Steps until `done` (NULL: never) says so: OK, or until `until_ns`: AGAIN. */
 ps_status ps_wire_client_wait(ps_wire_client *client, bool (*done)(void *), void *opaque,
                               int64_t until_ns, ps_error *error) PS_MUST_USE;

@@ -37,10 +37,11 @@ typedef struct ps_wire_link {
     ps_wire_slot *slots; /* a ring: [first, first + under_way) in the order that they were sent */
     uint32_t slot_count, first, under_way;
     uint8_t *requests, *pool,
-        *response;        /* memory: of all slots; of an answer's arrays; the answer */
-    uint64_t life;        /* grows when it breaks */
-    bool dialled, wanted; /* wanted: somebody waits for it to be dialled */
-    bool held, kicked;    /* an answer is being read; something was sent, or epoll says so */
+        *response;                    /* memory: of all slots; of an answer's arrays; the answer */
+    uint64_t life;                    /* grows when it breaks */
+    bool dialled, wanted;             /* wanted: somebody waits for it to be dialled */
+    bool held, kicked;                /* an answer is being read; something was sent */
+    bool readable;                    /* epoll says so */
     int64_t retry_ns, quiet_until_ns; /* quiet: the broker throttles us */
     bool waits;                       /* somebody wants to send then */
     uint32_t failures;
@@ -98,7 +99,8 @@ struct ps_wire_client {
     ps_wire_coordinator_state coordinators[PS_WIRE_COORDINATORS];
     ps_wire_link *answering; /* whose callback runs */
     ps_wire_link *asked;     /* whose answer ps_wire_client_ask gave away */
-    int64_t now_ns, heard_ns;
+    int64_t now_ns, heard_ns, polled_ns;
+    bool is_belled, ready;         /* somebody says when there are events; there may be some */
     size_t largest[PS_WIRE_LINES]; /* answers */
     int32_t correlation;
     uint64_t random;

@@ -198,18 +198,19 @@ static ps_status go_on_asking(ps_wire_connection *c, int64_t now_ns, ps_error *e
     return PS_OK;
 }
 
-static ps_status go_on_ready(ps_wire_connection *c, int64_t now_ns, ps_error *error) {
+static ps_status go_on_ready(ps_wire_connection *c, int64_t now_ns, bool readable,
+                             ps_error *error) {
     if (now_ns >= c->again_at_ns) c->again_due = true;
     if (c->again_due && c->in_flight == 0 && c->failed == PS_OK) {
         c->again_due = false;
         return ps_wire_sasl_begin(c, now_ns, error);
     }
     ps_wire_flush(c);
-    ps_wire_receive(c);
+    if (readable) ps_wire_receive(c);
     return PS_OK;
 }
 
-static ps_status go_on(ps_wire_connection *c, int64_t now_ns, ps_error *error) {
+static ps_status go_on(ps_wire_connection *c, int64_t now_ns, bool readable, ps_error *error) {
     switch (c->phase) {
     case PS_WIRE_CLOSED:
         return PS_OK;
@@ -223,7 +224,7 @@ static ps_status go_on(ps_wire_connection *c, int64_t now_ns, ps_error *error) {
     case PS_WIRE_READY:
         break;
     }
-    return go_on_ready(c, now_ns, error);
+    return go_on_ready(c, now_ns, readable, error);
 }
 
 static const char *doing(ps_wire_phase phase) {
@@ -232,11 +233,11 @@ static const char *doing(ps_wire_phase phase) {
     return words[phase];
 }
 
-static ps_status go_through(ps_wire_connection *c, int64_t now_ns, ps_error *error) {
+static ps_status go_through(ps_wire_connection *c, int64_t now_ns, bool readable, ps_error *error) {
     ps_wire_phase before;
     do {
         before = c->phase;
-        PS_TRY(go_on(c, now_ns, error));
+        PS_TRY(go_on(c, now_ns, readable, error));
     } while (c->phase != before);
     /* Answers that came before the end are still answers. */
     if (c->failed != PS_OK && c->front == 0)
@@ -246,9 +247,10 @@ static ps_status go_through(ps_wire_connection *c, int64_t now_ns, ps_error *err
                    (long long)(c->recipe.timeout_ns / 1000000), doing(c->phase));
 }
 
-ps_status ps_wire_connection_step(ps_wire_connection *c, int64_t now_ns, ps_error *error) {
+ps_status ps_wire_connection_step(ps_wire_connection *c, int64_t now_ns, bool readable,
+                                  ps_error *error) {
     if (c->phase == PS_WIRE_CLOSED) return PS_OK;
-    const ps_status status = go_through(c, now_ns, error);
+    const ps_status status = go_through(c, now_ns, readable, error);
     if (status == PS_OK) return PS_OK;
     ps_wire_connection_hang_up(c);
     return ps_fail_in(error, status, c->name);

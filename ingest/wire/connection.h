@@ -95,10 +95,11 @@ void ps_wire_connection_dial(ps_wire_connection *connection, const struct sockad
 /* CLOSED, and all that was queued is forgotten. */
 void ps_wire_connection_hang_up(ps_wire_connection *connection);
 
-/* All that is possible now. Fails, and is CLOSED then: IO: may be better the next time;
+/* All that is possible now; of what came, if it may be that something did: where an event says so,
+ * or nobody was asked. Fails, and is CLOSED then: IO: may be better the next time;
  * BAD_CONFIG: will not, before somebody changes something: a password, a certificate, a broker;
  * UNSUPPORTED: nor will this, an answer of more than receive_bytes. */
-ps_status ps_wire_connection_step(ps_wire_connection *connection, int64_t now_ns,
+ps_status ps_wire_connection_step(ps_wire_connection *connection, int64_t now_ns, bool readable,
                                   ps_error *error) PS_MUST_USE;
 
 ps_wire_phase ps_wire_connection_phase(const ps_wire_connection *connection);

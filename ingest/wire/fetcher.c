@@ -325,7 +325,7 @@ ps_status ps_wire_fetcher_step(ps_wire_fetcher *fetcher, int64_t now_ns, ps_erro
             ps_wire_lane_fetch(fetcher, lane);
         sent = sent || lane->fetching != fetching || lane->seeking != seeking;
     }
-    return sent ? ps_wire_client_step(client, now_ns, error) : PS_OK;
+    return sent ? ps_wire_client_push(client, error) : PS_OK;
 }
 
 void ps_wire_fetcher_gather_until(ps_wire_fetcher *fetcher, int64_t until_ns) {

@@ -157,7 +157,7 @@ void ps_wire_link_break(ps_wire_client *client, ps_wire_link *link, const char *
     /* A broker closes what was idle for minutes: no trouble. */
     const bool idle = link->under_way == 0 && ps_wire_link_ready(link);
     if (link->dialled) ps_wire_connection_hang_up(link->connection);
-    link->dialled = link->kicked = false;
+    link->dialled = link->kicked = link->readable = false;
     link->watched = -1;
     link->life++;
     if (why != NULL && !idle) fail_link(client, link, why);
@@ -270,11 +270,14 @@ ps_status ps_wire_link_step(ps_wire_client *client, ps_wire_link *link, ps_error
     if (link->waits && !ps_wire_link_quiet(client, link)) link->waits = false;
     if (link->wanted && !link->dialled) ps_wire_link_dial(client, link);
     if (!link->dialled) return PS_OK;
-    if (link->kicked || ps_wire_connection_pending(link->connection) ||
+    const bool pending = ps_wire_connection_pending(link->connection);
+    if (link->kicked || pending ||
         ps_wire_connection_deadline(link->connection) <= client->now_ns) {
         ps_error why;
-        link->kicked = false;
-        const ps_status status = ps_wire_connection_step(link->connection, client->now_ns, &why);
+        const bool readable = link->readable || pending;
+        link->kicked = link->readable = false;
+        const ps_status status =
+            ps_wire_connection_step(link->connection, client->now_ns, readable, &why);
         const char *reason = status == PS_OK ? NULL : without_name(link, why.message);
         if (status == PS_UNSUPPORTED) return too_large(client, link, reason, error);
         if (status != PS_OK) ps_wire_link_break(client, link, reason);

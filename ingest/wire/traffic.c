@@ -12,7 +12,7 @@
 #include "ingest/wire/bytes.h"
 #include "ingest/wire/connection_parts.h"
 
-enum { WAKE_BYTES_MIN = 64 << 10, WAKE_BYTES_MAX = 1 << 20 };
+enum { WAKE_BYTES_MAX = 1 << 20 };
 
 static void fail_errno(ps_wire_connection *c, int reason, const char *what) {
     if (c->failed != PS_OK) return;
@@ -92,13 +92,13 @@ static size_t missing(const ps_wire_connection *c) {
     return whole > held ? whole - held : 1;
 }
 
-/* A part of a large answer is of no use to anybody, but a wake, and a read that is acknowledged by
- * itself, for each of a dozen parts cost something. When its own buffer is full, or the broker
- * closes, the kernel wakes us all the same. */
+/* A part of an answer is of no use to anybody, but a wake, and a read that is acknowledged by
+ * itself, for each of a dozen parts cost something: a broker sends what is before each partition's
+ * records by itself. When its own buffer is full, or the broker closes, the kernel wakes us all the
+ * same. */
 static void choose_wake(ps_wire_connection *c) {
     size_t bytes = missing(c);
     if (bytes > WAKE_BYTES_MAX) bytes = WAKE_BYTES_MAX;
-    if (bytes < WAKE_BYTES_MIN) bytes = 1;
     if (c->wakes_at == (int)bytes) return;
     c->wakes_at = (int)bytes;
     (void)setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &c->wakes_at, sizeof c->wakes_at);

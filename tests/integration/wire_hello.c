@@ -71,7 +71,7 @@ static void step(ps_wire_connection *c) {
     if (!ps_wire_connection_pending(c) && wait_ns > 0)
         (void)poll(&ready, 1, (int)((wait_ns + 999999) / 1000000));
     const ps_wire_phase before = ps_wire_connection_phase(c);
-    if (ps_wire_connection_step(c, ps_clock_ns(), &error) != PS_OK) die(error.message);
+    if (ps_wire_connection_step(c, ps_clock_ns(), true, &error) != PS_OK) die(error.message);
     ready_count += before != PS_WIRE_READY && ps_wire_connection_phase(c) == PS_WIRE_READY;
 }
 
