@@ -45,7 +45,7 @@ static void test_a_signal_ends_one_sleep(void **state) {
 static void test_a_watched_descriptor_ends_sleeps_until_it_is_read(void **state) {
     (void)state;
     int ends[2];
-    bool ready = false;
+    atomic_bool ready = false;
     char byte;
     assert_int_equal(pipe(ends), 0);
     ps_wake_watch(&wake, ends[0], &ready);
@@ -65,7 +65,7 @@ static void test_a_watched_descriptor_ends_sleeps_until_it_is_read(void **state)
 static void test_what_is_not_watched_any_more_ends_none(void **state) {
     (void)state;
     int ends[2];
-    bool ready = false;
+    atomic_bool ready = false;
     assert_int_equal(pipe(ends), 0);
     ps_wake_watch(&wake, ends[0], &ready);
     assert_int_equal(write(ends[1], "x", 1), 1);

@@ -377,7 +377,7 @@ static void looks_at_its_sockets_when_the_bell_rings(void **state) {
     world->logs[0].leader = 2;
     world->logs[0].epoch = 4;
     wire_brokers_unlock();
-    bool *ready = ps_wire_client_bell(client);
+    atomic_bool *ready = ps_wire_client_bell(client);
     assert_true(*ready);
     ps_wire_client_refresh(client);
     const int64_t now_ns = in_ms(1000);

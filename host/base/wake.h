@@ -5,14 +5,15 @@
 #ifndef PS_HOST_BASE_WAKE_H
 #define PS_HOST_BASE_WAKE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "host/base/status.h"
 
 typedef struct ps_wake {
-    int fd;      /* pollable; librdkafka's queues write 8 bytes to it themselves */
-    int watched; /* an epoll of what is watched */
+    int fd;      /* librdkafka's queues write 8 bytes to it themselves; nobody reads it */
+    int watched; /* an epoll of it, and of what is watched */
 } ps_wake;
 
 ps_status ps_wake_init(ps_wake *wake, ps_error *error) PS_MUST_USE;
@@ -24,7 +25,7 @@ void ps_wake_signal(const ps_wake *wake);
 /* A descriptor that ends the sleep while it is readable, and sets `ready` then, which whoever
  * sleeps looks at: it must read it, or unwatch it, or it sleeps no more. A closed one is not
  * watched any more. Threads: any. */
-void ps_wake_watch(const ps_wake *wake, int fd, bool *ready);
+void ps_wake_watch(const ps_wake *wake, int fd, atomic_bool *ready);
 void ps_wake_unwatch(const ps_wake *wake, int fd);
 
 /* Sleeps until signalled, until something watched is readable, or until `deadline_ns` (monotonic;

@@ -77,7 +77,7 @@ ps_status ps_wire_client_send(ps_wire_client *client, const ps_wire_call *call, 
     ps_wire_slot *slot = &link->slots[(link->first + link->under_way) % link->slot_count];
     slot->api = call->api;
     slot->version = version;
-    slot->correlation = client->correlation++ & INT32_MAX;
+    slot->correlation = (int32_t)(client->correlation++ & INT32_MAX);
     slot->timeout_ns = call->timeout_ns;
     slot->until_ns = ps_clock_ns() + call->timeout_ns;
     slot->answered = call->answered;
@@ -88,6 +88,10 @@ ps_status ps_wire_client_send(ps_wire_client *client, const ps_wire_call *call, 
     link->under_way++;
     link->kicked = true;
     return PS_OK;
+}
+
+uint32_t ps_wire_client_sent(const ps_wire_client *client) {
+    return client->correlation;
 }
 
 void ps_wire_client_hold(ps_wire_client *client) {

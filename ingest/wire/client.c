@@ -3,18 +3,19 @@
  */
 #include "ingest/wire/client.h"
 
-#include <limits.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
+#include "host/base/epoll.h"
 #include "ingest/wire/client_parts.h"
 
-enum { EVENTS = 64, ROUNDS = 3, BUSY_POLL_NS = 1000000 };
+enum { EVENTS = 64, ROUNDS = 3 };
+
+/* Whoever has something to do all the time asks that often what came. */
+#define BUSY_POLL_NS PS_NS_PER_MS
 
 void ps_wire_client_say(ps_wire_client *client, const char *format, ...) {
     va_list arguments;
@@ -146,11 +147,11 @@ ps_status ps_wire_client_open(const ps_wire_client_recipe *recipe, ps_wire_clien
 
 /* ---- step by step ---- */
 
-static void take_events(ps_wire_client *client) {
+static void take_events(ps_wire_client *client, int64_t until_ns) {
     struct epoll_event events[EVENTS];
-    const int count = epoll_wait(client->poll, events, EVENTS, 0);
-    client->ready = count == EVENTS;
-    client->polled_ns = client->now_ns;
+    const int count = ps_epoll_wait(client->poll, events, EVENTS, until_ns);
+    atomic_store_explicit(&client->ready, count == EVENTS, memory_order_relaxed);
+    client->polled_ns = until_ns > 0 ? ps_clock_ns() : client->now_ns;
     for (int i = 0; i < count; i++) {
         ps_wire_link *link = events[i].data.ptr;
         link->kicked = true;
@@ -161,12 +162,13 @@ static void take_events(ps_wire_client *client) {
 /* Who sleeps on us says when something came. Who does not sleep asks now and then, not each time
  * that it sends something. */
 static bool may_have_events(const ps_wire_client *client) {
-    return !client->is_belled || client->ready ||
+    return !client->is_belled || atomic_load_explicit(&client->ready, memory_order_relaxed) ||
            client->now_ns - client->polled_ns >= BUSY_POLL_NS;
 }
 
-bool *ps_wire_client_bell(ps_wire_client *client) {
-    client->is_belled = client->ready = true;
+atomic_bool *ps_wire_client_bell(ps_wire_client *client) {
+    client->is_belled = true;
+    atomic_store_explicit(&client->ready, true, memory_order_relaxed);
     return &client->ready;
 }
 
@@ -188,7 +190,7 @@ ps_status ps_wire_client_step(ps_wire_client *client, int64_t now_ns, ps_error *
         client->asked = NULL;
     }
     client->now_ns = now_ns;
-    if (may_have_events(client)) take_events(client);
+    if (may_have_events(client)) take_events(client, 0);
     return ps_wire_client_push(client, error);
 }
 
@@ -222,20 +224,20 @@ int ps_wire_client_fd(const ps_wire_client *client) {
     return client->poll;
 }
 
+void ps_wire_client_rest(ps_wire_client *client, int64_t until_ns) {
+    const int64_t due_ns = ps_wire_client_deadline(client);
+    take_events(client, due_ns < until_ns ? due_ns : until_ns);
+}
+
 ps_status ps_wire_client_wait(ps_wire_client *client, bool (*done)(void *), void *opaque,
                               int64_t until_ns, ps_error *error) {
+    PS_TRY(ps_wire_client_step(client, ps_clock_ns(), error));
     for (;;) {
-        client->ready = true;
-        PS_TRY(ps_wire_client_step(client, ps_clock_ns(), error));
         if (done != NULL && done(opaque)) return PS_OK;
-        const int64_t now = ps_clock_ns();
-        if (now >= until_ns) return PS_AGAIN;
-        int64_t next = ps_wire_client_deadline(client);
-        if (until_ns < next) next = until_ns;
-        int64_t ms = next <= now ? 0 : (next - now + PS_NS_PER_MS - 1) / PS_NS_PER_MS;
-        if (ms > INT_MAX) ms = INT_MAX;
-        struct pollfd one = {.fd = client->poll, .events = POLLIN};
-        (void)poll(&one, 1, (int)ms);
+        if (ps_clock_ns() >= until_ns) return PS_AGAIN;
+        ps_wire_client_rest(client, until_ns);
+        client->now_ns = ps_clock_ns();
+        PS_TRY(ps_wire_client_push(client, error));
     }
 }
 

@@ -15,6 +15,7 @@
 
 #include "ingest/wire/connection.h"
 #include "ingest/wire/message.h"
+#include "ingest/wire/serve.h"
 
 typedef enum ps_wire_line {
     PS_WIRE_TO_FETCH,
@@ -48,29 +49,11 @@ typedef struct ps_wire_client_recipe {
     const char *keys[PS_WIRE_COORDINATORS]; /* group, transactional id; NULL: none */
 } ps_wire_client_recipe;
 
-typedef struct ps_wire_client ps_wire_client;
-
 /* BAD_CONFIG: an address that is none. Whether a broker answers shows later. */
 ps_status ps_wire_client_open(const ps_wire_client_recipe *recipe, ps_wire_client **out,
                               ps_error *error) PS_MUST_USE;
 void ps_wire_client_close(ps_wire_client *client);
 size_t ps_wire_client_bytes(const ps_wire_client_recipe *recipe);
-
-/* All I/O that is possible now, with the callbacks of what was answered or broken off. Fails only
- * for what will not get better: refused credentials, a broker that is too old (BAD_CONFIG), an
- * answer for which there is no room (UNSUPPORTED). */
-ps_status ps_wire_client_step(ps_wire_client *client, int64_t now_ns, ps_error *error) PS_MUST_USE;
-/* Writes what was sent since that step, without looking for what came. Fails as it does. */
-ps_status ps_wire_client_push(ps_wire_client *client, ps_error *error) PS_MUST_USE;
-/* When it wants to be called though nothing comes: of connections, requests, back-offs. 0: now. */
-int64_t ps_wire_client_deadline(const ps_wire_client *client);
-int ps_wire_client_fd(const ps_wire_client *client); /* epoll: readable when step has work */
-/* For ps_wake_watch(): who sleeps on the descriptor sets it, and from now on a step looks at the
- * sockets only when it is set, or when it has not done so for a while. Again: it is set now. */
-bool *ps_wire_client_bell(ps_wire_client *client);
-/* Steps until `done` (NULL: never) says so: OK, or until `until_ns`: AGAIN. */
-ps_status ps_wire_client_wait(ps_wire_client *client, bool (*done)(void *), void *opaque,
-                              int64_t until_ns, ps_error *error) PS_MUST_USE;
 
 /* When somebody answered, 0: never; the newest failure, "": none; the largest answer on a line; */
 int64_t ps_wire_client_heard_ns(const ps_wire_client *client);

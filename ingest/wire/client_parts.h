@@ -5,7 +5,6 @@
 #define PS_INGEST_WIRE_CLIENT_PARTS_H
 
 #include <netinet/in.h>
-#include <sys/socket.h>
 
 #include "host/base/clock.h"
 #include "ingest/wire/client.h"
@@ -37,11 +36,10 @@ typedef struct ps_wire_link {
     ps_wire_slot *slots; /* a ring: [first, first + under_way) in the order that they were sent */
     uint32_t slot_count, first, under_way;
     uint8_t *requests, *pool,
-        *response;                    /* memory: of all slots; of an answer's arrays; the answer */
-    uint64_t life;                    /* grows when it breaks */
-    bool dialled, wanted;             /* wanted: somebody waits for it to be dialled */
-    bool held, kicked;                /* an answer is being read; something was sent */
-    bool readable;                    /* epoll says so */
+        *response;               /* memory: of all slots; of an answer's arrays; the answer */
+    uint64_t life;               /* grows when it breaks */
+    bool dialled, wanted;        /* wanted: somebody waits for it to be dialled */
+    bool held, kicked, readable; /* an answer is being read; something was sent; epoll's word */
     int64_t retry_ns, quiet_until_ns; /* quiet: the broker throttles us */
     bool waits;                       /* somebody wants to send then */
     uint32_t failures;
@@ -96,13 +94,14 @@ struct ps_wire_client {
     int64_t metadata_ns;     /* when it last came */
     bool outdated;           /* a broker is too old or too new */
     uint32_t metadata_count; /* how often it came, or a leader was told otherwise */
+    uint32_t correlation;    /* of the next request */
     ps_wire_coordinator_state coordinators[PS_WIRE_COORDINATORS];
     ps_wire_link *answering; /* whose callback runs */
     ps_wire_link *asked;     /* whose answer ps_wire_client_ask gave away */
     int64_t now_ns, heard_ns, polled_ns;
-    bool is_belled, ready;         /* somebody says when there are events; there may be some */
+    bool is_belled;                /* somebody says when there are events, */
+    atomic_bool ready;             /* and that there may be some */
     size_t largest[PS_WIRE_LINES]; /* answers */
-    int32_t correlation;
     uint64_t random;
     ps_error trouble, lacking; /* lacking: what a broker does not know and we need; "": nothing */
 };
@@ -144,9 +143,8 @@ void ps_wire_coordinators_step(ps_wire_client *client);
 int64_t ps_wire_coordinators_deadline(const ps_wire_client *client);
 void ps_wire_again_sent(ps_wire_again *again, int64_t now_ns);
 void ps_wire_again_want(ps_wire_again *again, int64_t now_ns, int64_t pause_ns);
-uint32_t ps_wire_pieces_max(const ps_wire_client_recipe *recipe); /* of one request */
-/* It is not there, and not only new. */
-bool ps_wire_client_absent(const ps_wire_client *client, uint32_t topic);
+uint32_t ps_wire_pieces_max(const ps_wire_client_recipe *recipe);         /* of one request */
+bool ps_wire_client_absent(const ps_wire_client *client, uint32_t topic); /* and not only new */
 void ps_wire_client_say(ps_wire_client *client, const char *trouble, ...) PS_PRINTF(2, 3);
 
 #endif

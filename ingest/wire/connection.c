@@ -206,7 +206,7 @@ static ps_status go_on_ready(ps_wire_connection *c, int64_t now_ns, bool readabl
         return ps_wire_sasl_begin(c, now_ns, error);
     }
     ps_wire_flush(c);
-    if (readable) ps_wire_receive(c);
+    if (readable || c->read_wants != POLLIN) ps_wire_receive(c);
     return PS_OK;
 }
 

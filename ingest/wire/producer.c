@@ -300,11 +300,24 @@ bool ps_wire_producer_doubts(const ps_wire_producer *producer) {
     return producer->doubts && ps_wire_first_dialect(producer);
 }
 
-ps_status ps_wire_producer_step(ps_wire_producer *producer, int64_t now_ns, ps_error *error) {
-    PS_TRY(ps_wire_client_step(producer->client, now_ns, error));
+/* A request takes one batch of each partition: they leave together. */
+static ps_status send_due(ps_wire_producer *producer, int64_t now_ns, ps_error *error) {
+    const uint32_t before = ps_wire_client_sent(producer->client);
+    uint32_t sent = before;
     if (producer->status == PS_OK && ps_wire_first_dialect(producer))
         PS_TRY(ps_wire_add_partitions(producer, now_ns, error));
-    if (producer->status == PS_OK) PS_TRY(ps_wire_produce_due(producer, now_ns, error));
+    for (bool more = true; more && producer->status == PS_OK;) {
+        PS_TRY(ps_wire_produce_due(producer, now_ns, error));
+        more = ps_wire_client_sent(producer->client) != sent;
+        sent = ps_wire_client_sent(producer->client);
+    }
+    if (ps_wire_client_sent(producer->client) == before) return PS_OK;
+    return ps_wire_client_push(producer->client, error);
+}
+
+ps_status ps_wire_producer_step(ps_wire_producer *producer, int64_t now_ns, ps_error *error) {
+    PS_TRY(ps_wire_client_step(producer->client, now_ns, error));
+    PS_TRY(send_due(producer, now_ns, error));
     if (producer->status != PS_OK && error != NULL) *error = producer->error;
     return producer->status;
 }

@@ -6,7 +6,6 @@
  * coordinator knows an EndTxn that it has carried out already.
  */
 #include <inttypes.h>
-#include <poll.h>
 #include <string.h>
 
 #include "host/base/check.h"
@@ -25,12 +24,8 @@ enum {
 
 /* Until something comes, or something is due, or that time. */
 static void rest(const ps_wire_producer *producer, int64_t until_ns) {
-    const int64_t due_ns = ps_wire_producer_deadline(producer);
-    int64_t left_ns = (due_ns < until_ns ? due_ns : until_ns) - ps_clock_ns();
-    if (left_ns < 0) left_ns = 0;
-    struct pollfd poll_fd = {.fd = ps_wire_client_fd(producer->client), .events = POLLIN};
-    const struct timespec left = {left_ns / PS_NS_PER_S, left_ns % PS_NS_PER_S};
-    (void)ppoll(&poll_fd, 1, &left, NULL);
+    const int64_t due_ns = producer->due_ns;
+    ps_wire_client_rest(producer->client, due_ns < until_ns ? due_ns : until_ns);
 }
 
 /* Serves the connections for a while. */
