@@ -15,6 +15,7 @@
 
 #define AGAIN_NS     (5 * PS_NS_PER_MS)  /* a broker that is busy with the last transaction */
 #define ELSEWHERE_NS (50 * PS_NS_PER_MS) /* a leader that moved, a connection that broke */
+#define BEHIND_NS    PS_NS_PER_MS        /* more than most answers take */
 #define SEQUENCES    INT64_C(0x80000000) /* 2^31 - 1 is followed by 0 */
 
 enum { ACKS_ALL = -1 };
@@ -306,26 +307,38 @@ static ps_wire_load *next_unsent(const ps_wire_outlet *outlet) {
     return load;
 }
 
+static uint32_t most_of(const ps_wire_outlet *outlet) {
+    return outlet->answered ? PS_WIRE_PRODUCES_MAX : 1;
+}
+
+/* Closes the batch that is being filled, when it is time. One behind others that are under way
+ * waits a little for their answers, since few large batches cost less: not until they come, or
+ * every row of a broker that is slow for once would be late by two of its answers. */
+static void close_due(ps_wire_producer *producer, ps_wire_outlet *outlet, int64_t now_ns) {
+    const bool flushes = producer->ending != PS_WIRE_FILLING || producer->hurries;
+    if (outlet->open == NULL) return;
+    int64_t due_ns = outlet->open->opened_ns + producer->recipe.linger_ns;
+    if (!flushes && outlet->first != NULL) {
+        const bool could_go = !outlet->rewinds && outlet->under_way < most_of(outlet);
+        if (!could_go || next_unsent(outlet) != NULL) return;
+        due_ns += BEHIND_NS;
+    }
+    if (flushes || now_ns >= due_ns)
+        ps_wire_load_close(producer, outlet);
+    else if (due_ns < producer->due_ns)
+        producer->due_ns = due_ns;
+}
+
 /* What of the partition may be sent now. */
 static ps_wire_load *due_of(ps_wire_producer *producer, ps_wire_outlet *outlet, int64_t now_ns) {
-    const bool flushes = producer->ending != PS_WIRE_FILLING || producer->hurries;
-    if (outlet->open != NULL && outlet->first == NULL) {
-        const int64_t due_ns = outlet->open->opened_ns + producer->recipe.linger_ns;
-        if (flushes || now_ns >= due_ns)
-            ps_wire_load_close(producer, outlet);
-        else if (due_ns < producer->due_ns)
-            producer->due_ns = due_ns;
-    } else if (flushes && outlet->open != NULL) {
-        ps_wire_load_close(producer, outlet);
-    }
+    close_due(producer, outlet, now_ns);
     ps_wire_load *load = next_unsent(outlet);
     if (load == NULL || outlet->rewinds) return NULL;
     const bool adds = ps_wire_first_dialect(producer) && !outlet->added;
     const int64_t again_ns = adds ? producer->add_again_ns : outlet->again_ns;
     if (again_ns > now_ns && again_ns < producer->due_ns) producer->due_ns = again_ns;
     if (adds || again_ns > now_ns) return NULL;
-    const uint32_t most = outlet->answered ? PS_WIRE_PRODUCES_MAX : 1;
-    return outlet->under_way < most ? load : NULL;
+    return outlet->under_way < most_of(outlet) ? load : NULL;
 }
 
 /* A request to that broker that still takes batches: of so many as may be under way. */
