@@ -106,8 +106,8 @@ static bool is_due(const ps_kafka_sink *sink) {
     return sink->flush_wanted || ps_clock_ns() >= commit_due_ns(sink);
 }
 
-static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_error *error) {
-    ps_kafka_sink *sink = self;
+static ps_status put_batch(ps_kafka_sink *sink, const ps_batch *batch, uint64_t ticket,
+                           ps_error *error) {
     const view seen = look(sink, error);
     if (seen.status != PS_OK) return seen.status;
     if (seen.phase != PS_KAFKA_READY || seen.aborted || sink->broken) return PS_AGAIN;
@@ -126,6 +126,14 @@ static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_err
     if (sink->exactly_once && sink->keeps_state) PS_TRY(ps_kafka_state_emit(sink, batch, error));
     end_batch(sink, batch, ticket);
     return PS_OK;
+}
+
+static ps_status emit(void *self, const ps_batch *batch, uint64_t ticket, ps_error *error) {
+    ps_kafka_sink *sink = self;
+    const ps_status status = put_batch(sink, batch, ticket, error);
+    /* What fills the buffers leaves before the lane sleeps: their answers are what ends that. */
+    if (status == PS_AGAIN && sink->full) sink->way->serve(sink, 0);
+    return status;
 }
 
 /* Our own client does, and a transaction is all or nothing. */
