@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,6 +35,7 @@ struct wire_broker {
     int listener, stop[2];
     uint16_t port;
     pthread_t thread;
+    atomic_bool frozen;
     peer peers[PEERS_MAX];
     uint8_t *scratch;
     size_t scratch_used;
@@ -157,7 +159,8 @@ static bool take_requests(wire_broker *broker, peer *p) {
 }
 
 static bool serve(wire_broker *broker, peer *p, short events) {
-    if (events & (POLLIN | POLLHUP | POLLERR)) {
+    if (atomic_load(&broker->frozen)) return true;
+    if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && p->in_used < IN_BYTES) {
         const ssize_t got = recv(p->fd, p->in + p->in_used, IN_BYTES - p->in_used, MSG_DONTWAIT);
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return false;
         if (got > 0) p->in_used += (size_t)got;
@@ -190,17 +193,24 @@ static void take_peer(wire_broker *broker) {
     (void)close(fd);
 }
 
+static bool is_frozen(wire_broker *broker) {
+    struct pollfd stop = {.fd = broker->stop[0], .events = POLLIN};
+    return atomic_load(&broker->frozen) && poll(&stop, 1, 1) == 0;
+}
+
 static void *run(void *opaque) {
     wire_broker *broker = opaque;
     for (;;) {
+        while (is_frozen(broker)) {}
         struct pollfd polled[PEERS_MAX + 2] = {{.fd = broker->stop[0], .events = POLLIN},
                                                {.fd = broker->listener, .events = POLLIN}};
         int wait = 1000;
         for (int i = 0; i < PEERS_MAX; i++) {
             const peer *p = &broker->peers[i];
             const bool waits = p->not_before_ns > 0, out = p->out_sent < p->out_used && !waits;
-            polled[i + 2] =
-                (struct pollfd){.fd = p->fd, .events = (short)(POLLIN | (out ? POLLOUT : 0))};
+            polled[i + 2] = (struct pollfd){
+                .fd = p->fd,
+                .events = (short)((p->in_used < IN_BYTES ? POLLIN : 0) | (out ? POLLOUT : 0))};
             if (p->fd >= 0 && waits) wait = 1;
         }
         (void)poll(polled, PEERS_MAX + 2, wait);
@@ -242,6 +252,10 @@ void wire_broker_close(wire_broker *broker) {
     (void)close(broker->stop[1]);
     free(broker->scratch);
     free(broker);
+}
+
+void wire_broker_freeze(wire_broker *broker, bool frozen) {
+    atomic_store(&broker->frozen, frozen);
 }
 
 uint16_t wire_broker_port(const wire_broker *broker) {

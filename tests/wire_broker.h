@@ -38,6 +38,8 @@ typedef wire_does wire_script(void *opaque, wire_question *question);
 wire_broker *wire_broker_open(int32_t node, wire_script *script, void *opaque);
 /* No connection and no port any more, as after kill -9. */
 void wire_broker_close(wire_broker *broker);
+/* It keeps its connections and reads none of them, until it is thawed. */
+void wire_broker_freeze(wire_broker *broker, bool frozen);
 uint16_t wire_broker_port(const wire_broker *broker);
 
 /* While a test looks at what its script writes, or the other way round. */

@@ -75,7 +75,7 @@ typedef struct ledger_plan {
     uint32_t nodes;
     int32_t partitions;
     bool first_dialect, idempotent;
-    uint32_t batches_max;
+    uint32_t batches_max, batch_bytes; /* 0: 64 of 1000 bytes */
     uint8_t codec;
     int64_t linger_ms, timeout_ms;
 } ledger_plan;
