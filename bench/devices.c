@@ -164,7 +164,7 @@ ps_status ps_devices_add(ps_contest *c, ps_error *error) {
         ps_bench_device *const on = calloc(1, sizeof *on);
         if (on == NULL) return ps_fail(error, PS_NO_MEMORY, "no memory for a device");
         on->backend = backend;
-        on->wake = (ps_wake){-1, -1};
+        on->wake = (ps_wake){.fd = -1, .watched = -1};
         const ps_status status = open_one(on, c, error);
         if (status != PS_OK) {
             close_one(on);

@@ -388,7 +388,8 @@ static void hand_over(ps_kafka_sink *sink, bool to_lane) {
     if (sink->native == NULL) return;
     const int fd = ps_wire_client_fd(sink->native->client);
     if (to_lane)
-        ps_wake_watch(sink->env->wake, fd, ps_wire_client_bell(sink->native->client));
+        ps_wake_watch(sink->env->wake, fd,
+                      ps_wire_client_bell(sink->native->client, sink->env->wake));
     else
         ps_wake_unwatch(sink->env->wake, fd);
 }

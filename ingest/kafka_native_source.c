@@ -144,7 +144,7 @@ ps_status ps_kafka_native_open(ps_kafka_source *source, ps_error *error) {
     const ps_status status = open_all(source, &why);
     if (status == PS_OK)
         ps_wake_watch(source->env->wake, ps_wire_client_fd(source->native->client),
-                      ps_wire_client_bell(source->native->client));
+                      ps_wire_client_bell(source->native->client, source->env->wake));
     if (status == PS_OK) return PS_OK;
     return ps_fail(error, status, "%s%s", why.message,
                    status == PS_BAD_CONFIG && source->native->client != NULL

@@ -88,7 +88,7 @@ static void *open_sink(const world *w, ps_kafka_sink_config *config) {
 }
 
 /* `*aborted`: how often the reading began anew. */
-static int64_t restore(const world *w, void *sink, double *values, int *aborted) {
+static int64_t restore(world *w, void *sink, double *values, int *aborted) {
     const int64_t deadline_ns = ps_clock_ns() + SECONDS_MAX * PS_NS_PER_S;
     ps_error error = {""};
     int64_t next = 0;

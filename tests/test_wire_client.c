@@ -377,7 +377,8 @@ static void looks_at_its_sockets_when_the_bell_rings(void **state) {
     world->logs[0].leader = 2;
     world->logs[0].epoch = 4;
     wire_brokers_unlock();
-    atomic_bool *ready = ps_wire_client_bell(client);
+    const ps_wake nobody = {.asked_ns = 0};
+    atomic_bool *ready = ps_wire_client_bell(client, &nobody);
     assert_true(*ready);
     ps_wire_client_refresh(client);
     const int64_t now_ns = in_ms(1000);

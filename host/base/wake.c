@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "host/base/clock.h"
 #include "host/base/epoll.h"
 
 enum { EVENTS = 8 };
@@ -49,7 +50,7 @@ void ps_wake_unwatch(const ps_wake *wake, int fd) {
     (void)epoll_ctl(wake->watched, EPOLL_CTL_DEL, fd, NULL);
 }
 
-void ps_wake_wait(const ps_wake *wake, int64_t deadline_ns) {
+void ps_wake_wait(ps_wake *wake, int64_t deadline_ns) {
     struct epoll_event events[EVENTS];
     /* Those that are not told of this time are the next. */
     const int count = ps_epoll_wait(wake->watched, events, EVENTS, deadline_ns);
@@ -57,4 +58,5 @@ void ps_wake_wait(const ps_wake *wake, int64_t deadline_ns) {
         atomic_bool *ready = events[i].data.ptr;
         if (ready != NULL) atomic_store_explicit(ready, true, memory_order_relaxed);
     }
+    atomic_store_explicit(&wake->asked_ns, ps_clock_ns(), memory_order_relaxed);
 }

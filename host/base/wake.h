@@ -14,6 +14,7 @@
 typedef struct ps_wake {
     int fd;      /* librdkafka's queues write 8 bytes to it themselves; nobody reads it */
     int watched; /* an epoll of it, and of what is watched */
+    _Atomic int64_t asked_ns; /* when a sleep last ended, and told who was ready */
 } ps_wake;
 
 ps_status ps_wake_init(ps_wake *wake, ps_error *error) PS_MUST_USE;
@@ -30,6 +31,6 @@ void ps_wake_unwatch(const ps_wake *wake, int fd);
 
 /* Sleeps until signalled, until something watched is readable, or until `deadline_ns` (monotonic;
  * INT64_MAX: for ever), then clears the signal. */
-void ps_wake_wait(const ps_wake *wake, int64_t deadline_ns);
+void ps_wake_wait(ps_wake *wake, int64_t deadline_ns);
 
 #endif

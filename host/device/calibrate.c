@@ -168,7 +168,11 @@ void ps_costs_keep(const ps_costs *costs) {
 
 ps_status ps_costs_measure(const ps_backend *backend, uint32_t index, const atomic_bool *stop,
                            ps_costs *out, ps_error *error) {
-    bench b = {.backend = backend, .out = out, .stop = stop, .error = error, .wake = {-1, -1}};
+    bench b = {.backend = backend,
+               .out = out,
+               .stop = stop,
+               .error = error,
+               .wake = {.fd = -1, .watched = -1}};
     memset(out, 0, sizeof *out);
     PS_TRY(backend->open(index, &b.device, error));
     uint8_t *host = aligned_alloc(4096, (PS_SAMPLE_BYTES + 4095) / 4096 * 4096);

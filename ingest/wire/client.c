@@ -162,12 +162,15 @@ static void take_events(ps_wire_client *client, int64_t until_ns) {
 /* Who sleeps on us says when something came. Who does not sleep asks now and then, not each time
  * that it sends something. */
 static bool may_have_events(const ps_wire_client *client) {
-    return !client->is_belled || atomic_load_explicit(&client->ready, memory_order_relaxed) ||
-           client->now_ns - client->polled_ns >= BUSY_POLL_NS;
+    if (client->wake == NULL || atomic_load_explicit(&client->ready, memory_order_relaxed))
+        return true;
+    const int64_t slept_ns = atomic_load_explicit(&client->wake->asked_ns, memory_order_relaxed);
+    const int64_t since_ns = client->polled_ns > slept_ns ? client->polled_ns : slept_ns;
+    return client->now_ns - since_ns >= BUSY_POLL_NS;
 }
 
-atomic_bool *ps_wire_client_bell(ps_wire_client *client) {
-    client->is_belled = true;
+atomic_bool *ps_wire_client_bell(ps_wire_client *client, const ps_wake *wake) {
+    client->wake = wake;
     atomic_store_explicit(&client->ready, true, memory_order_relaxed);
     return &client->ready;
 }

@@ -99,7 +99,7 @@ struct ps_wire_client {
     ps_wire_link *answering; /* whose callback runs */
     ps_wire_link *asked;     /* whose answer ps_wire_client_ask gave away */
     int64_t now_ns, heard_ns, polled_ns;
-    bool is_belled;                /* somebody says when there are events, */
+    const ps_wake *wake;           /* who sleeps on it says when there are events; NULL: nobody */
     atomic_bool ready;             /* and that there may be some */
     size_t largest[PS_WIRE_LINES]; /* answers */
     uint64_t random;

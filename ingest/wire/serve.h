@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "host/base/status.h"
+#include "host/base/wake.h"
 
 typedef struct ps_wire_client ps_wire_client;
 
@@ -26,8 +27,9 @@ uint32_t ps_wire_client_sent(const ps_wire_client *client);
 int64_t ps_wire_client_deadline(const ps_wire_client *client);
 int ps_wire_client_fd(const ps_wire_client *client); /* epoll: readable when step has work */
 /* For ps_wake_watch(): who sleeps on the descriptor sets it, and from now on a step looks at the
- * sockets only when it is set, or when it has not done so for a while. Again: it is set now. */
-atomic_bool *ps_wire_client_bell(ps_wire_client *client);
+ * sockets only when it is set, or when nobody has slept or looked for a while. Again: it is set
+ * now. Borrows `wake`. */
+atomic_bool *ps_wire_client_bell(ps_wire_client *client, const ps_wake *wake);
 
 /* Sleeps until something comes, which the next step or push takes, until it wants to be called, or
  * until then. */
