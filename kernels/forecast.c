@@ -9,9 +9,8 @@
  * limit; not above 0 where the season multiplies) counts as one of the season's rows, changes
  * nothing else and gets NaN; rows in no segment are not written.
  * Agrees: to the bit.
- * Source: kernels/smoothing.h; the season is the highest peak of the autocorrelation behind its
- * first fall below 0, after a straight line is taken off (C. Chatfield, The analysis of time
- * series, 6th edition (2004), 2.7). h-step errors overlap, so n of them count as n / h.
+ * Source: kernels/smoothing.h, kernels/season.h. h-step errors overlap, so n of them count as n /
+ * h.
  */
 #include "kernels/forecast.h"
 
@@ -88,62 +87,6 @@ PS_FN double ps_forecast_step(PS_GLOBAL double *m, double x, ps_u32 usable, ps_f
     return *due;
 }
 
-/* The straight line through `n` values, of which some are missing. */
-typedef struct ps_forecast_line {
-    double level, slope;
-} ps_forecast_line;
-
-PS_FN ps_forecast_line ps_forecast_straight(PS_GLOBAL const double *value, ps_u32 n) {
-    double count = 0.0, at = 0.0, mean = 0.0, squares = 0.0, products = 0.0;
-    for (ps_u32 i = 0u; i < n; i++) {
-        if (value[i] != value[i]) continue;
-        count += 1.0;
-        const double d = (double)i - at, e = value[i] - mean;
-        at += d / count;
-        mean += e / count;
-        squares += d * ((double)i - at);
-        products += d * (value[i] - mean);
-    }
-    ps_forecast_line line;
-    line.slope = squares > 0.0 ? products / squares : 0.0;
-    line.level = mean - line.slope * at;
-    return line;
-}
-
-/* Sum of the products of values `lag` apart, less the line. */
-PS_FN double ps_forecast_alike(PS_GLOBAL const double *value, ps_u32 n, ps_u32 lag,
-                               ps_forecast_line line) {
-    double sum = 0.0;
-    for (ps_u32 i = lag; i < n; i++) {
-        const double late = value[i] - (line.level + line.slope * (double)i);
-        const double early = value[i - lag] - (line.level + line.slope * (double)(i - lag));
-        const double product = late * early;
-        if (product == product) sum += product;
-    }
-    return sum;
-}
-
-/* Rows of the season, 1: there is none. */
-PS_FN ps_u32 ps_forecast_find(PS_GLOBAL const double *value, ps_forecast_params p) {
-    const ps_forecast_line line = ps_forecast_straight(value, p.learn);
-    const double whole = ps_forecast_alike(value, p.learn, 0u, line);
-    double before = whole, here = ps_forecast_alike(value, p.learn, 1u, line);
-    double best = PS_FORECAST_ALIKE * whole;
-    ps_u32 parts = 1u, fallen = here < 0.0;
-    if (!(whole > 0.0)) return 1u;
-    for (ps_u32 lag = 2u; lag <= p.parts + 1u; lag++) {
-        const double now = here, next = ps_forecast_alike(value, p.learn, lag, line);
-        if (lag > 2u && fallen && now > before && now >= next && now > best) {
-            best = now;
-            parts = lag - 1u;
-        }
-        before = now;
-        here = next;
-        fallen |= next < 0.0;
-    }
-    return parts;
-}
-
 /* Keeps a value until there are enough; then finds the season and takes them all in. */
 PS_FN double ps_forecast_learning(PS_GLOBAL double *m, double x, ps_u32 usable,
                                   ps_forecast_params p) {
@@ -152,7 +95,7 @@ PS_FN double ps_forecast_learning(PS_GLOBAL double *m, double x, ps_u32 usable,
     m[PS_FORECAST_LEARNED] += 1.0;
     double ahead = ps_nan64();
     if (m[PS_FORECAST_LEARNED] < (double)p.learn) return ahead;
-    ps_forecast_begin(m, (double)ps_forecast_find(kept, p), p);
+    ps_forecast_begin(m, (double)ps_season_find(kept, p.learn, p.parts), p);
     for (ps_u32 i = 0u; i < p.learn; i++)
         ahead = ps_forecast_step(m, kept[i], kept[i] == kept[i], p);
     return ahead;

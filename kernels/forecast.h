@@ -5,6 +5,7 @@
 #define PS_KERNELS_FORECAST_H
 
 #include "kernels/found.h"
+#include "kernels/season.h"
 #include "kernels/smoothing.h"
 
 #define PS_FORECAST_ADDITIVE       0u /* Holt-Winters */
@@ -27,8 +28,6 @@
 #define PS_FORECAST_AHEAD 3u
 #define PS_FORECAST_LOW   4u
 #define PS_FORECAST_HIGH  5u
-
-#define PS_FORECAST_ALIKE 0.3 /* autocorrelation from which there is a season */
 
 typedef struct ps_forecast_params {
     ps_smoothing_weights weights;

@@ -162,11 +162,21 @@ const ps_option ps_detect_options[] = {
      .min = 64,
      .max = 1e9},
     {.name = "season",
-     .preset = "0",
-     .help = "Of holt_winters: how many rows of a series a season has, each a number of state; 0: "
-             "there is none.",
+     .preset = "1",
+     .help = "Of holt_winters: how many rows of a series a season has, each a number of state; 1: "
+             "there is none. auto: found in the first 4 * season_max values of each series by "
+             "their autocorrelation; until then there is none.",
      .type = PS_OPTION_INTEGER,
+     .flags = PS_OPTION_AUTO,
      .at = offsetof(ps_detect_config, season),
+     .min = 1,
+     .max = PS_HOLT_WINTERS_SEASON_MAX},
+    {.name = "season_max",
+     .preset = "24",
+     .help = "Of season auto: the longest that is looked for. Five times as many numbers are kept.",
+     .type = PS_OPTION_INTEGER,
+     .at = offsetof(ps_detect_config, season_max),
+     .min = 2,
      .max = PS_HOLT_WINTERS_SEASON_MAX},
     {.name = "level_span",
      .preset = "20",
@@ -200,6 +210,7 @@ static const struct {
              {"floor", "discord"},
              {"memory", "mzscore|iqr"},
              {"season", "holt_winters"},
+             {"season_max", "holt_winters"},
              {"level_span", "holt_winters"}};
 
 /* An option that says what it says anyway is no mistake: a file that lists all of them is right.

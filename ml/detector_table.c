@@ -37,7 +37,7 @@
       "`memory` as for mzscore")                                                                \
     X(holt_winters, HOLT_WINTERS,                                                               \
       "error of a forecast from level, damped trend and, where `season` says how many rows it " \
-      "has, season")
+      "has or that it is to be found, season")
 
 /* Those whose planes lie together. */
 #define DETECTOR_TOGETHER(X)                                                                      \
@@ -122,24 +122,42 @@ static void fill_iqr(const ps_detector_setting *setting, void *params, char *mea
     (void)snprintf(meaning, bytes, "memory=%" PRId64, config->memory);
 }
 
-/* A season must have been met once before its parts are more than the level. */
+/* The season of holt_winters: one row of it is none. */
+typedef struct turn_rows {
+    uint32_t parts, learn;
+} turn_rows;
+
+static turn_rows season_of(const ps_detect_config *config) {
+    const int64_t rows = config->season == 0 ? config->season_max : config->season;
+    if (rows < 2) return (turn_rows){0, 0};
+    const uint32_t parts = (uint32_t)rows;
+    return (turn_rows){parts, config->season == 0 ? PS_SEASON_TURNS * parts : 0};
+}
+
+/* A season must have been met once before its parts are more than the level; one that is found
+ * was. */
 static void fill_holt_winters(const ps_detector_setting *setting, void *params, char *meaning,
                               size_t bytes) {
     const ps_detect_config *config = setting->config;
-    const int64_t turn = config->season + config->season / 2;
+    const turn_rows season = season_of(config);
+    const int64_t turn = season.learn > 0 ? 0 : season.parts + season.parts / 2;
+    char rows[40];
+    (void)snprintf(rows, sizeof rows, season.learn > 0 ? "auto season_max=%u" : "%u",
+                   season.learn > 0 || season.parts > 0 ? season.parts : 1);
     const ps_holt_winters_params p = {.level = 2.0 / ((double)config->level_span + 1.0),
                                       .trend = 0.1 * 2.0 / ((double)config->level_span + 1.0),
                                       .season = 0.1,
                                       .variance = 2.0 / ((double)config->span + 1.0),
                                       .damping = 0.98,
-                                      .parts = (uint32_t)config->season,
+                                      .parts = season.parts,
+                                      .learn = season.learn,
                                       .warmup =
                                           (uint32_t)(config->warmup > turn ? config->warmup : turn),
                                       .capacity = setting->capacity,
                                       .type = setting->type};
     memcpy(params, &p, sizeof p);
-    (void)snprintf(meaning, bytes, "span=%" PRId64 " level_span=%" PRId64 " season=%" PRId64,
-                   config->span, config->level_span, config->season);
+    (void)snprintf(meaning, bytes, "span=%" PRId64 " level_span=%" PRId64 " season=%s",
+                   config->span, config->level_span, rows);
 }
 
 static void fill_discord(const ps_detector_setting *setting, void *params, char *meaning,
@@ -248,8 +266,10 @@ const ps_detector ps_detectors[] = {
     {.name = NULL}};
 
 uint32_t ps_detector_planes(const ps_detector *detector, const ps_detect_config *config) {
-    return detector->planes +
-           (detector->kernel == PS_KERNEL_HOLT_WINTERS ? (uint32_t)config->season : 0);
+    if (detector->kernel != PS_KERNEL_HOLT_WINTERS) return detector->planes;
+    const turn_rows season = season_of(config);
+    return detector->planes + season.parts +
+           (season.learn > 0 ? PS_HOLT_WINTERS_FOUND + season.learn : 0);
 }
 
 #define DETECTOR_NAME(word, WORD, text) "|" #word

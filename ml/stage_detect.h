@@ -27,7 +27,9 @@ typedef struct ps_detect_config {
     int64_t quiet_ns; /* 0: every row is judged by itself */
     int64_t quiet_rows_min, quiet_rows_max;
     double slack, reset;
-    int64_t window, memory, season, level_span;
+    int64_t window, memory, level_span;
+    int64_t season; /* 0: it is found */
+    int64_t season_max;
     int64_t length;
     double floor;
     const char *as;

@@ -11,7 +11,6 @@
 enum {
     SEASON_MAX = 192,
     FOUND_MAX = 96, /* a season that is found is met four times before */
-    LEARN_SEASONS = 4,
     HORIZON_MAX = 192,
     QUANTILES = 128 /* degrees of freedom beyond that count as so many */
 };
@@ -128,7 +127,7 @@ static ps_forecast_params params_of(const ps_forecast_config *config) {
                                  .variance = 2.0 / ((double)config->span + 1.0),
                                  .horizon = (uint32_t)config->horizon,
                                  .parts = parts,
-                                 .learn = found ? LEARN_SEASONS * parts : 0,
+                                 .learn = found ? PS_SEASON_TURNS * parts : 0,
                                  .method = config->method,
                                  .warmup = (uint32_t)config->warmup,
                                  .quantiles = QUANTILES};

@@ -93,16 +93,33 @@ run 0 --detector slim --preset events --quiet 0s "$nab"/realKnownCause/rogue_age
 mkdir -p front back
 { head -n 601 "$speed" && echo; } | grep . >front/speed_7578.csv
 { head -n 1 "$speed" && tail -n +602 "$speed"; } >back/speed_7578.csv
-for detector in ewma slim "ewma,holt_winters"; do
-    run 0 --detector "$detector" "$speed"
+for detector in ewma slim "ewma,holt_winters" "holt_winters --season auto --season_max 192"; do
+    read -r -a chosen <<<"--detector $detector"
+    run 0 "${chosen[@]}" "$speed"
     cp out whole
-    run 0 --detector "$detector" --save-state "old.warm" front/speed_7578.csv
+    run 0 "${chosen[@]}" --save-state "old.warm" front/speed_7578.csv
     head -n 601 whole | cmp -s - out || fail "$detector: keeping the state changes the front"
-    run 0 --detector "$detector" --load-state old.warm --save-state new.warm back/speed_7578.csv
+    run 0 "${chosen[@]}" --load-state old.warm --save-state new.warm back/speed_7578.csv
     { head -n 1 whole && tail -n +602 whole; } | cmp -s - out || fail "$detector: the back does not go on where the front ended"
-    run 0 --detector "$detector" --save-state whole.warm "$speed"
+    run 0 "${chosen[@]}" --save-state whole.warm "$speed"
     cmp -s new.warm whole.warm || fail "$detector: the state of two halves is not that of the whole"
 done
+# If this fails, a season is not found, or not taken for what it is: a value that is ordinary, at the wrong hour.
+awk 'BEGIN {
+    print "timestamp,value"
+    for (i = 0; i < 400; i++) {
+        noise = (i * 7919 % 101 - 50) / 50
+        print 1700000000 + i * 3600 "," 50 + 20 * sin(i * 3.14159265 / 12) + noise - (i == 306 ? 25 : 0)
+    }
+}' >season.csv
+run 0 --detector holt_winters season.csv
+[ "$(alerts)" -eq 0 ] || fail "without a season it is no anomaly"
+run 0 --detector holt_winters --season 24 season.csv
+tail -n +98 out >given
+run 0 --detector holt_winters --season auto season.csv
+[ "$(alerts)" -eq 1 ] && sed -n 308p out | grep -q ',1$' || fail "$(alerts) alerts with a season that is found"
+tail -n +98 out | cmp -s - given || fail "a season that was found is another one than 24"
+
 # A series has the name of its file, or that which is given; one that is not there begins blind, and says so.
 cp back/speed_7578.csv other.csv
 run 0 --detector ewma --save-state old.warm front/speed_7578.csv
