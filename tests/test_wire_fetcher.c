@@ -273,12 +273,14 @@ static void what_trickles_in_is_gathered(void **state) {
     ps_wire_fetcher_start(r->fetcher, 0, 0, 0, 0);
     run_until_gathering(r, 1);
     assert_false(ps_wire_fetcher_gathers(r->fetcher)); /* the first answer came at once */
-    run_until_gathering(r, 2);
-    assert_true(ps_wire_fetcher_gathers(r->fetcher));
+    /* On a slow machine the answer is there before we look: the next one says it, too. */
+    for (uint32_t count = 2; count == 2 || !ps_wire_fetcher_gathers(r->fetcher); count++)
+        run_until_gathering(r, count);
     wire_brokers_lock();
-    assert_int_equal(world->least_bytes, 8000);
-    assert_int_equal(world->wait_ms, 7);
+    const int32_t least_bytes = (int32_t)world->least_bytes, wait_ms = (int32_t)world->wait_ms;
     wire_brokers_unlock();
+    assert_int_equal(least_bytes, 8000);
+    assert_int_equal(wait_ms, 7);
     for (bool waits = false; !waits; pause_for(r)) { /* behind the answer without records */
         ps_wire_fetched f;
         step(r);

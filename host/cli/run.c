@@ -55,9 +55,14 @@ void ps_run_catch_signals(const char *words) {
     (void)sigaction(SIGXFSZ, &action, NULL);
 }
 
+/* Who stops a pipeline from another thread is done with it before it is closed. */
+static pthread_mutex_t stopping = PTHREAD_MUTEX_INITIALIZER;
+
 void ps_run_stop(void) {
+    pthread_mutex_lock(&stopping);
     ps_pipeline *pipeline = atomic_load(&running);
     if (pipeline != NULL) ps_pipeline_stop(pipeline);
+    pthread_mutex_unlock(&stopping);
 }
 
 /* What the machine has not been asked yet: lanes run on defaults until this knows better. */
@@ -108,7 +113,9 @@ ps_status ps_run_pipeline(const ps_pipeline_config *config, const ps_run_look *l
         status = ps_pipeline_run(pipeline, error);
         measuring_stop(&beside);
         atomic_store(&ended, true);
+        pthread_mutex_lock(&stopping);
         atomic_store(&running, NULL);
+        pthread_mutex_unlock(&stopping);
     }
     ps_http_watch(look->http, NULL, NULL);
     ps_monitor_close(monitor);
